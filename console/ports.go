@@ -1,0 +1,97 @@
+package console
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Accounts knows who may come in. Secrets reach it as hex SHA-256 hashes only.
+type Accounts interface {
+	// KeyPrincipal resolves an API key; KindUnauthorized when unknown or revoked.
+	KeyPrincipal(ctx context.Context, hash string) (bulk.Principal, error)
+	// SessionPrincipal resolves a browser session; KindUnauthorized when unknown or expired.
+	SessionPrincipal(ctx context.Context, hash string) (bulk.Principal, error)
+	// RedeemLogin spends a one-time login link and opens a session under sessionHash.
+	RedeemLogin(ctx context.Context, linkHash, sessionHash string, expires time.Time) error
+	// OpenSession opens a session for who an API key belongs to.
+	OpenSession(ctx context.Context, p bulk.Principal, sessionHash string, expires time.Time) error
+	CloseSession(ctx context.Context, sessionHash string) error
+
+	Account(ctx context.Context, id bulk.AccountID) (bulk.Account, error)
+	Usage(ctx context.Context, id bulk.AccountID) (bulk.Usage, error)
+
+	// For operators.
+	CreateAccount(ctx context.Context, name string, quota int64, weight int) (bulk.Account, error)
+	ListAccounts(ctx context.Context) ([]bulk.Account, error)
+	SetQuota(ctx context.Context, id bulk.AccountID, quota int64) error
+	SetWeight(ctx context.Context, id bulk.AccountID, weight int) error
+	// CreateKey stores a key by its hash; the caller shows the secret once.
+	CreateKey(ctx context.Context, k bulk.APIKey, hash string) error
+	ListKeys(ctx context.Context, account bulk.AccountID) ([]bulk.APIKey, error)
+	RevokeKey(ctx context.Context, account bulk.AccountID, id bulk.KeyID) error
+}
+
+// Imports is the ledger as the API shows and steers it. Every method takes the
+// account of the credential; what belongs to another is KindNotFound.
+type Imports interface {
+	// CreateImport creates an import in state open. With a repeated idempotency key
+	// it returns the first answer and replayed; a key repeated with another request
+	// hash is KindUnprocessed. Unknown datasets and fields, and more open uploads
+	// than maxOpen, are errors before anything is stored.
+	CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error)
+	Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	ListImports(ctx context.Context, account bulk.AccountID, f ImportFilter) (imports []bulk.Import, next string, err error)
+	// Cancel returns the import once no further row of it can land; repeating it is harmless.
+	Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	Pause(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	Resume(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	// Approve commits a dry run's staged batches.
+	Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
+	Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error)
+	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)
+	// ImportEvents lists the milestones of an import after the given sequence number, oldest first.
+	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error)
+}
+
+// ImportFilter narrows a list of imports, newest first.
+type ImportFilter struct {
+	State   bulk.State
+	Dataset bulk.DatasetName
+	Search  string // part of the file name
+	Cursor  string
+	Limit   int // 1 to 200; 0: 50
+}
+
+// Datasets are the platform's kinds of record.
+type Datasets interface {
+	ListDatasets(ctx context.Context) ([]bulk.Dataset, error)
+	Dataset(ctx context.Context, name bulk.DatasetName) (bulk.Dataset, error)
+	// ApplyDataset creates a dataset or adds columns to it. What would lose data or
+	// make stored rows invalid is refused with a KindConflict error that says why.
+	ApplyDataset(ctx context.Context, spec bulk.Spec) (bulk.Dataset, error)
+	// Records pages through an account's live records in key order.
+	Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error)
+}
+
+// Uploads receives files. In one process it is the ingest room itself; across
+// processes the request is passed on.
+type Uploads interface {
+	// Receive streams a whole file into an import that is open; length is -1 when unknown.
+	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error
+	// Preview reads the first bytes of a file the way an import would.
+	Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error)
+}
+
+// Rejects streams an import's rejected rows, in file order.
+type Rejects interface {
+	Each(ctx context.Context, imp bulk.Import, fn func(bulk.Reject) error) error
+}
+
+// Health answers whether the process can do its work now.
+type Health interface {
+	Ready(ctx context.Context) error
+}

@@ -1,0 +1,39 @@
+package bulk
+
+import "time"
+
+// Account is a tenant with its share of the cluster and its room in the store.
+type Account struct {
+	ID          AccountID `json:"id" db:"id"`
+	Name        string    `json:"name" db:"name"`
+	Weight      int       `json:"weight" db:"weight"` // 1 to 16, share of slot time
+	RecordQuota int64     `json:"record_quota" db:"record_quota"`
+	RecordsUsed int64     `json:"records_used" db:"records_used"`
+	CreatedAt   time.Time `json:"created_at" db:"created_at"`
+}
+
+// Principal is who a request comes from. The account is never taken from anywhere else.
+type Principal struct {
+	Account  AccountID
+	Operator bool   // may define datasets, see the cluster, manage accounts
+	Name     string // of the key or person, for the page header and audit
+	User     UserID // "" for an API key
+}
+
+// APIKey is a credential as lists show it: without its secret.
+type APIKey struct {
+	ID         KeyID      `json:"id" db:"id"`
+	Account    AccountID  `json:"account_id" db:"account_id"`
+	Name       string     `json:"name" db:"name"`
+	Prefix     string     `json:"prefix" db:"prefix"` // first characters of the secret, to tell keys apart
+	Operator   bool       `json:"operator" db:"operator"`
+	CreatedAt  time.Time  `json:"created_at" db:"created_at"`
+	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
+	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
+}
+
+// Session is a signed-in browser. Only a hash of its token is stored.
+type Session struct {
+	Principal Principal
+	Expires   time.Time
+}

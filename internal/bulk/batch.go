@@ -1,0 +1,143 @@
+package bulk
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// BatchState is where a batch stands. staged is the only one that is not terminal
+// for a batch of a running import; checked is the end of a dry run's first pass.
+type BatchState string
+
+// The states of a batch.
+const (
+	BatchStaged      BatchState = "staged"      // in object storage, waiting or being worked on
+	BatchChecked     BatchState = "checked"     // dry run: validated, not committed
+	BatchCommitted   BatchState = "committed"   // its rows are in the store
+	BatchQuarantined BatchState = "quarantined" // failed deterministically too often; kept for inspection
+	BatchDropped     BatchState = "dropped"     // its import ended early; not applied
+)
+
+// MaxFailures is how often a batch may fail before it is quarantined.
+const MaxFailures = 5
+
+// Batch is a run of consecutive rows of one import, staged as one object: the unit of work.
+type Batch struct {
+	Import      ImportID   `json:"import_id" db:"import_id"`
+	No          int64      `json:"no" db:"no"` // from 0
+	State       BatchState `json:"state" db:"state"`
+	Object      string     `json:"-" db:"object"` // key in object storage, unique per attempt to stage it
+	Size        int64      `json:"object_bytes" db:"object_bytes"`
+	SHA256      string     `json:"sha256" db:"sha256"` // hex, of the object
+	FirstRow    int64      `json:"first_row" db:"first_row"`
+	ByteFrom    int64      `json:"byte_from" db:"byte_from"` // batches tile the file's bytes: from, inclusive
+	ByteTo      int64      `json:"byte_to" db:"byte_to"`     // to, exclusive
+	Rows        Counts     `json:"rows"`
+	Failures    int        `json:"failures" db:"failures"`
+	Error       string     `json:"error,omitempty" db:"error"` // of the last failure
+	Node        NodeID     `json:"node,omitempty" db:"node"`   // that committed it
+	StagedAt    time.Time  `json:"staged_at" db:"staged_at"`
+	CommittedAt *time.Time `json:"committed_at" db:"committed_at"`
+	ReadMS      int64      `json:"read_ms" db:"read_ms"`         // fetch, verify, decode
+	ValidateMS  int64      `json:"validate_ms" db:"validate_ms"` // coercion and rules
+	CommitMS    int64      `json:"commit_ms" db:"commit_ms"`     // the transaction
+}
+
+// BatchRef stands for a staged batch on the batches topic, and in queues.
+type BatchRef struct {
+	Account  AccountID `json:"account"`
+	Import   ImportID  `json:"import"`
+	No       int64     `json:"no"`
+	Priority Priority  `json:"priority"`
+	Rows     int64     `json:"rows"`
+	Bytes    int64     `json:"bytes"`     // of the object
+	StagedAt time.Time `json:"staged_at"` // when its wait began
+}
+
+// BatchID identifies a batch.
+type BatchID struct {
+	Import ImportID
+	No     int64
+}
+
+// ID returns the batch's identity.
+func (r BatchRef) ID() BatchID { return BatchID{r.Import, r.No} }
+
+// String renders the identity for logs.
+func (id BatchID) String() string { return fmt.Sprintf("%s/%d", id.Import, id.No) }
+
+// Lease is the right to work on a batch until it expires.
+type Lease struct {
+	Ref        BatchRef  `json:"ref"`
+	ID         uint64    `json:"id"`         // of this lease, unique at its dispatcher
+	Partition  int32     `json:"partition"`  // of the batches topic
+	Generation int32     `json:"generation"` // of the partition's assignment; an older one is ignored
+	Attempt    int       `json:"attempt"`    // from 1
+	Expires    time.Time `json:"expires"`
+}
+
+// RowSet is a compact ascending set of row numbers.
+type RowSet []int64
+
+// MarshalBinary encodes the set as varint differences.
+func (s RowSet) MarshalBinary() ([]byte, error) {
+	var out []byte
+	prev := int64(0)
+	for _, n := range s {
+		if n < prev {
+			return nil, fmt.Errorf("row set is not ascending: %d after %d", n, prev)
+		}
+		out = binary.AppendUvarint(out, uint64(n-prev))
+		prev = n
+	}
+	return out, nil
+}
+
+// UnmarshalBinary decodes what MarshalBinary wrote.
+func (s *RowSet) UnmarshalBinary(b []byte) error {
+	*s = (*s)[:0]
+	prev := int64(0)
+	for len(b) > 0 {
+		d, n := binary.Uvarint(b)
+		if n <= 0 {
+			return fmt.Errorf("row set is damaged")
+		}
+		prev += int64(d)
+		*s = append(*s, prev)
+		b = b[n:]
+	}
+	return nil
+}
+
+// Contains reports whether the row is in the set.
+func (s RowSet) Contains(row int64) bool {
+	_, ok := slices.BinarySearch(s, row)
+	return ok
+}
+
+// Records are a batch's valid rows, ready to commit: validated, within one batch
+// free of repeated keys, sorted by key so that transactions never deadlock.
+type Records struct {
+	Columns []string  // dataset columns that the file feeds or that have a default, in spec order; key columns included
+	RowNo   []int64   // row number in the file, from 1
+	Keys    []string  // the key columns' canonical text, joined by 0x1F; ascending bytewise, unique
+	Values  [][]Value // Values[i][j] belongs to RowNo[i] and Columns[j]
+}
+
+// Len returns the number of rows.
+func (r *Records) Len() int { return len(r.RowNo) }
+
+// Reject is a row that broke a rule.
+type Reject struct {
+	Row     int64    // in the file, from 1, the header not counted
+	Line    int64    // physical line on which the record starts, from 1
+	Offset  int64    // byte offset of the record
+	Code    Code     // of the first broken rule
+	Column  string   // source column name; "" when the whole row is meant
+	Message string   // one sentence, with what was found and expected
+	Value   string   // the offending cell, at most 120 bytes
+	Cells   []string // the original cells; nil when the reader could not split the record
+	Raw     string   // the original text, when Cells is nil
+}

@@ -1,0 +1,79 @@
+package bulk
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind classifies an error by what its receiver can do about it. The console
+// maps kinds to HTTP statuses and the command line to exit codes, each in one table.
+type Kind string
+
+// The kinds. An error without one is internal: its text stays inside the process.
+const (
+	KindInvalid      Kind = "invalid"       // the request is wrong; do not repeat it as it is
+	KindUnauthorized Kind = "unauthorized"  // no credential, or one that is not accepted
+	KindForbidden    Kind = "forbidden"     // the credential does not allow this
+	KindNotFound     Kind = "not_found"     // it does not exist, or not for this account
+	KindConflict     Kind = "conflict"      // the state does not allow it now
+	KindTooLarge     Kind = "too_large"     // a limit of size is exceeded
+	KindUnavailable  Kind = "unavailable"   // try again later
+	KindUnprocessed  Kind = "unprocessable" // well formed, but its content is refused
+)
+
+// Error is an error that is meant for the person who caused it.
+type Error struct {
+	Kind    Kind   `json:"-"`
+	Code    string `json:"code"`             // closed list, snake_case: see codes.go
+	Message string `json:"message"`          // one sentence that says what is wrong and what to do
+	Line    int64  `json:"line,omitempty"`   // physical line in the file, from 1; 0: none
+	Offset  int64  `json:"offset,omitempty"` // byte offset in the file, with Line
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s: %s (line %d, byte %d)", e.Code, e.Message, e.Line, e.Offset)
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Errorf makes an Error of the kind.
+func Errorf(kind Kind, code, format string, args ...any) *Error {
+	return &Error{Kind: kind, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// At returns a copy that names the place in the file.
+func (e *Error) At(line, offset int64) *Error {
+	c := *e
+	c.Line, c.Offset = line, offset
+	return &c
+}
+
+// KindOf returns the kind of the first *Error in err's chain, or "" for an internal one.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+// CodeOf returns the code of the first *Error in err's chain, or "internal".
+func CodeOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return "internal"
+}
+
+// Conditions that stages tell each other with errors.Is.
+var (
+	// ErrSuperseded says that another writer took over an upload: stop, write nothing more.
+	ErrSuperseded = errors.New("another writer took over the upload")
+	// ErrSkip says that a batch needs no work any more: it is committed, dropped, or its import ended.
+	ErrSkip = errors.New("nothing left to do for this batch")
+	// ErrHeld says that an import is paused: its batch stays staged and comes again after a resume.
+	ErrHeld = errors.New("the import is paused")
+	// ErrNotFound says that an object or row is absent, for callers that handle it themselves.
+	ErrNotFound = errors.New("not found")
+)

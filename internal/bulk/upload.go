@@ -1,0 +1,68 @@
+package bulk
+
+import "time"
+
+// Upload is an upload's durable position: what the server acknowledged and how
+// the reader stood at the last batch boundary.
+//
+// Bytes [0, Offset) of the file are durable. Of these, [0, Boundary.Offset) are
+// staged in batches and the rest is Tail, so a reader that resumes starts at the
+// boundary with Tail followed by what the client sends from Offset on.
+//
+// A file that is compressed or not UTF-8 cannot be entered in its middle. Its
+// bytes are first kept as part objects and read from there once the upload is
+// complete (Spooled); Boundary then counts decoded bytes.
+type Upload struct {
+	Import   Import
+	Spec     Spec  // as it was when the import was created
+	Epoch    int64 // of the writer that may advance it; a later writer takes the next one
+	Offset   int64 // bytes acknowledged
+	Length   int64 // of the file; -1 when not known yet
+	Tail     []byte
+	Digest   []byte // state of the running SHA-256 over [0, Offset), see crypto/sha256 BinaryMarshaler
+	Boundary Boundary
+	Spooled  bool
+	Parts    []Part // of a spooled upload, in order, tiling [0, Offset)
+	Expires  time.Time
+}
+
+// Boundary is the reader's position after the last staged batch.
+type Boundary struct {
+	Offset  int64 `json:"offset"`   // byte after the last record
+	Line    int64 `json:"line"`     // physical line there, from 1
+	Row     int64 `json:"row"`      // data rows before it
+	Blank   int64 `json:"blank"`    // blank lines skipped before it
+	BatchNo int64 `json:"batch_no"` // of the next batch
+}
+
+// Part is one stored piece of a spooled upload.
+type Part struct {
+	Object string `json:"object"`
+	From   int64  `json:"from"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// Progress is one durable step of an upload, applied only if the upload still has
+// the Epoch and From that the writer saw.
+type Progress struct {
+	Account AccountID
+	Import  ImportID
+	Epoch   int64
+	From    int64 // the Offset that the writer built upon
+
+	Offset   int64    // bytes acknowledged from now on, ≥ From
+	Length   int64    // -1: still not known
+	Tail     []byte   // replaces the tail, ≤ 1 MiB + one request's remainder
+	Digest   []byte   // SHA-256 state over [0, Offset)
+	Boundary Boundary // after Batch, or as before
+	Layout   *Layout  // set once, when the header was read
+	Batch    *Batch   // staged with this step; nil for none
+	Part     *Part    // stored with this step; nil for none
+	Seal     *Seal    // the upload is complete with this step; nil for not yet
+}
+
+// Seal ends an upload.
+type Seal struct {
+	SHA256 string // hex, of the whole file
+}

@@ -1,0 +1,58 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Ledger is the truth that the queue is a hint of.
+type Ledger interface {
+	// StillStaged returns those of the references whose batches still wait, in bulk.
+	StillStaged(ctx context.Context, refs []bulk.BatchRef) ([]bulk.BatchRef, error)
+	// StagedBefore lists references of batches that were staged before the time and
+	// still wait, ordered by (import, no), starting after the given one; with it the
+	// dispatcher finds what the broker lost.
+	StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error)
+	// Standing reads the weight of each account and the hold of each import.
+	Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (Standing, error)
+}
+
+// Standing is what people may change while batches wait.
+type Standing struct {
+	Weights map[bulk.AccountID]int
+	Paused  map[bulk.ImportID]bool // paused imports; their batches are kept back
+	Ended   map[bulk.ImportID]bool // terminal or cancelling imports; their references are dropped
+}
+
+// References is the consumer group's view of the batches topic.
+type References interface {
+	// Poll waits for references or a change of assignment.
+	Poll(ctx context.Context) (Delivery, error)
+	// Done marks a reference as finished; the offset of its partition is committed at
+	// the low watermark of finished references, never past an unfinished one.
+	Done(mark Mark)
+	// PartitionOf returns the partition that an account's references are in.
+	PartitionOf(account bulk.AccountID) int32
+}
+
+// Delivery is what one poll brought.
+type Delivery struct {
+	References []Reference
+	Revoked    []int32         // partitions that this process no longer owns: drop their queues
+	Assigned   map[int32]int32 // partitions now owned, with the generation of the assignment
+}
+
+// Reference is a batch reference as read from a partition.
+type Reference struct {
+	Ref  bulk.BatchRef
+	Mark Mark
+}
+
+// Mark is the place of a reference in the topic.
+type Mark struct {
+	Partition  int32
+	Offset     int64
+	Generation int32
+}

@@ -1,0 +1,77 @@
+package processors
+
+import (
+	"context"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Dispatcher hands out the right to work on batches. In one process it is a
+// function call; across processes the same methods go over HTTP.
+type Dispatcher interface {
+	// Lease waits until a batch is due for this node, or ctx ends.
+	Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error)
+	// Extend keeps a lease alive; false says that it is lost and work on it is in vain.
+	Extend(ctx context.Context, node bulk.NodeID, lease bulk.Lease) (bool, error)
+	// Return ends a lease with what became of the batch and the time it really took.
+	Return(ctx context.Context, node bulk.NodeID, lease bulk.Lease, outcome Outcome) error
+}
+
+// Outcome is what became of a leased batch.
+type Outcome struct {
+	Result  Result        `json:"result"`
+	Service time.Duration `json:"service_ns"` // slot time used, the fairness charge
+}
+
+// Result says whether the dispatcher has to see a batch again.
+type Result string
+
+// The results of a lease.
+const (
+	Finished Result = "finished" // terminal, by this node or another
+	Held     Result = "held"     // its import is paused
+	Retry    Result = "retry"    // a failure that may pass; come again after a back-off
+)
+
+// Ledger is the truth about batches and where their rows land.
+type Ledger interface {
+	// Work reads what is needed to process a batch. It returns bulk.ErrSkip when the
+	// batch is no longer staged or its import ended, and bulk.ErrHeld when it is paused.
+	Work(ctx context.Context, id bulk.BatchID) (Work, error)
+	// Commit applies a batch in one transaction, or nothing of it. It returns
+	// bulk.ErrSkip when it was applied before or its import ended.
+	Commit(ctx context.Context, c Commit) (bulk.Counts, error)
+	// Check records the outcome of a dry run's batch without committing a row.
+	Check(ctx context.Context, c Commit) error
+	// Fail counts a deterministic failure; at bulk.MaxFailures the batch is
+	// quarantined, reported by true, and its import ends failed once all others end.
+	Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error)
+}
+
+// Work is a staged batch with what it takes to process it.
+type Work struct {
+	Account bulk.AccountID
+	Import  bulk.Import
+	Batch   bulk.Batch
+	Spec    bulk.Spec // as it was when the import was created
+	OpSeq   int64     // of the import within its dataset: the greater one wins a key
+	DryRun  bool      // check only, see Ledger.Check
+}
+
+// Commit is a validated batch.
+type Commit struct {
+	Work       Work
+	Node       bulk.NodeID
+	Records    bulk.Records
+	Superseded int64          // rows displaced by a later one with the same key in this batch
+	Rejected   int64          // rows that the reader or validation rejected
+	Clusters   []bulk.Cluster // of Rejected, by cause
+	Read       time.Duration  // fetch, verify, decode
+	Validate   time.Duration
+}
+
+// Batches reads staged objects.
+type Batches interface {
+	Get(ctx context.Context, key string) ([]byte, error)
+}
