@@ -58,13 +58,7 @@ type Imports interface {
 }
 
 // ImportFilter narrows a list of imports, newest first.
-type ImportFilter struct {
-	State   bulk.State
-	Dataset bulk.DatasetName
-	Search  string // part of the file name
-	Cursor  string
-	Limit   int // 1 to 200; 0: 50
-}
+type ImportFilter = bulk.ImportFilter
 
 // Datasets are the platform's kinds of record.
 type Datasets interface {

@@ -49,27 +49,11 @@ type Ledger interface {
 	Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error)
 }
 
-// Work is a staged batch with what it takes to process it.
-type Work struct {
-	Account bulk.AccountID
-	Import  bulk.Import
-	Batch   bulk.Batch
-	Spec    bulk.Spec // as it was when the import was created
-	OpSeq   int64     // of the import within its dataset: the greater one wins a key
-	DryRun  bool      // check only, see Ledger.Check
-}
-
-// Commit is a validated batch.
-type Commit struct {
-	Work       Work
-	Node       bulk.NodeID
-	Records    bulk.Records
-	Superseded int64          // rows displaced by a later one with the same key in this batch
-	Rejected   int64          // rows that the reader or validation rejected
-	Clusters   []bulk.Cluster // of Rejected, by cause
-	Read       time.Duration  // fetch, verify, decode
-	Validate   time.Duration
-}
+// Work and Commit are what the ledger and a node exchange.
+type (
+	Work   = bulk.Work
+	Commit = bulk.Commit
+)
 
 // Batches reads staged objects.
 type Batches interface {

@@ -20,11 +20,7 @@ type Ledger interface {
 }
 
 // Standing is what people may change while batches wait.
-type Standing struct {
-	Weights map[bulk.AccountID]int
-	Paused  map[bulk.ImportID]bool // paused imports; their batches are kept back
-	Ended   map[bulk.ImportID]bool // terminal or cancelling imports; their references are dropped
-}
+type Standing = bulk.Standing
 
 // References is the consumer group's view of the batches topic.
 type References interface {

@@ -1,0 +1,41 @@
+package bulk
+
+import "time"
+
+// Work is a staged batch with what it takes to process it.
+type Work struct {
+	Account AccountID
+	Import  Import
+	Batch   Batch
+	Spec    Spec  // as it was when the import was created
+	OpSeq   int64 // of the import within its dataset: the greater one wins a key
+	DryRun  bool  // check only, commit nothing
+}
+
+// Commit is a validated batch.
+type Commit struct {
+	Work       Work
+	Node       NodeID
+	Records    Records
+	Superseded int64     // rows displaced by a later one with the same key in this batch
+	Rejected   int64     // rows that the reader or validation rejected
+	Clusters   []Cluster // of Rejected, by cause
+	Read       time.Duration
+	Validate   time.Duration
+}
+
+// Standing is what people may change while batches wait.
+type Standing struct {
+	Weights map[AccountID]int
+	Paused  map[ImportID]bool // paused imports; their batches are kept back
+	Ended   map[ImportID]bool // terminal or cancelling imports; their references are dropped
+}
+
+// ImportFilter narrows a list of imports, newest first.
+type ImportFilter struct {
+	State   State
+	Dataset DatasetName
+	Search  string // part of the file name
+	Cursor  string
+	Limit   int // 1 to 200; 0: 50
+}
