@@ -1,0 +1,106 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"bulkhead/internal/bulk"
+)
+
+// maxJSON bounds the body of a JSON request, in bytes; a dataset of 1,024 columns fits.
+const maxJSON = 2 << 20
+
+// writeJSON answers with v.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(b, '\n')) // a client that left does not read its answer
+	return nil
+}
+
+// readJSON decodes the request's body strictly: one value, no field that v does not
+// have, of a JSON content type.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if mediaType(r) != "application/json" || r.Header.Get("Content-Encoding") != "" {
+		return statusError(http.StatusUnsupportedMediaType)
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("there is more after the JSON value")
+		}
+	}
+	return badJSON(err, dec.InputOffset())
+}
+
+// badJSON tells a person what is wrong with the body.
+func badJSON(err error, offset int64) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	if e, ok := errors.AsType[*bulk.Error](err); ok {
+		return e
+	}
+	what := strings.TrimPrefix(err.Error(), "json: ")
+	if errors.Is(err, io.EOF) {
+		what = "it is empty"
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		what = fmt.Sprintf("field %q cannot be a %s", e.Field, e.Value)
+	}
+	return bulk.Errorf(bulk.KindInvalid, "bad_json", "The JSON body cannot be used: %s (near byte %d).", what, offset)
+}
+
+// mediaType returns the body's type in lower case, without parameters; "" for none.
+func mediaType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return strings.ToLower(r.Header.Get("Content-Type"))
+	}
+	return t
+}
+
+// queryInt returns a whole number of the query within [low, high].
+func queryInt(r *http.Request, name string, absent, low, high int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < low || n > high {
+		return 0, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s must be a whole number from %d to %d.", name, low, high)
+	}
+	return n, nil
+}
+
+// pathID returns an identifier of the path; nonsense does not exist.
+func pathID[T ~string](r *http.Request, name, prefix string) (T, error) {
+	id := r.PathValue(name)
+	if !bulk.ValidID(prefix, id) {
+		return "", bulk.Errorf(bulk.KindNotFound, "not_found", "There is nothing with this id.")
+	}
+	return T(id), nil
+}
+
+// unready turns the reason why the process cannot work now into one for the outside.
+func unready(err error) error {
+	if bulk.KindOf(err) == bulk.KindUnavailable {
+		return err
+	}
+	return fmt.Errorf("%w: %w", bulk.Errorf(bulk.KindUnavailable, "not_ready", "This process cannot do its work at the moment."), err)
+}

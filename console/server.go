@@ -1,0 +1,126 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bulkhead/internal/bulk"
+)
+
+// Config is what a console needs. Fields without a stated default are required.
+type Config struct {
+	Accounts Accounts
+	Imports  Imports
+	Datasets Datasets
+	Uploads  Uploads
+	Rejects  Rejects
+	// RejectsCSV makes the writer of a rejects.csv for a file of that layout.
+	RejectsCSV func(w io.Writer, layout bulk.Layout, raw bool) (RejectWriter, error)
+	// Content serves HEAD, PATCH and OPTIONS of /v1/imports/{id}/content (tus 1.0). The
+	// request's context carries the principal, see [PrincipalFrom].
+	Content http.Handler
+
+	Health        Health                // default: always ready
+	Limits        bulk.Limits           // default: bulk.DefaultLimits
+	CheckSpec     func(bulk.Spec) error // judges a dataset before it is applied; default: Spec.Check
+	Registry      *prometheus.Registry  // served at /metrics; default: an empty one
+	Logger        *slog.Logger          // default: slog.Default
+	Version       string                // of the program, shown by /healthz and openapi.json; default: dev
+	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
+	SessionLife   time.Duration         // of a browser session; default: 12 h
+}
+
+// Server is the console's http.Handler. It is safe for concurrent use.
+type Server struct {
+	Config
+	handler http.Handler
+	origin  *http.CrossOriginProtection
+	closing chan struct{} // closed by Close
+	close   func()
+
+	// errorPage renders a failure of a page; pageRoutes sets it. Without it the
+	// problem is sent as JSON.
+	errorPage func(w http.ResponseWriter, r *http.Request, p *Problem)
+}
+
+// New checks the configuration and builds the routes. It does no I/O.
+func New(c Config) (*Server, error) {
+	for name, missing := range map[string]bool{
+		"Accounts": c.Accounts == nil, "Imports": c.Imports == nil, "Datasets": c.Datasets == nil, "Uploads": c.Uploads == nil,
+		"Rejects": c.Rejects == nil, "RejectsCSV": c.RejectsCSV == nil, "Content": c.Content == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("console: Config.%s is missing", name)
+		}
+	}
+	s := &Server{Config: c, origin: http.NewCrossOriginProtection(), closing: make(chan struct{})}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
+	s.Limits = cmp.Or(c.Limits, bulk.DefaultLimits())
+	s.Logger = cmp.Or(c.Logger, slog.Default())
+	s.Registry = cmp.Or(c.Registry, prometheus.NewRegistry())
+	s.Version = cmp.Or(c.Version, "dev")
+	s.SessionLife = cmp.Or(c.SessionLife, 12*time.Hour)
+	if s.CheckSpec == nil {
+		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
+	}
+	mux := http.NewServeMux()
+	for _, rt := range s.routes() {
+		mux.Handle(rt.pattern, s.serve(rt.access, rt.handle))
+	}
+	s.pageRoutes(mux)
+	var err error
+	s.handler, err = s.chain(mux)
+	return s, err
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Close ends the live event streams, which would otherwise hold up a graceful
+// shutdown: register it with http.Server.RegisterOnShutdown. Clients reconnect by
+// themselves.
+func (s *Server) Close() { s.close() }
+
+// handler answers a request or returns why it cannot; fail renders the error.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// access says who may call a route.
+type access int
+
+const (
+	public   access = iota
+	account         // any credential
+	operator        // one that may steer the platform
+)
+
+// serve makes an http.Handler of h that lets in whom a allows.
+func (s *Server) serve(a access, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, err := s.admit(r, a)
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// page renders a component as a whole page.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if err := c.Render(r.Context(), w); err != nil {
+		s.Logger.ErrorContext(r.Context(), "page broke off", "error", err, "request_id", infoOf(r).id)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
