@@ -18,6 +18,7 @@ type Principal struct {
 	Operator bool   // may define datasets, see the cluster, manage accounts
 	Name     string // of the key or person, for the page header and audit
 	User     UserID // "" for an API key
+	Key      KeyID  // "" for a login link
 }
 
 // APIKey is a credential as lists show it: without its secret.

@@ -27,10 +27,10 @@ type Record struct {
 
 // Event is a milestone of an import: a change of state, the header read, the upload sealed.
 type Event struct {
-	Seq  int64     `json:"seq"` // within the import, from 1
-	At   time.Time `json:"at"`
-	Kind string    `json:"kind"` // e.g. state, layout, sealed, batch_quarantined
-	Text string    `json:"text"` // one sentence for people
+	Seq  int64     `json:"seq" db:"seq"` // within the import, from 1
+	At   time.Time `json:"at" db:"at"`
+	Kind string    `json:"kind" db:"kind"` // e.g. state, layout, sealed, batch_quarantined
+	Text string    `json:"text" db:"text"` // one sentence for people
 }
 
 // Preview is a file's beginning as an import would take it.

@@ -1,0 +1,18 @@
+package bulk
+
+import "unicode/utf8"
+
+// MaxValue bounds the cells that examples and messages quote, in bytes.
+const MaxValue = 120
+
+// Cut shortens s to MaxValue bytes at a rune boundary.
+func Cut(s string) string {
+	if len(s) <= MaxValue {
+		return s
+	}
+	end := MaxValue
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+// CreateAccount makes an account; its name must be free.
+func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, weight int) (bulk.Account, error) {
+	a := bulk.Account{ID: bulk.NewAccountID(), Name: name, Weight: weight, RecordQuota: quota, CreatedAt: now()}
+	if err := checkAccount(name, quota, weight); err != nil {
+		return a, err
+	}
+	return a, s.tx(ctx, "create account", func(tx *sqlx.Tx) error {
+		var taken int
+		if err := tx.GetContext(ctx, &taken, `SELECT COUNT(*) FROM accounts WHERE name = ?`, name); err != nil {
+			return err
+		}
+		if taken > 0 {
+			return bulk.Errorf(bulk.KindConflict, "name_taken", "An account named %q exists already.", name)
+		}
+		_, err := tx.NamedExecContext(ctx, `
+			INSERT INTO accounts (id, name, weight, record_quota, created_at)
+			VALUES (:id, :name, :weight, :record_quota, :created_at)`, a)
+		return err
+	})
+}
+
+func checkAccount(name string, quota int64, weight int) error {
+	switch {
+	case name == "" || len(name) > 100:
+		return bulk.Errorf(bulk.KindInvalid, "bad_account", "An account's name has 1 to 100 bytes.")
+	case quota < 0:
+		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "A quota is a number of records, 0 or more.")
+	case weight < 1 || weight > 16:
+		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
+	}
+	return nil
+}
+
+// Account reads one account.
+func (s *Store) Account(ctx context.Context, id bulk.AccountID) (a bulk.Account, err error) {
+	err = s.read.GetContext(ctx, &a, `SELECT * FROM accounts WHERE id = ?`, id)
+	return a, storeError("read account", noRows(err, "account"))
+}
+
+// ListAccounts lists every account by name.
+func (s *Store) ListAccounts(ctx context.Context) ([]bulk.Account, error) {
+	out := []bulk.Account{}
+	err := s.read.SelectContext(ctx, &out, `SELECT * FROM accounts ORDER BY name`)
+	return out, storeError("list accounts", err)
+}
+
+// SetQuota changes how many records the account may hold. Records above a lowered
+// quota stay; no new one is created until there is room.
+func (s *Store) SetQuota(ctx context.Context, id bulk.AccountID, quota int64) error {
+	if quota < 0 {
+		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "A quota is a number of records, 0 or more.")
+	}
+	return s.setAccount(ctx, "set quota", `UPDATE accounts SET record_quota = ? WHERE id = ?`, quota, id)
+}
+
+// SetWeight changes the account's share of slot time, 1 to 16.
+func (s *Store) SetWeight(ctx context.Context, id bulk.AccountID, weight int) error {
+	if weight < 1 || weight > 16 {
+		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
+	}
+	return s.setAccount(ctx, "set weight", `UPDATE accounts SET weight = ? WHERE id = ?`, weight, id)
+}
+
+func (s *Store) setAccount(ctx context.Context, op, query string, value any, id bulk.AccountID) error {
+	return s.tx(ctx, op, func(tx *sqlx.Tx) error {
+		n, err := changed(tx.ExecContext(ctx, query, value, id))
+		if err == nil && n == 0 {
+			err = bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such account.")
+		}
+		return err
+	})
+}
+
+// Usage reads an account's records against its quota, by dataset.
+func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err error) {
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
+	rows, err := s.read.QueryxContext(ctx, `SELECT dataset, records FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
+	if err != nil {
+		return u, storeError("read usage", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d bulk.DatasetUsage
+		if err := rows.Scan(&d.Dataset, &d.Records); err != nil {
+			return u, storeError("read usage", err)
+		}
+		u.ByDataset = append(u.ByDataset, d)
+	}
+	return u, storeError("read usage", rows.Err())
+}
+
+// CreateUser makes a person who signs in by login links.
+func (s *Store) CreateUser(ctx context.Context, account bulk.AccountID, name string, operator bool) (bulk.UserID, error) {
+	id := bulk.NewUserID()
+	return id, s.tx(ctx, "create user", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (account_id, id, name, operator, created_at) VALUES (?, ?, ?, ?, ?)`,
+			account, id, name, operator, now())
+		return err
+	})
+}
+
+// FirstOperator returns the oldest operator, for the login link of a start.
+func (s *Store) FirstOperator(ctx context.Context) (account bulk.AccountID, user bulk.UserID, err error) {
+	row := s.read.QueryRowxContext(ctx, `SELECT account_id, id FROM users WHERE operator ORDER BY created_at, id LIMIT 1`)
+	err = row.Scan(&account, &user)
+	return account, user, storeError("find operator", noRows(err, "operator"))
+}
+
+// CreateLogin stores a one-time login link by its hash.
+func (s *Store) CreateLogin(ctx context.Context, account bulk.AccountID, user bulk.UserID, hash string, expires time.Time) error {
+	return s.tx(ctx, "create login link", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO login_links (account_id, hash, user_id, expires_at) VALUES (?, ?, ?, ?)`,
+			account, hash, user, expires.UTC())
+		return err
+	})
+}

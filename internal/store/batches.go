@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+type batchRow struct {
+	bulk.Batch
+	bulk.Counts
+	Account bulk.AccountID `db:"account_id"`
+}
+
+const batchColumns = `account_id, import_id, no, state, object, object_bytes, sha256, first_row, byte_from, byte_to, failures, error, node, staged_at, committed_at,
+	read_ms, validate_ms, commit_ms, rows_read, rows_created, rows_updated, rows_superseded, rows_rejected, rows_over_quota, rows_unprocessed`
+
+func (r batchRow) public() bulk.Batch {
+	b := r.Batch
+	b.Rows = r.Counts
+	return b
+}
+
+// Batches lists an import's batches by number, after the given one (-1 for all).
+func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
+	if _, err := getImport(ctx, s.read, account, id); err != nil {
+		return nil, storeError("list batches", err)
+	}
+	var rows []batchRow
+	err := s.read.SelectContext(ctx, &rows, `
+		SELECT `+batchColumns+` FROM batches WHERE account_id = ? AND import_id = ? AND no > ? ORDER BY no LIMIT ?`, account, id, after, limit)
+	out := make([]bulk.Batch, len(rows))
+	for i, r := range rows {
+		out[i] = r.public()
+	}
+	return out, storeError("list batches", err)
+}
+
+// BatchRejects reads the rows of a batch that only its transaction could reject.
+func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (duplicate, overQuota bulk.RowSet, err error) {
+	var d, q []byte
+	row := s.read.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
+	if err := row.Scan(&d, &q); err != nil {
+		return nil, nil, storeError("read batch rejects", noRows(err, "batch"))
+	}
+	return duplicate, overQuota, storeError("read batch rejects", errors.Join(duplicate.UnmarshalBinary(d), overQuota.UnmarshalBinary(q)))
+}
+
+// ImportSpec reads the spec that an import was created with.
+func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (spec bulk.Spec, err error) {
+	r, err := getImport(ctx, s.read, account, id)
+	if err == nil {
+		spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
+	}
+	return spec, storeError("read spec of import", err)
+}
+
+// Work reads what is needed to process a batch.
+func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err error) {
+	var b batchRow
+	err = s.read.GetContext(ctx, &b, `SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND state = 'staged'`, id.Import, id.No)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, bulk.ErrSkip
+	}
+	if err != nil {
+		return w, storeError("read work", err)
+	}
+	r, err := getImport(ctx, s.read, b.Account, id.Import)
+	if err != nil {
+		return w, storeError("read work", err)
+	}
+	switch {
+	case r.State == bulk.StatePaused:
+		return w, bulk.ErrHeld
+	case !acceptsCommits(r.State):
+		return w, bulk.ErrSkip
+	}
+	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
+	if w.Import, err = r.public(); err != nil {
+		return w, storeError("read work", err)
+	}
+	w.DryRun = r.dryRun(w.Import.Options)
+	w.Spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
+	return w, storeError("read work", err)
+}
+
+func acceptsCommits(s bulk.State) bool {
+	return s == bulk.StateReceiving || s == bulk.StateValidating || s == bulk.StateProcessing || s == bulk.StatePaused
+}
+
+// Fail counts a deterministic failure and quarantines the batch at the last one.
+func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error) {
+	var account bulk.AccountID
+	err = s.tx(ctx, "fail batch", func(tx *sqlx.Tx) error {
+		var failures int
+		var rows int64
+		row := tx.QueryRowxContext(ctx, `
+			UPDATE batches SET failures = failures + 1, error = ?, node = ? WHERE import_id = ? AND no = ? AND state = 'staged'
+			RETURNING account_id, failures, rows_read`, why, node, id.Import, id.No)
+		if err := row.Scan(&account, &failures, &rows); errors.Is(err, sql.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if failures < bulk.MaxFailures {
+			return nil
+		}
+		quarantined = true
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE batches SET state = 'quarantined', rows_unprocessed = rows_read WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No); err != nil {
+			return err
+		}
+		n, err := changed(tx.ExecContext(ctx, `
+			UPDATE imports SET batches_staged = batches_staged - 1, batches_quarantined = batches_quarantined + 1,
+				rows_unprocessed = rows_unprocessed + ?, version = version + 1
+			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused')`, rows, account, id.Import))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return bulk.ErrSkip // the import is ending; its wind-up drops the batch
+		}
+		if err := event(ctx, tx, account, id.Import, "batch_quarantined", fmt.Sprintf("Batch %d was set aside: %s", id.No, why)); err != nil {
+			return err
+		}
+		return finish(ctx, tx, account, id.Import)
+	})
+	if errors.Is(err, bulk.ErrSkip) {
+		return false, nil
+	}
+	if err == nil && quarantined {
+		err = s.windUp(ctx, account, id.Import)
+	}
+	return quarantined, err
+}
+
+const selectRefs = `
+	SELECT account_id, import_id, no, priority, rows_read, object_bytes, staged_at FROM batches `
+
+func refs(rows *sqlx.Rows, err error) ([]bulk.BatchRef, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []bulk.BatchRef
+	for rows.Next() {
+		var r bulk.BatchRef
+		if err := rows.Scan(&r.Account, &r.Import, &r.No, &r.Priority, &r.Rows, &r.Bytes, &r.StagedAt); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// Unpublished lists references that the broker has not been given, oldest first.
+func (s *Store) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error) {
+	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
+		WHERE state = 'staged' AND published_at IS NULL ORDER BY staged_at, import_id, no LIMIT ?`, limit))
+	return out, storeError("list unpublished batches", err)
+}
+
+// MarkPublished notes that the broker has the references.
+func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
+	return s.tx(ctx, "mark published", func(tx *sqlx.Tx) error {
+		st, err := tx.PreparexContext(ctx, `UPDATE batches SET published_at = ? WHERE import_id = ? AND no = ? AND state = 'staged'`)
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, id := range ids {
+			if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// StillStaged returns those of the references whose batches still wait.
+func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.BatchRef, error) {
+	byImport := map[bulk.ImportID][]bulk.BatchRef{}
+	for _, r := range in {
+		byImport[r.Import] = append(byImport[r.Import], r)
+	}
+	var out []bulk.BatchRef
+	for id, group := range byImport {
+		var nos []int64
+		if err := s.read.SelectContext(ctx, &nos, `SELECT no FROM batches WHERE import_id = ? AND state = 'staged'`, id); err != nil {
+			return nil, storeError("filter staged batches", err)
+		}
+		waiting := make(map[int64]bool, len(nos))
+		for _, no := range nos {
+			waiting[no] = true
+		}
+		for _, r := range group {
+			if waiting[r.No] {
+				out = append(out, r)
+			}
+		}
+	}
+	return out, nil
+}
+
+// StagedBefore lists references of batches staged before the time that still wait,
+// ordered by (import, no), after the given one.
+func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error) {
+	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
+		WHERE state = 'staged' AND (import_id, no) > (?, ?) AND staged_at < ? ORDER BY import_id, no LIMIT ?`,
+		after.Import, after.No, before.UTC(), limit))
+	return out, storeError("list staged batches", err)
+}
+
+// Standing reads the weight of each account and the hold of each import.
+func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Standing, error) {
+	st := bulk.Standing{Weights: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
+	if len(accounts) > 0 {
+		var rows []struct {
+			ID     bulk.AccountID `db:"id"`
+			Weight int            `db:"weight"`
+		}
+		if err := s.selectIn(ctx, &rows, `SELECT id, weight FROM accounts WHERE id IN (?)`, accounts); err != nil {
+			return st, err
+		}
+		for _, r := range rows {
+			st.Weights[r.ID] = r.Weight
+		}
+	}
+	if len(imports) > 0 {
+		var rows []struct {
+			ID    bulk.ImportID `db:"id"`
+			State bulk.State    `db:"state"`
+		}
+		if err := s.selectIn(ctx, &rows, `SELECT id, state FROM imports WHERE id IN (?)`, imports); err != nil {
+			return st, err
+		}
+		for _, r := range rows {
+			st.Paused[r.ID] = r.State == bulk.StatePaused
+			st.Ended[r.ID] = r.State.Terminal() || r.State == bulk.StateCancelling
+		}
+	}
+	return st, nil
+}
+
+func (s *Store) selectIn(ctx context.Context, dest any, query string, list any) error {
+	q, args, err := sqlx.In(query, list)
+	if err != nil {
+		return err
+	}
+	return storeError("read standing", s.read.SelectContext(ctx, dest, s.read.Rebind(q), args...))
+}

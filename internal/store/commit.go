@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+// landed says what became of a batch's rows, by their index in bulk.Records.
+type landed struct {
+	created    []int // new keys, ascending
+	updated    int64
+	superseded int64 // this row, or an earlier row of the same import that it displaced
+	duplicate  []int // mode create: the key belongs to another import
+}
+
+// Commit applies a batch in one transaction, or nothing of it.
+func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
+	ending := false
+	err = s.tx(ctx, "commit batch", func(tx *sqlx.Tx) error {
+		begun := time.Now()
+		if err := claim(ctx, tx, c, bulk.BatchCommitted); err != nil {
+			return err
+		}
+		l, err := s.writeRows(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		if err := openForCommits(ctx, tx, c.Work); err != nil {
+			return err
+		}
+		over, err := takeQuota(ctx, tx, c, l.created)
+		if err != nil {
+			return err
+		}
+		counts = bulk.Counts{
+			Read: c.Work.Batch.Rows.Read, Created: int64(len(l.created) - len(over)), Updated: l.updated,
+			Superseded: c.Superseded + l.superseded, Rejected: c.Rejected + int64(len(l.duplicate)), OverQuota: int64(len(over)),
+		}
+		if counts.Sum() != counts.Read {
+			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Work.Batch.No, c.Work.Import.ID, counts)
+		}
+		clusters := append(slices.Clone(c.Clusters), clustersOf(c, bulk.CodeDuplicateKey, l.duplicate)...)
+		clusters = append(clusters, clustersOf(c, bulk.CodeOverQuota, over)...)
+		if err := addClusters(ctx, tx, c.Work, clusters); err != nil {
+			return err
+		}
+		if err := closeBatch(ctx, tx, c, counts, rowSet(c, l.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
+			return err
+		}
+		ending, err = addToImport(ctx, tx, c.Work, counts, "batches_committed = batches_committed + 1")
+		return err
+	})
+	if err == nil && ending {
+		err = s.windUp(ctx, c.Work.Account, c.Work.Import.ID)
+	}
+	return counts, err
+}
+
+// Check records what a dry run found in a batch; it commits no row.
+func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
+	ending := false
+	err := s.tx(ctx, "check batch", func(tx *sqlx.Tx) error {
+		if err := claim(ctx, tx, c, bulk.BatchChecked); err != nil {
+			return err
+		}
+		if err := openForCommits(ctx, tx, c.Work); err != nil {
+			return err
+		}
+		if err := addClusters(ctx, tx, c.Work, c.Clusters); err != nil {
+			return err
+		}
+		counts := bulk.Counts{Read: c.Work.Batch.Rows.Read, Rejected: c.Rejected}
+		if err := closeBatch(ctx, tx, c, counts, nil, nil, 0); err != nil {
+			return err
+		}
+		var err error
+		ending, err = addToImport(ctx, tx, c.Work, counts, "batches_total = batches_total")
+		return err
+	})
+	if err == nil && ending {
+		err = s.windUp(ctx, c.Work.Account, c.Work.Import.ID)
+	}
+	return err
+}
+
+// claim makes this transaction the one that applies the batch. The compare-and-set
+// on its state is what applies a batch at most once, however often it is delivered.
+func claim(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, to bulk.BatchState) error {
+	n, err := changed(tx.ExecContext(ctx, `UPDATE batches SET state = ? WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
+		to, c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
+	if err == nil && n == 0 {
+		return bulk.ErrSkip
+	}
+	return err
+}
+
+// openForCommits locks the import and rolls everything back if it ended meanwhile:
+// after a cancel not one more row lands. A dry run that was approved while this
+// batch was being checked comes again, too.
+func openForCommits(ctx context.Context, tx *sqlx.Tx, w bulk.Work) error {
+	n, err := changed(tx.ExecContext(ctx, `
+		UPDATE imports SET version = version + 1
+		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)`,
+		w.Account, w.Import.ID, w.DryRun))
+	if err == nil && n == 0 {
+		return bulk.ErrSkip
+	}
+	return err
+}
+
+// takeQuota charges the created rows to the account and returns those for which
+// there was no room, last rows first to go; they leave the table again before
+// anyone could see them.
+func takeQuota(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, created []int) (over []int, err error) {
+	if len(created) == 0 {
+		return nil, nil
+	}
+	const charge = `UPDATE accounts SET records_used = records_used + ? WHERE id = ? AND records_used + ? <= record_quota`
+	n, err := changed(tx.ExecContext(ctx, charge, len(created), c.Work.Account, len(created)))
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		var room int
+		if err := tx.GetContext(ctx, &room, `SELECT MAX(record_quota - records_used, 0) FROM accounts WHERE id = ?`, c.Work.Account); err != nil {
+			return nil, err
+		}
+		over = overQuota(c, created, room)
+		if err := deleteRows(ctx, tx, c, over); err != nil {
+			return nil, err
+		}
+		if _, err := tx.ExecContext(ctx, charge, len(created)-len(over), c.Work.Account, len(created)-len(over)); err != nil {
+			return nil, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO dataset_usage (account_id, dataset, records) VALUES (?, ?, ?)
+		ON CONFLICT (account_id, dataset) DO UPDATE SET records = dataset_usage.records + excluded.records`,
+		c.Work.Account, c.Work.Import.Dataset, len(created)-len(over))
+	return over, err
+}
+
+// overQuota picks the created rows beyond the room, in file order.
+func overQuota(c bulk.Commit, created []int, room int) []int {
+	inOrder := slices.Clone(created)
+	slices.SortFunc(inOrder, func(a, b int) int { return int(c.Records.RowNo[a] - c.Records.RowNo[b]) })
+	over := inOrder[room:]
+	slices.Sort(over)
+	return over
+}
+
+func rowSet(c bulk.Commit, indexes []int) bulk.RowSet {
+	out := make(bulk.RowSet, len(indexes))
+	for i, x := range indexes {
+		out[i] = c.Records.RowNo[x]
+	}
+	slices.Sort(out)
+	return out
+}
+
+// clustersOf makes the cluster of rows that the transaction rejected.
+func clustersOf(c bulk.Commit, code bulk.Code, indexes []int) []bulk.Cluster {
+	if len(indexes) == 0 {
+		return nil
+	}
+	cl := bulk.Cluster{Code: code, Count: int64(len(indexes))}
+	for _, row := range rowSet(c, indexes)[:min(len(indexes), bulk.MaxExamples)] {
+		i := slices.Index(c.Records.RowNo, row)
+		cl.Examples = append(cl.Examples, bulk.Example{Row: row, Value: bulk.Cut(c.Records.Keys[i])})
+	}
+	return []bulk.Cluster{cl}
+}
+
+// addClusters merges a batch's clusters into its import's. The lowest rows stay as
+// examples, so that they do not depend on the order of commits.
+func addClusters(ctx context.Context, tx *sqlx.Tx, w bulk.Work, clusters []bulk.Cluster) error {
+	for _, c := range clusters {
+		var old []string
+		if err := tx.SelectContext(ctx, &old, `
+			SELECT examples FROM error_clusters WHERE account_id = ? AND import_id = ? AND source_column = ? AND code = ?`,
+			w.Account, w.Import.ID, c.Column, c.Code); err != nil {
+			return err
+		}
+		examples := slices.Clone(c.Examples)
+		for _, o := range old {
+			var more []bulk.Example
+			if err := json.Unmarshal([]byte(o), &more); err != nil {
+				return err
+			}
+			examples = append(examples, more...)
+		}
+		slices.SortFunc(examples, func(a, b bulk.Example) int { return int(a.Row - b.Row) })
+		text, err := json.Marshal(examples[:min(len(examples), bulk.MaxExamples)])
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO error_clusters (account_id, import_id, source_column, code, rejects, examples) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (account_id, import_id, source_column, code) DO UPDATE SET rejects = error_clusters.rejects + excluded.rejects, examples = excluded.examples`,
+			w.Account, w.Import.ID, c.Column, c.Code, c.Count, string(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closeBatch(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
+	d, err1 := duplicate.MarshalBinary()
+	q, err2 := over.MarshalBinary()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE batches SET node = ?, committed_at = ?, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
+			duplicate_rows = ?, over_quota_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
+		WHERE account_id = ? AND import_id = ? AND no = ?`,
+		c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No)
+	return err
+}
+
+// addToImport adds a batch's outcome to its import, fails the import when it has
+// too many rejects, and finishes it when this was its last batch.
+func addToImport(ctx context.Context, tx *sqlx.Tx, w bulk.Work, n bulk.Counts, batches string) (ending bool, err error) {
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
+			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`
+		WHERE account_id = ? AND id = ?`,
+		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID); err != nil {
+		return false, err
+	}
+	r, err := getImport(ctx, tx, w.Account, w.Import.ID)
+	if err != nil {
+		return false, err
+	}
+	if judged := r.Sum(); w.Import.Options.OnError.Exceeded(r.Rejected, max(judged, n.Read), false) {
+		return true, end(ctx, tx, w.Account, w.Import.ID, bulk.StateFailed, tooManyRejects(&r, w.Import.Options))
+	}
+	if err := finish(ctx, tx, w.Account, w.Import.ID); err != nil {
+		return false, err
+	}
+	return isEnding(ctx, tx, w.Account, w.Import.ID)
+}

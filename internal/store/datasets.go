@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+// ApplyDataset creates a dataset with its typed table, or adds columns to it.
+// Rules may change and hold from the next import on; a column that would go, or a
+// type or key that would change, is refused because stored records would be lost.
+func (s *Store) ApplyDataset(ctx context.Context, spec bulk.Spec) (d bulk.Dataset, err error) {
+	if err := spec.Check(); err != nil {
+		return d, err
+	}
+	err = s.tx(ctx, "apply dataset", func(tx *sqlx.Tx) error {
+		d, err = dataset(ctx, tx, spec.Name)
+		switch {
+		case bulk.KindOf(err) == bulk.KindNotFound:
+			d, err = createDataset(ctx, tx, spec)
+		case err == nil:
+			d, err = changeDataset(ctx, tx, d, spec)
+		}
+		return err
+	})
+	return d, err
+}
+
+func createDataset(ctx context.Context, tx *sqlx.Tx, spec bulk.Spec) (bulk.Dataset, error) {
+	d := bulk.Dataset{Spec: spec, Version: 1, CreatedAt: now(), UpdatedAt: now()}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO datasets (name, version, created_at, updated_at) VALUES (?, 1, ?, ?)`,
+		spec.Name, d.CreatedAt, d.UpdatedAt); err != nil {
+		return d, err
+	}
+	if err := saveSpec(ctx, tx, spec, 1); err != nil {
+		return d, err
+	}
+	defs := []string{`_account_id TEXT NOT NULL`}
+	for _, c := range spec.Columns {
+		def := columnDef(c)
+		if spec.IsKey(c.Name) {
+			def += " NOT NULL"
+		}
+		defs = append(defs, def)
+	}
+	defs = append(defs, `_op_seq BIGINT NOT NULL`, `_row_no BIGINT NOT NULL`, fmt.Sprintf(`PRIMARY KEY (_account_id, %s)`, quoted(spec.Key)))
+	// Without a rowid the table is its primary key's tree: one write a row, in key order.
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE %q (%s) WITHOUT ROWID`, spec.Table(), strings.Join(defs, ", ")))
+	return d, err
+}
+
+func changeDataset(ctx context.Context, tx *sqlx.Tx, d bulk.Dataset, spec bulk.Spec) (bulk.Dataset, error) {
+	if sameSpec(d.Spec, spec) {
+		return d, nil
+	}
+	if err := losesData(d.Spec, spec); err != nil {
+		return d, err
+	}
+	for _, c := range spec.Columns {
+		if d.Column(c.Name) != nil {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`ALTER TABLE %q ADD COLUMN %s`, spec.Table(), columnDef(c))); err != nil {
+			return d, err
+		}
+	}
+	d.Spec, d.Version, d.UpdatedAt = spec, d.Version+1, now()
+	if err := saveSpec(ctx, tx, spec, d.Version); err != nil {
+		return d, err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE datasets SET version = ?, updated_at = ? WHERE name = ?`, d.Version, d.UpdatedAt, spec.Name)
+	return d, err
+}
+
+// losesData names every part of the change that stored records would not survive.
+func losesData(was, is bulk.Spec) error {
+	var why []string
+	for _, c := range was.Columns {
+		switch n := is.Column(c.Name); {
+		case n == nil:
+			why = append(why, fmt.Sprintf("column %q would be dropped with its values", c.Name))
+		case n.Type != c.Type:
+			why = append(why, fmt.Sprintf("column %q would change from %s to %s", c.Name, c.Type, n.Type))
+		}
+	}
+	if !slices.Equal(was.Key, is.Key) {
+		why = append(why, fmt.Sprintf("the key would change from %v to %v", was.Key, is.Key))
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return bulk.Errorf(bulk.KindConflict, "would_lose_data",
+		"Dataset %q was not changed: %s. Add columns instead, or apply the spec under a new name.", is.Name, strings.Join(why, "; "))
+}
+
+// columnDef renders a column for CREATE and ALTER TABLE. Decimals are text, since
+// SQLite's numbers are not exact.
+func columnDef(c bulk.Column) string {
+	types := map[bulk.Type]string{bulk.TypeInteger: "BIGINT", bulk.TypeFloat: "DOUBLE PRECISION", bulk.TypeBoolean: "BOOLEAN"}
+	t, ok := types[c.Type]
+	if !ok {
+		t = "TEXT"
+	}
+	return fmt.Sprintf("%q %s", c.Name, t)
+}
+
+// quoted renders column names as identifiers; [bulk.Spec.Check] allows no quote in them.
+func quoted(columns []string) string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = `"` + c + `"`
+	}
+	return strings.Join(out, ", ")
+}
+
+func sameSpec(a, b bulk.Spec) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+func saveSpec(ctx context.Context, tx *sqlx.Tx, spec bulk.Spec, version int64) error {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO dataset_specs (name, version, spec) VALUES (?, ?, ?)`, spec.Name, version, string(text))
+	return err
+}
+
+const selectDatasets = `
+	SELECT d.version, d.created_at, d.updated_at, s.spec
+	FROM datasets d JOIN dataset_specs s ON s.name = d.name AND s.version = d.version`
+
+type datasetRow struct {
+	Version   int64     `db:"version"`
+	CreatedAt time.Time `db:"created_at"`
+	UpdatedAt time.Time `db:"updated_at"`
+	Spec      string    `db:"spec"`
+}
+
+func (r datasetRow) dataset() (d bulk.Dataset, err error) {
+	d = bulk.Dataset{Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+	return d, json.Unmarshal([]byte(r.Spec), &d.Spec)
+}
+
+func dataset(ctx context.Context, q sqlx.QueryerContext, name bulk.DatasetName) (d bulk.Dataset, err error) {
+	var r datasetRow
+	if err := sqlx.GetContext(ctx, q, &r, selectDatasets+` WHERE d.name = ?`, name); err != nil {
+		return d, noRows(err, "dataset")
+	}
+	return r.dataset()
+}
+
+// Dataset reads one dataset with its newest spec.
+func (s *Store) Dataset(ctx context.Context, name bulk.DatasetName) (bulk.Dataset, error) {
+	d, err := dataset(ctx, s.read, name)
+	return d, storeError("read dataset", err)
+}
+
+// ListDatasets lists every dataset by name.
+func (s *Store) ListDatasets(ctx context.Context) ([]bulk.Dataset, error) {
+	var rows []datasetRow
+	if err := s.read.SelectContext(ctx, &rows, selectDatasets+` ORDER BY d.name`); err != nil {
+		return nil, storeError("list datasets", err)
+	}
+	out := make([]bulk.Dataset, len(rows))
+	for i, r := range rows {
+		var err error
+		if out[i], err = r.dataset(); err != nil {
+			return nil, storeError("list datasets", err)
+		}
+	}
+	return out, nil
+}
+
+// spec reads one version of a spec, which never changes once stored.
+func (s *Store) spec(ctx context.Context, q sqlx.QueryerContext, name bulk.DatasetName, version int64) (spec bulk.Spec, err error) {
+	key := specVersion{name, version}
+	s.mu.Lock()
+	spec, ok := s.specs[key]
+	s.mu.Unlock()
+	if ok {
+		return spec, nil
+	}
+	var text string
+	if err := sqlx.GetContext(ctx, q, &text, `SELECT spec FROM dataset_specs WHERE name = ? AND version = ?`, name, version); err != nil {
+		return spec, err
+	}
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		return spec, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.specs[key] = spec
+	return spec, nil
+}
+
+// unknownDataset is what an import into a dataset that does not exist gets.
+func unknownDataset(err error, name bulk.DatasetName) error {
+	if errors.Is(err, sql.ErrNoRows) || bulk.KindOf(err) == bulk.KindNotFound {
+		return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownDataset, "There is no dataset %q. List them with GET /v1/datasets.", name)
+	}
+	return err
+}

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+// importRow is an import as stored.
+type importRow struct {
+	bulk.Counts      `json:"-"`
+	bulk.ByteCounts  `json:"-"`
+	bulk.BatchCounts `json:"-"`
+	Account     bulk.AccountID   `db:"account_id"`
+	ID          bulk.ImportID    `db:"id"`
+	Dataset     bulk.DatasetName `db:"dataset"`
+	SpecVersion int64            `db:"spec_version"`
+	OpSeq       int64            `db:"op_seq"`
+	State       bulk.State       `db:"state"`
+	Outcome     bulk.State       `db:"outcome"`
+	Mode        bulk.Mode        `db:"mode"`
+	Priority    bulk.Priority    `db:"priority"`
+	Filename    string           `db:"filename"`
+	Options     string           `db:"options"`
+	Layout      *string          `db:"layout"`
+	Error       *string          `db:"error"`
+	Approved    bool             `db:"approved"`
+	Sealed      bool             `db:"sealed"`
+	Mirrored    bool             `db:"mirrored"`
+	SHA256      *string          `db:"sha256"`
+	BlankLines  int64            `db:"blank_lines"`
+	Version     int64            `db:"version"`
+	CreatedAt   time.Time        `db:"created_at"`
+	StartedAt   *time.Time       `db:"started_at"`
+	FinishedAt  *time.Time       `db:"finished_at"`
+}
+
+// dryRun reports whether batches are to be checked only, for now.
+func (r *importRow) dryRun(o bulk.Options) bool { return o.DryRun && !r.Approved }
+
+func (r *importRow) public() (bulk.Import, error) {
+	i := bulk.Import{
+		ID: r.ID, AccountID: r.Account, Dataset: r.Dataset, State: r.State, Mode: r.Mode, Filename: r.Filename, Priority: r.Priority,
+		Bytes: r.ByteCounts, Rows: r.Counts, Batches: r.BatchCounts, Mirrored: r.Mirrored, CreatedAt: r.CreatedAt,
+		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, SHA256: r.SHA256, BlankLines: r.BlankLines, Sealed: r.Sealed, Version: r.Version,
+	}
+	i.Bytes.Total = max(i.Bytes.Total, 0)
+	err := json.Unmarshal([]byte(r.Options), &i.Options)
+	if r.Layout != nil && err == nil {
+		err = json.Unmarshal([]byte(*r.Layout), &i.Layout)
+	}
+	if r.Error != nil && err == nil {
+		err = json.Unmarshal([]byte(*r.Error), &i.Error)
+	}
+	return i, err
+}
+
+func getImport(ctx context.Context, q sqlx.QueryerContext, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
+	err = sqlx.GetContext(ctx, q, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`, account, id)
+	return r, noRows(err, "import")
+}
+
+// Import reads one import.
+func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (i bulk.Import, err error) {
+	r, err := getImport(ctx, s.read, account, id)
+	if err == nil {
+		i, err = r.public()
+	}
+	return i, storeError("read import", err)
+}
+
+// ListImports lists an account's imports, newest first.
+func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.ImportFilter) (out []bulk.Import, next string, err error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	f.Limit = min(f.Limit, 200)
+	where, args := []string{`account_id = ?`}, []any{account}
+	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
+	if f.State != "" {
+		add(`state = ?`, f.State)
+	}
+	if f.Dataset != "" {
+		add(`dataset = ?`, f.Dataset)
+	}
+	if f.Search != "" {
+		add(`LOWER(filename) LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Search))+"%")
+	}
+	if f.Cursor != "" {
+		add(`id < ?`, f.Cursor) // identifiers sort by age
+	}
+	var rows []importRow
+	query := fmt.Sprintf(`SELECT * FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, strings.Join(where, " AND "), f.Limit+1)
+	if err := s.read.SelectContext(ctx, &rows, query, args...); err != nil {
+		return nil, "", storeError("list imports", err)
+	}
+	if len(rows) > f.Limit {
+		rows = rows[:f.Limit]
+		next = string(rows[f.Limit-1].ID)
+	}
+	out = make([]bulk.Import, len(rows))
+	for i := range rows {
+		if out[i], err = rows[i].public(); err != nil {
+			return nil, "", storeError("list imports", err)
+		}
+	}
+	return out, next, nil
+}
+
+// uploadLife is how long an upload may stand unfinished.
+var uploadLife = time.Duration(bulk.DefaultLimits().UploadExpiryDays * 24 * float64(time.Hour))
+
+// CreateImport creates an import in state open with its upload at offset 0.
+func (s *Store) CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error) {
+	err = s.tx(ctx, "create import", func(tx *sqlx.Tx) error {
+		if imp, replayed, err = firstAnswer(ctx, tx, n); err != nil || replayed {
+			return err
+		}
+		if imp, err = s.createImport(ctx, tx, n, maxOpen); err != nil {
+			return err
+		}
+		return keepAnswer(ctx, tx, n, imp)
+	})
+	return imp, replayed, err
+}
+
+func (s *Store) createImport(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport, maxOpen int) (imp bulk.Import, err error) {
+	d, err := dataset(ctx, tx, n.Dataset)
+	if err != nil {
+		return imp, unknownDataset(err, n.Dataset)
+	}
+	for _, header := range slices.Sorted(maps.Keys(n.Options.Mapping)) {
+		if field := n.Options.Mapping[header]; field != "" && d.Column(field) == nil {
+			return imp, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownField,
+				"The mapping sends %q to %q, which is not a column of dataset %q.", header, field, n.Dataset)
+		}
+	}
+	var open int
+	if err := tx.GetContext(ctx, &open, `
+		SELECT COUNT(*) FROM imports WHERE account_id = ? AND NOT sealed AND finished_at IS NULL`, n.Account); err != nil {
+		return imp, err
+	}
+	if maxOpen > 0 && open >= maxOpen {
+		return imp, bulk.Errorf(bulk.KindUnavailable, "too_many_uploads",
+			"The account has %d unfinished uploads, which is the limit. Finish or cancel one, then try again.", open)
+	}
+	options, err := json.Marshal(n.Options)
+	if err != nil {
+		return imp, err
+	}
+	r := importRow{
+		Account: n.Account, ID: bulk.NewImportID(), Dataset: n.Dataset, SpecVersion: d.Version, State: bulk.StateOpen,
+		Mode: n.Mode, Priority: n.Priority, Filename: n.Filename, Options: string(options), Version: 1, CreatedAt: now(),
+	}
+	r.ByteCounts.Total = n.Size
+	if err := tx.GetContext(ctx, &r.OpSeq, `UPDATE datasets SET op_seq = op_seq + 1 WHERE name = ? RETURNING op_seq`, n.Dataset); err != nil {
+		return imp, err
+	}
+	if _, err := tx.NamedExecContext(ctx, `
+		INSERT INTO imports (account_id, id, dataset, spec_version, op_seq, state, mode, priority, filename, options, bytes_total, created_at)
+		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at)`, r); err != nil {
+		return imp, err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, expires_at) VALUES (?, ?, ?, ?)`,
+		n.Account, r.ID, n.Size, now().Add(uploadLife)); err != nil {
+		return imp, err
+	}
+	if err := event(ctx, tx, n.Account, r.ID, "state", "Import created."); err != nil {
+		return imp, err
+	}
+	return r.public()
+}
+
+// firstAnswer returns what a repeated request was answered first.
+func firstAnswer(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
+	if n.IdempotencyKey == "" {
+		return imp, false, nil
+	}
+	var hash, answer string
+	row := tx.QueryRowxContext(ctx, `SELECT request_hash, answer FROM idempotency WHERE account_id = ? AND key = ?`, n.Account, n.IdempotencyKey)
+	switch err := row.Scan(&hash, &answer); {
+	case errors.Is(err, sql.ErrNoRows):
+		return imp, false, nil
+	case err != nil:
+		return imp, false, err
+	case hash != n.RequestHash:
+		return imp, false, bulk.Errorf(bulk.KindUnprocessed, "idempotency_mismatch",
+			"This Idempotency-Key was used for another request. Use a new key for a new import.")
+	}
+	return imp, true, json.Unmarshal([]byte(answer), &imp)
+}
+
+func keepAnswer(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport, imp bulk.Import) error {
+	if n.IdempotencyKey == "" {
+		return nil
+	}
+	answer, err := json.Marshal(imp)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO idempotency (account_id, key, request_hash, import_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		n.Account, n.IdempotencyKey, n.RequestHash, imp.ID, string(answer), imp.CreatedAt)
+	return err
+}
+
+// event writes a milestone; the caller has changed the import in the same transaction.
+func event(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID, kind, text string) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO import_events (account_id, import_id, seq, at, kind, text)
+		SELECT ?, ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ? FROM import_events WHERE account_id = ? AND import_id = ?`,
+		account, id, now(), kind, text, account, id)
+	return err
+}
+
+// ImportEvents lists milestones after the sequence number, oldest first.
+func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+	if _, err := getImport(ctx, s.read, account, id); err != nil {
+		return nil, storeError("list events", err)
+	}
+	out := []bulk.Event{}
+	err := s.read.SelectContext(ctx, &out, `
+		SELECT seq, at, kind, text FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+		account, id, after, limit)
+	return out, storeError("list events", err)
+}
+
+// Clusters groups an import's rejects by cause, most frequent first.
+func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
+	if _, err := getImport(ctx, s.read, account, id); err != nil {
+		return nil, storeError("list clusters", err)
+	}
+	rows, err := s.read.QueryxContext(ctx, `
+		SELECT source_column, code, rejects, examples FROM error_clusters
+		WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code`, account, id)
+	if err != nil {
+		return nil, storeError("list clusters", err)
+	}
+	defer rows.Close()
+	out := []bulk.Cluster{}
+	for rows.Next() {
+		var c bulk.Cluster
+		var examples string
+		if err := rows.Scan(&c.Column, &c.Code, &c.Count, &examples); err != nil {
+			return nil, storeError("list clusters", err)
+		}
+		if err := json.Unmarshal([]byte(examples), &c.Examples); err != nil {
+			return nil, storeError("list clusters", err)
+		}
+		c.Sentence = c.Code.Sentence()
+		out = append(out, c)
+	}
+	return out, storeError("list clusters", rows.Err())
+}
+
+// Receipt is the final account of a terminal import.
+func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (r bulk.Receipt, err error) {
+	if r.Import, err = s.Import(ctx, account, id); err != nil {
+		return r, err
+	}
+	if !r.Import.State.Terminal() {
+		return r, bulk.Errorf(bulk.KindConflict, "not_finished", "The import is still %s. Its receipt is made when it ends.", r.Import.State)
+	}
+	r.Balanced = r.Import.Rows.Read == r.Import.Rows.Sum()
+	if r.Import.StartedAt != nil && r.Import.FinishedAt != nil {
+		r.Seconds = r.Import.FinishedAt.Sub(*r.Import.StartedAt).Seconds()
+		if r.Seconds > 0 {
+			r.RowsPerS = float64(r.Import.Rows.Read) / r.Seconds
+		}
+	}
+	if r.Clusters, err = s.Clusters(ctx, account, id); err != nil {
+		return r, err
+	}
+	r.Usage, err = s.Usage(ctx, account)
+	return r, err
+}

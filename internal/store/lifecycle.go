@@ -1,0 +1,282 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"bulkhead/internal/bulk"
+)
+
+// An import ends early in two transactions, so that no transaction ever waits for
+// a batch while it holds the import (commits lock in the other order):
+//
+//  1. end: the state becomes cancelling and the outcome is noted. From here every
+//     commit finds the import closed and rolls back.
+//  2. windUp: batches that still wait are dropped and counted, the outcome becomes
+//     the state. A process that dies in between leaves this to the sweep.
+
+// Cancel ends the import. What was committed stays; the receipt says how much.
+func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	err := s.tx(ctx, "cancel import", func(tx *sqlx.Tx) error {
+		r, err := getImport(ctx, tx, account, id)
+		if err != nil || r.State == bulk.StateCancelling || r.State == bulk.StateCancelled {
+			return err
+		}
+		if r.State.Terminal() {
+			return bulk.Errorf(bulk.KindConflict, "already_finished", "The import has already ended as %s.", r.State)
+		}
+		return end(ctx, tx, account, id, bulk.StateCancelled, nil)
+	})
+	if err != nil {
+		return bulk.Import{}, err
+	}
+	return s.afterEnd(ctx, account, id)
+}
+
+// Refuse fails the import because of its file.
+func (s *Store) Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error {
+	err := s.tx(ctx, "refuse file", func(tx *sqlx.Tx) error {
+		r, err := getImport(ctx, tx, account, id)
+		if err != nil || r.State.Terminal() || r.State == bulk.StateCancelling {
+			return err
+		}
+		return end(ctx, tx, account, id, bulk.StateFailed, why)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.afterEnd(ctx, account, id)
+	return err
+}
+
+func end(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID, outcome bulk.State, why *bulk.Error) error {
+	var text *string
+	if why != nil {
+		b, err := json.Marshal(why)
+		if err != nil {
+			return err
+		}
+		t := string(b)
+		text = &t
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE imports SET state = 'cancelling', outcome = ?, error = ?, version = version + 1
+		WHERE account_id = ? AND id = ?`, outcome, text, account, id)
+	return err
+}
+
+// afterEnd winds the import up if it is ending, and reads it.
+func (s *Store) afterEnd(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	if err := s.windUp(ctx, account, id); err != nil {
+		return bulk.Import{}, err
+	}
+	return s.Import(ctx, account, id)
+}
+
+func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.ImportID) error {
+	return s.tx(ctx, "wind up import", func(tx *sqlx.Tx) error {
+		r, err := getImport(ctx, tx, account, id)
+		if err != nil || r.State != bulk.StateCancelling {
+			return err
+		}
+		var dropped int64
+		if err := tx.GetContext(ctx, &dropped, `
+			SELECT COALESCE(SUM(rows_read), 0) FROM batches WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
+			return err
+		}
+		// What a dry run found wrong was not committed either: its rows count as unprocessed.
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE batches SET state = 'dropped', rows_rejected = 0, rows_unprocessed = rows_read
+			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE imports SET state = outcome, finished_at = ?, batches_staged = 0, version = version + 1,
+				rows_unprocessed = rows_unprocessed + ?, rows_rejected = CASE WHEN ? THEN 0 ELSE rows_rejected END
+			WHERE account_id = ? AND id = ?`, now(), dropped, r.isDryRun(), account, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
+			return err
+		}
+		return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s; %d rows were not processed.", r.Outcome, r.Unprocessed+dropped))
+	})
+}
+
+// isDryRun reports whether nothing of the import was to be committed yet.
+func (r *importRow) isDryRun() bool {
+	var o bulk.Options
+	return json.Unmarshal([]byte(r.Options), &o) == nil && r.dryRun(o)
+}
+
+// Pause keeps the import's batches from being leased. Work in flight ends; an
+// upload may go on.
+func (s *Store) Pause(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return s.steer(ctx, "pause", account, id, func(r *importRow) (bulk.State, error) {
+		switch r.State {
+		case bulk.StatePaused, bulk.StateReceiving, bulk.StateProcessing, bulk.StateValidating:
+			return bulk.StatePaused, nil
+		default:
+			return "", cannot("paused", r.State)
+		}
+	})
+}
+
+// Resume lets a paused import go on.
+func (s *Store) Resume(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return s.steer(ctx, "resume", account, id, func(r *importRow) (bulk.State, error) {
+		if r.State != bulk.StatePaused {
+			return "", cannot("resumed", r.State)
+		}
+		return r.running(), nil
+	})
+}
+
+// running is the state of an import that is neither paused nor ended.
+func (r *importRow) running() bulk.State {
+	switch {
+	case !r.Sealed:
+		return bulk.StateReceiving
+	case r.isDryRun():
+		return bulk.StateValidating
+	default:
+		return bulk.StateProcessing
+	}
+}
+
+func cannot(done string, state bulk.State) error {
+	return bulk.Errorf(bulk.KindConflict, "wrong_state", "An import that is %s cannot be %s.", state, done)
+}
+
+func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id bulk.ImportID, next func(*importRow) (bulk.State, error)) (bulk.Import, error) {
+	err := s.tx(ctx, op+" import", func(tx *sqlx.Tx) error {
+		r, err := getImport(ctx, tx, account, id)
+		if err != nil {
+			return err
+		}
+		state, err := next(&r)
+		if err != nil || state == r.State {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, version = version + 1 WHERE account_id = ? AND id = ?`, state, account, id); err != nil {
+			return err
+		}
+		return event(ctx, tx, account, id, "state", fmt.Sprintf("Now %s (%s).", state, op))
+	})
+	if err != nil {
+		return bulk.Import{}, err
+	}
+	return s.Import(ctx, account, id)
+}
+
+// Approve commits the batches that a dry run checked: the same objects, no second
+// upload. What the check counted is counted again by the commits.
+func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	err := s.tx(ctx, "approve import", func(tx *sqlx.Tx) error {
+		r, err := getImport(ctx, tx, account, id)
+		if err != nil {
+			return err
+		}
+		if r.State != bulk.StateAwaitingApproval {
+			return cannot("approved", r.State)
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE batches SET state = 'staged', published_at = NULL, rows_rejected = 0, staged_at = ?
+			WHERE account_id = ? AND import_id = ? AND state = 'checked'`, now(), account, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM error_clusters WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE imports SET state = 'processing', approved = TRUE, rows_rejected = 0, batches_staged = batches_total - batches_quarantined, version = version + 1
+			WHERE account_id = ? AND id = ?`, account, id); err != nil {
+			return err
+		}
+		return event(ctx, tx, account, id, "state", "Approved: the checked rows are being committed.")
+	})
+	if err != nil {
+		return bulk.Import{}, err
+	}
+	return s.Import(ctx, account, id)
+}
+
+// finish moves the import on when its upload is sealed and none of its batches
+// waits. It runs in the transaction that made the last of both true.
+func finish(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID) error {
+	r, err := getImport(ctx, tx, account, id)
+	if err != nil || !r.Sealed || r.Staged > 0 || r.State.Terminal() || r.State == bulk.StateCancelling {
+		return err
+	}
+	var o bulk.Options
+	if err := json.Unmarshal([]byte(r.Options), &o); err != nil {
+		return err
+	}
+	switch {
+	case o.OnError.Exceeded(r.Rejected, r.Read, true):
+		return end(ctx, tx, account, id, bulk.StateFailed, tooManyRejects(&r, o))
+	case r.dryRun(o) && r.BatchCounts.Total > r.Quarantined:
+		_, err := tx.ExecContext(ctx, `UPDATE imports SET state = 'awaiting_approval', version = version + 1 WHERE account_id = ? AND id = ?`, account, id)
+		if err != nil {
+			return err
+		}
+		return event(ctx, tx, account, id, "state", fmt.Sprintf("Checked %d rows, %d would be rejected. Approve to commit the rest.", r.Read, r.Rejected))
+	}
+	state, why := bulk.StateCompleted, (*string)(nil)
+	switch {
+	case r.Quarantined > 0:
+		b, err := json.Marshal(bulk.Errorf(bulk.KindUnprocessed, bulk.ErrQuarantined,
+			"%d batches could not be processed after %d attempts each and were set aside; see the batches for their reasons.", r.Quarantined, bulk.MaxFailures))
+		if err != nil {
+			return err
+		}
+		t := string(b)
+		state, why = bulk.StateFailed, &t
+	case r.Rejected+r.OverQuota > 0:
+		state = bulk.StateCompletedWithRejects
+	}
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = ?, version = version + 1 WHERE account_id = ? AND id = ?`,
+		state, why, now(), account, id); err != nil {
+		return err
+	}
+	return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", state, r.Created, r.Updated, r.Rejected+r.OverQuota))
+}
+
+func tooManyRejects(r *importRow, o bulk.Options) *bulk.Error {
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrTooManyRejects,
+		"%d of %d rows read were rejected; the import was to stop at on_error %s.", r.Rejected, r.Read, o.OnError)
+}
+
+// Sweep does what a process that died left undone: it winds up ending imports and
+// fails uploads that nobody continued in time.
+func (s *Store) Sweep(ctx context.Context) error {
+	var ids []struct {
+		Account bulk.AccountID `db:"account_id"`
+		ID      bulk.ImportID  `db:"id"`
+	}
+	if err := s.read.SelectContext(ctx, &ids, `
+		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
+		WHERE NOT i.sealed AND i.finished_at IS NULL AND i.state <> 'cancelling' AND u.expires_at < ? LIMIT 100`, now()); err != nil {
+		return storeError("find expired uploads", err)
+	}
+	for _, i := range ids {
+		if err := s.Refuse(ctx, i.Account, i.ID, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUploadExpired,
+			"The upload was not finished in time. Start a new import; upserting the same file is safe.")); err != nil {
+			return err
+		}
+	}
+	ids = ids[:0]
+	if err := s.read.SelectContext(ctx, &ids, `SELECT account_id, id FROM imports WHERE finished_at IS NULL AND state = 'cancelling' LIMIT 100`); err != nil {
+		return storeError("find ending imports", err)
+	}
+	for _, i := range ids {
+		if err := s.windUp(ctx, i.Account, i.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
