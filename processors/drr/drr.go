@@ -1,0 +1,247 @@
+// Package drr decides which batch runs next: deficit round-robin over accounts,
+// in the unit of slot time, after Shreedhar and Varghese (1995) with the new-flow
+// list of fq_codel (RFC 8290).
+//
+// It is pure: no clock, no goroutine, no I/O, and it is not safe for concurrent
+// use; its caller brings the lock. A decision takes constant time, whatever the
+// number of accounts, plus the logarithm of the imports of one account.
+//
+//	          Push                      Pop                     Finish
+//	batch ───────────▶ waiting ───────────────────▶ in flight ───────────▶ gone
+//	                      │  charge the prediction              correct by the
+//	        Hold, Release ┘                                     time it took
+//
+//	newcomers ▶ a ▶ b          at most every other dispatch while old ones wait
+//	old       ▶ c ▶ d ▶ e      each turn: one quantum, then to the back
+//
+// What it guarantees:
+//   - Accounts that always have work receive slot time in proportion to their
+//     weights, within one quantum and one batch, however they cut their work up.
+//   - An account that was entirely idle (nothing waits, nothing in flight) runs
+//     its first Allowance quanta ahead of the round, so a small import hardly
+//     notices a hundred large ones. After that it has to pass through the round.
+//   - Nobody starves: newcomers take at most half of the dispatches while others wait.
+//   - An account at its cap earns nothing meanwhile, and goes on with its turn
+//     when a slot comes free. Debt stays until rounds have paid it off.
+//
+// Inside an account the priority classes share 8:3:1, an import with less
+// remaining work goes first, and every fourth pick takes what waited longest.
+package drr
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Config sets a queue up. Zero values take the defaults.
+type Config struct {
+	// Quantum is the slot time that the lightest account earns a turn. No batch is
+	// charged more than this when it is dispatched. Default 250 ms.
+	Quantum time.Duration
+	// Allowance is how many of its quanta a newcomer may use ahead of the round. Default 5.
+	Allowance int
+	// Cap bounds the batches an account may have in flight; see [Queue.SetCap]. 0: no bound.
+	Cap int
+	// Cost predicts a batch's slot time. It is asked at dispatch and clamped to
+	// 1 µs to Quantum. Default: 20 µs a row.
+	Cost func(bulk.BatchRef) time.Duration
+	// Seed makes [Queue.Shuffle] repeatable.
+	Seed uint64
+}
+
+// MaxWeight bounds the weight of an account; the least is 1.
+const MaxWeight = 16
+
+// Queue holds batches and says which is next.
+type Queue struct {
+	cfg       Config
+	batches   map[bulk.BatchID]*batch
+	lines     map[bulk.ImportID]*line
+	accounts  map[bulk.AccountID]*account
+	weights   [MaxWeight + 1]int // accounts by weight, for the least one
+	newcomers ring
+	old       ring
+	lastNew   bool // the last dispatch went to a newcomer
+	waiting   int
+	inFlight  int
+	seq       uint64
+	rand      *rand.Rand
+	spare     spare
+}
+
+// Grant is a decision.
+type Grant struct {
+	Ref  bulk.BatchRef
+	Cost time.Duration // the predicted slot time that was charged
+}
+
+// New returns an empty queue.
+func New(cfg Config) *Queue {
+	cfg.Quantum = cmp.Or(cfg.Quantum, 250*time.Millisecond)
+	cfg.Allowance = cmp.Or(cfg.Allowance, 5)
+	if cfg.Cost == nil {
+		cfg.Cost = func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * 20 * time.Microsecond }
+	}
+	return &Queue{
+		cfg:      cfg,
+		batches:  make(map[bulk.BatchID]*batch),
+		lines:    make(map[bulk.ImportID]*line),
+		accounts: make(map[bulk.AccountID]*account),
+		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
+	}
+}
+
+// Push adds a waiting batch. It returns false and changes nothing when the batch
+// waits or is in flight already.
+func (q *Queue) Push(ref bulk.BatchRef) bool {
+	id := ref.ID()
+	if _, known := q.batches[id]; known {
+		return false
+	}
+	l := q.line(ref)
+	b := q.spare.batch()
+	b.ref, b.line = ref, l
+	q.batches[id] = b
+	q.waiting++
+	l.push(b)
+	if a := l.account; !l.held {
+		a.ready++
+		a.classes[l.class].update(l)
+		q.activate(a)
+	}
+	return true
+}
+
+// Pop decides which batch runs next, charges its account and puts it in flight.
+// It returns false when nothing may run.
+func (q *Queue) Pop() (Grant, bool) {
+	for {
+		a := q.front()
+		if a == nil {
+			return Grant{}, false
+		}
+		if a.in == &q.newcomers || q.turn(a) {
+			return q.dispatch(a), true
+		}
+	}
+}
+
+// Finish takes a batch out of flight, whatever became of it, and corrects its
+// account's charge by the slot time that it really took. One that failed is
+// pushed again when its back-off is over. It returns false when the batch is not
+// in flight.
+func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
+	b := q.batches[id]
+	if b == nil || !b.flying {
+		return false
+	}
+	l, a := b.line, b.line.account
+	l.inFlight--
+	a.inFlight--
+	q.inFlight--
+	limit := 2 * q.quantum(a)
+	a.deficit = min(max(a.deficit-(took-b.cost), -limit), limit)
+	q.forget(b)
+	q.release(l)
+	q.activate(a)
+	q.settle(a)
+	return true
+}
+
+// Contains reports whether the batch waits or is in flight.
+func (q *Queue) Contains(id bulk.BatchID) bool { return q.batches[id] != nil }
+
+// Waiting returns the number of batches that wait, those of held imports included.
+func (q *Queue) Waiting() int { return q.waiting }
+
+// InFlight returns the number of batches in flight.
+func (q *Queue) InFlight() int { return q.inFlight }
+
+// Shuffle puts the accounts into a random order, so that dispatchers that start
+// together do not serve theirs in lockstep. Call it after the first references
+// of an assignment were pushed.
+func (q *Queue) Shuffle() {
+	q.newcomers.shuffle(q.rand)
+	q.old.shuffle(q.rand)
+}
+
+// front picks the account that is due: newcomers first, but not twice in a row
+// while others wait.
+func (q *Queue) front() *account {
+	n, o := q.newcomers.front(), q.old.front()
+	if n == nil || o != nil && q.lastNew {
+		return o
+	}
+	return n
+}
+
+// turn opens or goes on with the turn of an old account. It returns false when
+// the account has nothing to give now and made way.
+func (q *Queue) turn(a *account) bool {
+	if a.ready == 0 {
+		q.pass(a)
+		return false
+	}
+	if !a.open {
+		a.open, a.owesPass = true, false
+		a.deficit += q.quantum(a)
+	}
+	if a.deficit > 0 {
+		return true
+	}
+	q.close(a)
+	return false
+}
+
+// pass lets an idle account go through the round: once after it was a newcomer,
+// and until its debt is paid.
+func (q *Queue) pass(a *account) {
+	a.deficit += q.quantum(a)
+	if a.deficit < 0 {
+		q.old.toBack(a)
+		return
+	}
+	q.old.remove(a)
+	q.dismiss(a)
+}
+
+// close ends an account's turn.
+func (q *Queue) close(a *account) {
+	a.open = false
+	q.old.toBack(a)
+}
+
+func (q *Queue) dispatch(a *account) Grant {
+	b := a.pick()
+	b.cost = min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)
+	b.flying = true
+	a.ready--
+	a.inFlight++
+	q.waiting--
+	q.inFlight++
+	q.lastNew = a.in == &q.newcomers
+	if q.lastNew {
+		q.spendAllowance(a, b.cost)
+	} else if a.deficit -= b.cost; a.deficit <= 0 {
+		q.close(a)
+	}
+	q.settle(a)
+	return Grant{Ref: b.ref, Cost: b.cost}
+}
+
+// spendAllowance charges a newcomer; one that used its allowance up joins the
+// old accounts, with what it overdrew as debt.
+func (q *Queue) spendAllowance(a *account, cost time.Duration) {
+	a.spent += cost
+	over := a.spent - time.Duration(q.cfg.Allowance)*q.quantum(a)
+	if over < 0 {
+		return
+	}
+	a.newcomer = false
+	a.deficit -= over
+	q.newcomers.remove(a)
+	q.old.pushBack(a)
+}

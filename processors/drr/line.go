@@ -1,0 +1,170 @@
+package drr
+
+import (
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// batch waits in its import's line or is in flight.
+type batch struct {
+	ref        bulk.BatchRef
+	line       *line
+	cost       time.Duration // charged at dispatch
+	flying     bool
+	prev, next *batch // in the line, while it waits
+}
+
+// line is an import with its waiting batches in order of arrival.
+type line struct {
+	id         bulk.ImportID
+	account    *account
+	slot       int // in account.lines
+	class      int
+	seq        uint64 // order of arrival, breaks ties
+	held       bool
+	head, tail *batch
+	waiting    int
+	inFlight   int
+	rows       int64       // of the waiting batches: its remaining work
+	at         [orders]int // its place in each heap of its class, -1: in none
+}
+
+// Hold keeps an import's waiting batches back until Release, those that are
+// pushed meanwhile included. What is in flight goes on. The hold is forgotten
+// with the import's last batch.
+func (q *Queue) Hold(id bulk.ImportID) {
+	l := q.lines[id]
+	if l == nil || l.held {
+		return
+	}
+	l.held = true
+	a := l.account
+	a.ready -= l.waiting
+	a.classes[l.class].remove(l)
+	q.settle(a)
+}
+
+// Release ends a hold.
+func (q *Queue) Release(id bulk.ImportID) {
+	l := q.lines[id]
+	if l == nil || !l.held {
+		return
+	}
+	l.held = false
+	if l.waiting > 0 {
+		a := l.account
+		a.ready += l.waiting
+		a.classes[l.class].update(l)
+		q.activate(a)
+	}
+}
+
+// Drop forgets an import's waiting batches and returns them. What is in flight
+// still has to be finished.
+func (q *Queue) Drop(id bulk.ImportID) []bulk.BatchID {
+	l := q.lines[id]
+	if l == nil {
+		return nil
+	}
+	a := l.account
+	if !l.held {
+		a.ready -= l.waiting
+		a.classes[l.class].remove(l)
+	}
+	gone := make([]bulk.BatchID, 0, l.waiting)
+	for l.head != nil {
+		b := l.shift()
+		gone = append(gone, b.ref.ID())
+		q.waiting--
+		q.forget(b)
+	}
+	q.release(l)
+	q.settle(a)
+	return gone
+}
+
+// line finds or enters the import of a reference.
+func (q *Queue) line(ref bulk.BatchRef) *line {
+	l := q.lines[ref.Import]
+	if l == nil {
+		a := q.account(ref.Account)
+		l = q.spare.line()
+		q.seq++
+		*l = line{id: ref.Import, account: a, slot: len(a.lines), class: classOf(ref.Priority), seq: q.seq, at: [orders]int{-1, -1}}
+		a.lines = append(a.lines, l)
+		q.lines[ref.Import] = l
+	}
+	return l
+}
+
+// release forgets an import that has no batch left.
+func (q *Queue) release(l *line) {
+	if l.waiting+l.inFlight > 0 {
+		return
+	}
+	a := l.account
+	last := len(a.lines) - 1
+	a.lines[l.slot] = a.lines[last]
+	a.lines[l.slot].slot = l.slot
+	a.lines[last] = nil
+	a.lines = a.lines[:last]
+	delete(q.lines, l.id)
+	q.spare.lines = append(q.spare.lines, l)
+}
+
+// forget gives a batch's memory back.
+func (q *Queue) forget(b *batch) {
+	delete(q.batches, b.ref.ID())
+	*b = batch{}
+	q.spare.batches = append(q.spare.batches, b)
+}
+
+func (l *line) push(b *batch) {
+	b.prev = l.tail
+	if l.tail == nil {
+		l.head = b
+	} else {
+		l.tail.next = b
+	}
+	l.tail = b
+	l.waiting++
+	l.rows += b.ref.Rows
+}
+
+func (l *line) shift() *batch {
+	b := l.head
+	l.head = b.next
+	if l.head == nil {
+		l.tail = nil
+	} else {
+		l.head.prev = nil
+	}
+	b.next = nil
+	l.waiting--
+	l.rows -= b.ref.Rows
+	return b
+}
+
+// spare keeps what was forgotten for the next use, so that a steady state
+// allocates nothing. It never holds more than was in use at once.
+type spare struct {
+	batches  []*batch
+	lines    []*line
+	accounts []*account
+}
+
+func (s *spare) batch() *batch     { return take(&s.batches) }
+func (s *spare) line() *line       { return take(&s.lines) }
+func (s *spare) account() *account { return take(&s.accounts) }
+
+func take[T any](free *[]*T) *T {
+	last := len(*free) - 1
+	if last < 0 {
+		return new(T)
+	}
+	x := (*free)[last]
+	(*free)[last] = nil
+	*free = (*free)[:last]
+	return x
+}
