@@ -1,0 +1,94 @@
+// Keeps the page of an import true while it runs. Events say that something
+// changed; what it looks like now is asked of the server, at most twice a second.
+"use strict";
+{
+  const root = document.querySelector("[data-live]");
+  const gap = 500; // ms between two fragments
+  const silence = 20000; // ms without any news after which we ask by ourselves
+  let shown = new Map(); // part id → markup as the server sent it
+  let last = Date.now(); // of the latest answer
+  let lost = 0; // since when there is no connection
+  let timer = 0, asking = false, again = false, source = null;
+
+  const chip = () => {
+    const el = root.querySelector("[data-live-chip]");
+    if (!el) return;
+    const out = lost ? Math.round((Date.now() - last) / 1000) : 0;
+    const mode = !lost ? "live" : out < 5 ? "again" : "stale";
+    const word = { live: "Live", again: "Reconnecting", stale: `Stale ${out} s` }[mode];
+    el.dataset.mode = mode;
+    el.querySelector("[data-live-word]").textContent = word;
+  };
+  const connected = () => { lost = 0; last = Date.now(); chip(); };
+  const disconnected = () => { lost = lost || Date.now(); chip(); };
+
+  // swap puts the parts in place that differ from what the server sent before.
+  // Focus, open details and the live chip stay as they are.
+  const swap = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    const open = [...root.querySelectorAll("details[open][id]")].map((d) => d.id);
+    const focus = root.contains(document.activeElement) ? document.activeElement.id : "";
+    for (const part of fresh.querySelectorAll("[data-part]")) {
+      const markup = part.outerHTML, old = document.getElementById(part.id);
+      if (!old || shown.get(part.id) === markup) continue;
+      if (old.querySelector("input[type=file]") === document.activeElement && part.querySelector("input[type=file]")) continue;
+      if (old.querySelector("[data-busy]")) continue; // an upload goes on inside
+      shown.set(part.id, markup);
+      old.replaceWith(part);
+    }
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (focus && document.activeElement?.id !== focus) (document.getElementById(focus) ?? document.getElementById("main")).focus({ preventScroll: true });
+    const head = document.getElementById("part-head");
+    document.title = head.dataset.title + " · Bulkhead";
+    chip();
+    if (!("running" in head.dataset)) finish();
+  };
+
+  const ask = async () => {
+    if (asking) { again = true; return; }
+    asking = true;
+    try {
+      const answer = await fetch(root.dataset.live, { headers: { Accept: "text/html" } });
+      if (answer.redirected || answer.status === 404) { location.reload(); return; }
+      if (!answer.ok) throw new Error(answer.statusText);
+      connected();
+      swap(await answer.text());
+    } catch {
+      disconnected();
+    } finally {
+      asking = false;
+      if (again && source) { again = false; soon(); }
+    }
+  };
+  const soon = () => { timer = timer || setTimeout(() => { timer = 0; ask(); }, gap); };
+
+  const announce = (text) => { document.getElementById("announce").textContent = text; };
+  const finish = () => {
+    source?.close();
+    source = null;
+    clearInterval(watch);
+    document.getElementById("cancel-dialog")?.close();
+  };
+  const listen = () => {
+    source = new EventSource(root.dataset.events);
+    source.addEventListener("open", connected);
+    source.addEventListener("import", () => { connected(); soon(); });
+    source.addEventListener("milestone", (e) => {
+      connected();
+      soon();
+      if (Date.parse(JSON.parse(e.data).at) > begun) announce(JSON.parse(e.data).text);
+    });
+    source.addEventListener("error", () => {
+      disconnected();
+      soon(); // it may simply have ended
+      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && listen(), 3000);
+    });
+  };
+
+  const begun = Date.now();
+  const watch = setInterval(() => {
+    if (lost) chip();
+    if (Date.now() - last > silence || (lost && Date.now() - lost > 2000)) soon();
+  }, 1000);
+  if (root) listen(); else clearInterval(watch);
+}
