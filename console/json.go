@@ -7,8 +7,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -30,10 +32,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 
 // readJSON decodes the request's body strictly: one value, no field that v does not
 // have, of a JSON content type.
-func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if mediaType(r) != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return statusError(http.StatusUnsupportedMediaType)
 	}
+	defer s.hurry(w)()
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
@@ -48,9 +51,17 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return badJSON(err, dec.InputOffset())
 }
 
+// hurry bounds how long a client may take to send a small body; the returned function
+// lifts the bound, which would otherwise cancel the request while it is worked on.
+func (s *Server) hurry(w http.ResponseWriter) (done func()) {
+	conn := http.NewResponseController(w)
+	conn.SetReadDeadline(time.Now().Add(time.Duration(s.Limits.IdleSeconds) * time.Second)) // not every connection has deadlines
+	return func() { conn.SetReadDeadline(time.Time{}) }
+}
+
 // badJSON tells a person what is wrong with the body.
 func badJSON(err error, offset int64) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	if e, ok := errors.AsType[*bulk.Error](err); ok {

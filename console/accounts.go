@@ -1,0 +1,167 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// defaultQuota is how many records a new account may keep when nobody says.
+const defaultQuota = 1_000_000
+
+// accountChange is the JSON that creates or changes an account; what is left out stays.
+type accountChange struct {
+	Name        string `json:"name"`
+	RecordQuota *int64 `json:"record_quota"`
+	Weight      *int   `json:"weight"`
+}
+
+func (c accountChange) check() error {
+	if c.RecordQuota != nil && *c.RecordQuota < 0 {
+		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "record_quota must be 0 or more.")
+	}
+	if c.Weight != nil && (*c.Weight < 1 || *c.Weight > 16) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "weight must be from 1 to 16.")
+	}
+	return nil
+}
+
+func (s *Server) listAccounts(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.Accounts.ListAccounts(r.Context())
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"accounts": orEmpty(list), "next_cursor": ""})
+}
+
+func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) error {
+	quota, weight := int64(defaultQuota), 1
+	body := accountChange{RecordQuota: &quota, Weight: &weight}
+	if err := s.readJSON(w, r, &body); err != nil {
+		return err
+	}
+	if !validName(body.Name) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d bytes and no control characters.", maxName)
+	}
+	if err := body.check(); err != nil {
+		return err
+	}
+	if body.RecordQuota == nil || body.Weight == nil {
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "record_quota and weight cannot be null; leave them out.")
+	}
+	a, err := s.Accounts.CreateAccount(r.Context(), body.Name, *body.RecordQuota, *body.Weight)
+	if err != nil {
+		return fmt.Errorf("create account: %w", err)
+	}
+	w.Header().Set("Location", "/v1/accounts/"+string(a.ID))
+	return writeJSON(w, http.StatusCreated, a)
+}
+
+// pathAccount returns the account that the path names, for operators.
+func (s *Server) pathAccount(r *http.Request) (bulk.Account, error) {
+	id, err := pathID[bulk.AccountID](r, "id", "acc")
+	if err != nil {
+		return bulk.Account{}, err
+	}
+	a, err := s.Accounts.Account(r.Context(), id)
+	if err != nil {
+		return a, fmt.Errorf("read account: %w", err)
+	}
+	return a, nil
+}
+
+func (s *Server) getAccount(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.pathAccount(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, a)
+}
+
+func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.pathAccount(r)
+	if err != nil {
+		return err
+	}
+	var body accountChange
+	if err := s.readJSON(w, r, &body); err != nil {
+		return err
+	}
+	if body.Name != "" || (body.RecordQuota == nil && body.Weight == nil) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "Give record_quota, weight or both; nothing else of an account changes.")
+	}
+	if err := body.check(); err != nil {
+		return err
+	}
+	if body.RecordQuota != nil {
+		if err := s.Accounts.SetQuota(r.Context(), a.ID, *body.RecordQuota); err != nil {
+			return fmt.Errorf("set quota: %w", err)
+		}
+	}
+	if body.Weight != nil {
+		if err := s.Accounts.SetWeight(r.Context(), a.ID, *body.Weight); err != nil {
+			return fmt.Errorf("set weight: %w", err)
+		}
+	}
+	return s.getAccount(w, r)
+}
+
+func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.pathAccount(r)
+	if err != nil {
+		return err
+	}
+	list, err := s.Accounts.ListKeys(r.Context(), a.ID)
+	if err != nil {
+		return fmt.Errorf("list keys: %w", err)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"keys": orEmpty(list), "next_cursor": ""})
+}
+
+// createKey answers with the secret, which is nowhere kept: this is the only time that
+// anyone sees it.
+func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.pathAccount(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Name     string `json:"name"`
+		Operator bool   `json:"operator"`
+	}
+	if err := s.readJSON(w, r, &body); err != nil {
+		return err
+	}
+	name := cmp.Or(body.Name, "key")
+	if !validName(name) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d bytes and no control characters.", maxName)
+	}
+	secret, prefix := bulk.NewSecret()
+	k := bulk.APIKey{ID: bulk.NewKeyID(), Account: a.ID, Name: name, Prefix: prefix, Operator: body.Operator, CreatedAt: time.Now().UTC()}
+	if err := s.Accounts.CreateKey(r.Context(), k, bulk.HashSecret(secret)); err != nil {
+		return fmt.Errorf("create key: %w", err)
+	}
+	return writeJSON(w, http.StatusCreated, struct {
+		bulk.APIKey
+		Secret string `json:"secret"`
+	}{k, secret})
+}
+
+func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.pathAccount(r)
+	if err != nil {
+		return err
+	}
+	id, err := pathID[bulk.KeyID](r, "key", "key")
+	if err != nil {
+		return err
+	}
+	if err := s.Accounts.RevokeKey(r.Context(), a.ID, id); err != nil {
+		return fmt.Errorf("revoke key: %w", err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,166 @@
+package console
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"bulkhead/internal/bulk"
+)
+
+// csvTypes are the content types of a file; curl -T sends none.
+var csvTypes = []string{"", "text/csv", "application/csv", "application/octet-stream", "application/gzip", "application/x-gzip", "application/zstd"}
+
+// newImport is the JSON of POST /v1/imports.
+type newImport struct {
+	Dataset  bulk.DatasetName  `json:"dataset"`
+	Mode     bulk.Mode         `json:"mode"`
+	Filename string            `json:"filename"`
+	Size     *int64            `json:"size"`
+	Mapping  map[string]string `json:"mapping"` // short for options.mapping
+	Options  bulk.Options      `json:"options"`
+	Priority bulk.Priority     `json:"priority"`
+}
+
+// createImport serves the three ways to begin: a tus creation, a JSON description, or
+// the file itself.
+func (s *Server) createImport(w http.ResponseWriter, r *http.Request) error {
+	t := mediaType(r)
+	switch {
+	case r.Header.Get("Tus-Resumable") != "":
+		return s.createTus(w, r)
+	case t == "application/json":
+		return s.createJSON(w, r)
+	case slices.Contains(csvTypes, t):
+		return s.createFile(w, r)
+	}
+	return statusError(http.StatusUnsupportedMediaType)
+}
+
+func (s *Server) createJSON(w http.ResponseWriter, r *http.Request) error {
+	var body newImport
+	if err := s.readJSON(w, r, &body); err != nil {
+		return err
+	}
+	if body.Mapping != nil {
+		if body.Options.Mapping != nil {
+			return bulk.Errorf(bulk.KindInvalid, "bad_mapping", "Give mapping or options.mapping, not both.")
+		}
+		body.Options.Mapping = body.Mapping
+	}
+	n := bulk.NewImport{Dataset: body.Dataset, Mode: body.Mode, Priority: body.Priority, Filename: body.Filename, Size: -1, Options: body.Options}
+	if body.Size != nil {
+		if n.Size = *body.Size; n.Size < 0 {
+			return bulk.Errorf(bulk.KindInvalid, "bad_size", "size is %d; leave it out when it is not known.", n.Size)
+		}
+	}
+	imp, _, err := s.create(w, r, n)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", importPath(imp.ID))
+	return writeJSON(w, http.StatusCreated, struct {
+		bulk.Import
+		UploadURL string `json:"upload_url"`
+	}{imp, contentPath(imp.ID)})
+}
+
+// createFile takes a whole file in one request.
+func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if err := knownParameters(query); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"", "identity", "gzip", "zstd"}, strings.ToLower(r.Header.Get("Content-Encoding"))) {
+		return statusError(http.StatusUnsupportedMediaType)
+	}
+	n, err := parseChoices(query)
+	if err != nil {
+		return err
+	}
+	n.Size = r.ContentLength
+	imp, replayed, err := s.create(w, r, n)
+	if err != nil {
+		return err
+	}
+	if !replayed || imp.State == bulk.StateOpen {
+		if imp, err = s.receive(r, imp.ID, r.Body, n.Size); err != nil {
+			return err
+		}
+	} else if cut(imp) {
+		return &importError{imp.ID, bulk.Errorf(bulk.KindConflict, "upload_incomplete",
+			"An earlier request with this Idempotency-Key is still sending, or was cut after %d bytes. Continue it at %s, or cancel it and send the file under a new key.", imp.Bytes.Received, contentPath(imp.ID))}
+	}
+	w.Header().Set("Location", importPath(imp.ID))
+	return writeJSON(w, http.StatusAccepted, imp)
+}
+
+// cut reports whether an import waits for bytes of its file.
+func cut(imp bulk.Import) bool {
+	complete := imp.Sealed || imp.Bytes.Total > 0 && imp.Bytes.Received >= imp.Bytes.Total
+	return !complete && !imp.State.Terminal()
+}
+
+// receive streams a file into an open import and returns how that stands then. An
+// import for which there was no room is withdrawn, unless the client can come back to
+// it by its idempotency key.
+func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, length int64) (bulk.Import, error) {
+	who := s.principal(r).Account
+	if err := s.Uploads.Receive(r.Context(), who, id, body, length); err != nil {
+		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" {
+			if _, gone := s.Imports.Cancel(r.Context(), who, id); gone != nil {
+				err = errors.Join(err, gone)
+			}
+		}
+		return bulk.Import{}, &importError{id, err}
+	}
+	imp, err := s.Imports.Import(r.Context(), who, id)
+	if err != nil {
+		return imp, fmt.Errorf("read import: %w", err)
+	}
+	return imp, nil
+}
+
+// create checks and stores a new import of the request's account.
+func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
+	if err := s.checkNew(&n); err != nil {
+		return imp, false, err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if key != "" && !validName(key) {
+		return imp, false, bulk.Errorf(bulk.KindInvalid, "bad_idempotency_key", "Idempotency-Key must have at most %d characters.", maxName)
+	}
+	n.Account = s.principal(r).Account
+	if n.RequestHash, err = requestHash(r, n); err != nil {
+		return imp, false, err
+	}
+	n.IdempotencyKey = key
+	imp, replayed, err = s.Imports.CreateImport(r.Context(), n, s.Limits.OpenUploads)
+	if err != nil {
+		return imp, false, fmt.Errorf("create import: %w", err)
+	}
+	if replayed {
+		w.Header().Set("Idempotent-Replayed", "true")
+	}
+	return imp, replayed, nil
+}
+
+// requestHash is equal for requests that ask for the same import in the same way. A
+// file's body counts by its length and, where it is given, its digest.
+func requestHash(r *http.Request, n bulk.NewImport) (string, error) {
+	b, err := json.Marshal([]any{r.Method, r.URL.Path, mediaType(r), r.Header.Get("Content-Encoding"), n})
+	if err != nil {
+		return "", fmt.Errorf("hash request: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func importPath(id bulk.ImportID) string  { return "/v1/imports/" + string(id) }
+func contentPath(id bulk.ImportID) string { return importPath(id) + "/content" }

@@ -1,0 +1,138 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"bulkhead/internal/bulk"
+)
+
+// importList is a page of imports, newest first.
+type importList struct {
+	Imports []bulk.Import `json:"imports"`
+	Next    string        `json:"next_cursor"` // "" at the end
+}
+
+// batchList is a page of an import's batches, in file order.
+type batchList struct {
+	Batches []bulk.Batch `json:"batches"`
+	Next    string       `json:"next_cursor"` // "" at the end
+}
+
+func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	limit, err := queryInt(r, "limit", 50, 1, 200)
+	if err != nil {
+		return err
+	}
+	f := ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
+	if f.State != "" && !slices.Contains(bulk.States, f.State) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are %v.", f.State, bulk.States)
+	}
+	list, next, err := s.Imports.ListImports(r.Context(), s.principal(r).Account, f)
+	if err != nil {
+		return fmt.Errorf("list imports: %w", err)
+	}
+	return writeJSON(w, http.StatusOK, importList{orEmpty(list), next})
+}
+
+// importOf reads the import that the path names.
+func (s *Server) importOf(r *http.Request) (bulk.Import, error) {
+	id, err := pathID[bulk.ImportID](r, "id", "imp")
+	if err != nil {
+		return bulk.Import{}, err
+	}
+	imp, err := s.Imports.Import(r.Context(), s.principal(r).Account, id)
+	if err != nil {
+		return imp, fmt.Errorf("read import: %w", err)
+	}
+	return imp, nil
+}
+
+func (s *Server) getImport(w http.ResponseWriter, r *http.Request) error {
+	imp, err := s.importOf(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, imp)
+}
+
+// steer makes the handler of an action on an import; each is harmless when repeated.
+func (s *Server) steer(act func(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Import, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := pathID[bulk.ImportID](r, "id", "imp")
+		if err != nil {
+			return err
+		}
+		imp, err := act(r.Context(), s.principal(r).Account, id)
+		if err != nil {
+			return fmt.Errorf("steer import: %w", err)
+		}
+		return writeJSON(w, http.StatusOK, imp)
+	}
+}
+
+func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID[bulk.ImportID](r, "id", "imp")
+	if err != nil {
+		return err
+	}
+	clusters, err := s.Imports.Clusters(r.Context(), s.principal(r).Account, id)
+	if err != nil {
+		return fmt.Errorf("list errors: %w", err)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"errors": orEmpty(clusters)})
+}
+
+func (s *Server) listBatches(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID[bulk.ImportID](r, "id", "imp")
+	if err != nil {
+		return err
+	}
+	limit, err := queryInt(r, "limit", 200, 1, 1000)
+	if err != nil {
+		return err
+	}
+	after, err := queryInt(r, "cursor", -1, 0, 1<<62)
+	if err != nil {
+		return err
+	}
+	batches, err := s.Imports.Batches(r.Context(), s.principal(r).Account, id, after, int(limit))
+	if err != nil {
+		return fmt.Errorf("list batches: %w", err)
+	}
+	list := batchList{Batches: orEmpty(batches)}
+	if len(batches) == int(limit) {
+		list.Next = strconv.FormatInt(batches[len(batches)-1].No, 10)
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+// receipt is the final account; there is none before the end.
+func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
+	imp, err := s.importOf(r)
+	if err != nil {
+		return err
+	}
+	if !imp.State.Terminal() {
+		return bulk.Errorf(bulk.KindConflict, "not_finished", "The import is %s; its receipt is written when it ends.", imp.State)
+	}
+	receipt, err := s.Imports.Receipt(r.Context(), imp.AccountID, imp.ID)
+	if err != nil {
+		return fmt.Errorf("receipt: %w", err)
+	}
+	receipt.Clusters = orEmpty(receipt.Clusters)
+	receipt.Usage.ByDataset = orEmpty(receipt.Usage.ByDataset)
+	return writeJSON(w, http.StatusOK, receipt)
+}
+
+// orEmpty makes lists [] in JSON, never null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,85 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"bulkhead/internal/bulk"
+)
+
+// preview shows how an import would take a file, from its first bytes: the raw body or
+// the first file of a form. whole=1 says that they are all there is.
+func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if err := knownParameters(q, "whole"); err != nil {
+		return err
+	}
+	whole, err := parseBool(q, "whole")
+	if err != nil {
+		return err
+	}
+	choice, err := parseDialect(q)
+	if err != nil {
+		return err
+	}
+	spec, err := s.previewSpec(r)
+	if err != nil {
+		return err
+	}
+	defer s.hurry(w)()
+	body, err := sampleOf(r)
+	if err != nil {
+		return err
+	}
+	sample, err := io.ReadAll(io.LimitReader(body, int64(s.Limits.PreviewBytes)+1))
+	if err != nil {
+		return fmt.Errorf("read sample: %w", err)
+	}
+	if len(sample) > s.Limits.PreviewBytes {
+		sample, whole = sample[:s.Limits.PreviewBytes], false
+	}
+	p, err := s.Uploads.Preview(r.Context(), sample, whole, choice, spec)
+	if err != nil {
+		return fmt.Errorf("preview: %w", err)
+	}
+	p.Header, p.Columns, p.Rows, p.Rejects = orEmpty(p.Header), orEmpty(p.Columns), orEmpty(p.Rows), orEmpty(p.Rejects)
+	p.Unmapped, p.Missing = orEmpty(p.Unmapped), orEmpty(p.Missing)
+	return writeJSON(w, http.StatusOK, p)
+}
+
+// previewSpec returns the dataset that the file would go into, nil when none is named.
+func (s *Server) previewSpec(r *http.Request) (*bulk.Spec, error) {
+	name := bulk.DatasetName(r.URL.Query().Get("dataset"))
+	if name == "" {
+		return nil, nil
+	}
+	d, err := s.Datasets.Dataset(r.Context(), name)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	return &d.Spec, nil
+}
+
+// sampleOf returns the file in a body.
+func sampleOf(r *http.Request) (io.Reader, error) {
+	if mediaType(r) != "multipart/form-data" {
+		return r.Body, nil
+	}
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+	}
+	for {
+		part, err := form.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form has no file.")
+		case err != nil:
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+		case part.FileName() != "":
+			return part, nil
+		}
+	}
+}
