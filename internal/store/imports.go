@@ -21,28 +21,28 @@ type importRow struct {
 	bulk.Counts      `json:"-"`
 	bulk.ByteCounts  `json:"-"`
 	bulk.BatchCounts `json:"-"`
-	Account     bulk.AccountID   `db:"account_id"`
-	ID          bulk.ImportID    `db:"id"`
-	Dataset     bulk.DatasetName `db:"dataset"`
-	SpecVersion int64            `db:"spec_version"`
-	OpSeq       int64            `db:"op_seq"`
-	State       bulk.State       `db:"state"`
-	Outcome     bulk.State       `db:"outcome"`
-	Mode        bulk.Mode        `db:"mode"`
-	Priority    bulk.Priority    `db:"priority"`
-	Filename    string           `db:"filename"`
-	Options     string           `db:"options"`
-	Layout      *string          `db:"layout"`
-	Error       *string          `db:"error"`
-	Approved    bool             `db:"approved"`
-	Sealed      bool             `db:"sealed"`
-	Mirrored    bool             `db:"mirrored"`
-	SHA256      *string          `db:"sha256"`
-	BlankLines  int64            `db:"blank_lines"`
-	Version     int64            `db:"version"`
-	CreatedAt   time.Time        `db:"created_at"`
-	StartedAt   *time.Time       `db:"started_at"`
-	FinishedAt  *time.Time       `db:"finished_at"`
+	Account          bulk.AccountID   `db:"account_id"`
+	ID               bulk.ImportID    `db:"id"`
+	Dataset          bulk.DatasetName `db:"dataset"`
+	SpecVersion      int64            `db:"spec_version"`
+	OpSeq            int64            `db:"op_seq"`
+	State            bulk.State       `db:"state"`
+	Outcome          bulk.State       `db:"outcome"`
+	Mode             bulk.Mode        `db:"mode"`
+	Priority         bulk.Priority    `db:"priority"`
+	Filename         string           `db:"filename"`
+	Options          string           `db:"options"`
+	Layout           *string          `db:"layout"`
+	Error            *string          `db:"error"`
+	Approved         bool             `db:"approved"`
+	Sealed           bool             `db:"sealed"`
+	Mirrored         bool             `db:"mirrored"`
+	SHA256           *string          `db:"sha256"`
+	BlankLines       int64            `db:"blank_lines"`
+	Version          int64            `db:"version"`
+	CreatedAt        time.Time        `db:"created_at"`
+	StartedAt        *time.Time       `db:"started_at"`
+	FinishedAt       *time.Time       `db:"finished_at"`
 }
 
 // dryRun reports whether batches are to be checked only, for now.

@@ -1,0 +1,419 @@
+package store
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+func wantState(t *testing.T, got bulk.Import, want bulk.State) {
+	t.Helper()
+	if got.State != want {
+		t.Fatalf("state %s, want %s (%+v)", got.State, want, got.Error)
+	}
+}
+
+func wantKind(t *testing.T, err error, want bulk.Kind) {
+	t.Helper()
+	if bulk.KindOf(err) != want {
+		t.Fatalf("error %v of kind %q, want %q", err, bulk.KindOf(err), want)
+	}
+}
+
+// After cancelled not one more row lands, and the receipt balances (invariants 3, 10).
+func TestCancelIsExact(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stageOpen(imp, 2, 2, 2)
+		f.commit(imp, 0, row{1, "a", ""}, row{2, "b", ""})
+		inFlight := commitOf(f.work(imp, 1), row{3, "c", ""}, row{4, "d", ""})
+
+		got, err := f.Cancel(t.Context(), f.account, imp.ID)
+		f.must(err)
+		wantState(t, got, bulk.StateCancelled)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 6, Created: 2, Unprocessed: 4})
+		if _, err := f.Commit(t.Context(), inFlight); !errors.Is(err, bulk.ErrSkip) {
+			t.Fatalf("a commit after the cancel: %v", err)
+		}
+		f.wantUsage(f.account, 2)
+		if _, err := f.TakeUpload(t.Context(), f.account, imp.ID); bulk.KindOf(err) != bulk.KindConflict {
+			t.Fatalf("an upload after the cancel: %v", err)
+		}
+		again, err := f.Cancel(t.Context(), f.account, imp.ID)
+		f.must(err)
+		wantState(t, again, bulk.StateCancelled)
+		r, err := f.Receipt(t.Context(), f.account, imp.ID)
+		f.must(err)
+		if !r.Balanced {
+			t.Fatalf("receipt %+v", r)
+		}
+		batches, err := f.Batches(t.Context(), f.account, imp.ID, -1, 10)
+		f.must(err)
+		for _, b := range batches[1:] {
+			if b.State != bulk.BatchDropped || b.Rows.Unprocessed != 2 {
+				t.Fatalf("batch %+v", b)
+			}
+		}
+	})
+}
+
+func TestCancelAgainstCommits(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for range 20 {
+			account := f.newAccount(string(bulk.NewUserID()), 1000)
+			imp := f.newImport(account, bulk.ModeCreate, bulk.Options{})
+			f.stage(imp, 1, 1, 1, 1, 1, 1)
+			var wg sync.WaitGroup
+			for no := range int64(6) {
+				c := commitOf(f.work(imp, no), row{no + 1, string(rune('a' + no)), ""})
+				wg.Go(func() {
+					if _, err := f.Commit(t.Context(), c); err != nil && !errors.Is(err, bulk.ErrSkip) {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Go(func() {
+				if _, err := f.Cancel(t.Context(), account, imp.ID); err != nil && bulk.KindOf(err) != bulk.KindConflict {
+					t.Error(err)
+				}
+			})
+			wg.Wait()
+			got := f.get(imp)
+			if !got.State.Terminal() || got.Rows.Sum() != 6 || got.Batches.Staged != 0 {
+				t.Fatalf("import %+v", got)
+			}
+			f.wantUsage(account, got.Rows.Created)
+		}
+	})
+}
+
+func TestPauseHoldsBatches(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 1)
+		got, err := f.Pause(t.Context(), f.account, imp.ID)
+		f.must(err)
+		wantState(t, got, bulk.StatePaused)
+		if _, err := f.Work(t.Context(), bulk.BatchID{Import: imp.ID}); !errors.Is(err, bulk.ErrHeld) {
+			t.Fatalf("work of a paused import: %v", err)
+		}
+		st, err := f.Standing(t.Context(), []bulk.AccountID{f.account}, []bulk.ImportID{imp.ID})
+		f.must(err)
+		if !st.Paused[imp.ID] || st.Ended[imp.ID] || st.Weights[f.account] != 1 {
+			t.Fatalf("standing %+v", st)
+		}
+		got, err = f.Resume(t.Context(), f.account, imp.ID)
+		f.must(err)
+		wantState(t, got, bulk.StateProcessing)
+		f.commit(imp, 0, row{1, "a", ""})
+		wantState(t, f.get(imp), bulk.StateCompleted)
+		_, err = f.Pause(t.Context(), f.account, imp.ID)
+		wantKind(t, err, bulk.KindConflict)
+	})
+}
+
+func TestDryRunCommitsAfterApproval(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{DryRun: true})
+		f.stage(imp, 3, 1)
+		wantState(t, f.get(imp), bulk.StateValidating)
+		check := func() {
+			f.must(f.Check(t.Context(), commitOf(f.work(imp, 0), row{1, "a", ""}, row{2, "b", ""})))
+			f.must(f.Check(t.Context(), commitOf(f.work(imp, 1), row{4, "c", ""})))
+		}
+		check()
+		got := f.get(imp)
+		wantState(t, got, bulk.StateAwaitingApproval)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 4, Rejected: 1})
+		f.wantUsage(f.account, 0)
+
+		_, err := f.Approve(t.Context(), f.account, imp.ID)
+		f.must(err)
+		w := f.work(imp, 0)
+		if w.DryRun {
+			t.Fatal("an approved import is still checked only")
+		}
+		f.commit(imp, 0, row{1, "a", ""}, row{2, "b", ""})
+		f.commit(imp, 1, row{4, "c", ""})
+		got = f.get(imp)
+		wantState(t, got, bulk.StateCompletedWithRejects)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 4, Created: 3, Rejected: 1})
+		cl, err := f.Clusters(t.Context(), f.account, imp.ID)
+		f.must(err)
+		if len(cl) != 1 || cl[0].Count != 1 {
+			t.Fatalf("clusters counted twice: %+v", cl)
+		}
+
+		dropped := f.newImport(f.account, bulk.ModeCreate, bulk.Options{DryRun: true})
+		f.stage(dropped, 2)
+		f.must(f.Check(t.Context(), commitOf(f.work(dropped, 0), row{1, "z", ""})))
+		got, err = f.Cancel(t.Context(), f.account, dropped.ID)
+		f.must(err)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Unprocessed: 2})
+	})
+}
+
+func TestOnError(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for _, tt := range []struct {
+			onError bulk.OnError
+			want    bulk.State
+		}{
+			{"skip", bulk.StateCompletedWithRejects}, {"abort", bulk.StateFailed}, {"1", bulk.StateCompletedWithRejects},
+			{"0", bulk.StateFailed}, {"50%", bulk.StateCompletedWithRejects}, {"10%", bulk.StateFailed},
+		} {
+			account := f.newAccount("on error "+string(tt.onError), 100)
+			imp := f.newImport(account, bulk.ModeCreate, bulk.Options{OnError: tt.onError})
+			f.stage(imp, 2, 1)
+			f.commit(imp, 0, row{1, "a", ""})
+			if w, err := f.Work(t.Context(), bulk.BatchID{Import: imp.ID, No: 1}); err == nil {
+				_, err = f.Commit(t.Context(), commitOf(w, row{3, "b", ""}))
+				f.must(err)
+			}
+			got := f.get(imp)
+			wantState(t, got, tt.want)
+			if got.Rows.Sum() != got.Rows.Read {
+				t.Fatalf("%s: %+v", tt.onError, got.Rows)
+			}
+			if tt.want == bulk.StateFailed && got.Error.Code != bulk.ErrTooManyRejects {
+				t.Fatalf("%s: error %+v", tt.onError, got.Error)
+			}
+		}
+	})
+}
+
+func TestFiveFailuresQuarantine(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 1, 2)
+		for n := 1; n <= bulk.MaxFailures; n++ {
+			q, err := f.Fail(t.Context(), bulk.BatchID{Import: imp.ID, No: 1}, "node", "damaged object")
+			f.must(err)
+			if q != (n == bulk.MaxFailures) {
+				t.Fatalf("failure %d: quarantined %v", n, q)
+			}
+		}
+		f.commit(imp, 0, row{1, "a", ""})
+		got := f.get(imp)
+		wantState(t, got, bulk.StateFailed)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 3, Created: 1, Unprocessed: 2})
+		if got.Error.Code != bulk.ErrQuarantined {
+			t.Fatalf("error %+v", got.Error)
+		}
+	})
+}
+
+func TestHeaderAloneCompletesAtItsSeal(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for _, o := range []bulk.Options{{}, {DryRun: true}} {
+			imp := f.newImport(f.account, bulk.ModeCreate, o)
+			f.seal(imp)
+			wantState(t, f.get(imp), bulk.StateCompleted)
+		}
+	})
+}
+
+// Of two writers the later one has the upload; offsets never go back (invariant 6).
+func TestUploadHasOneWriter(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		old, err := f.TakeUpload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		wantState(t, f.get(imp), bulk.StateReceiving)
+		u, err := f.TakeUpload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		p := f.next(old)
+		p.Offset = 10
+		if err := f.Advance(t.Context(), p); !errors.Is(err, bulk.ErrSuperseded) {
+			t.Fatalf("the earlier writer: %v", err)
+		}
+		p.Epoch, p.Tail = u.Epoch, []byte("tail")
+		f.must(f.Advance(t.Context(), p))
+		if err := f.Advance(t.Context(), p); !errors.Is(err, bulk.ErrSuperseded) {
+			t.Fatalf("a repeated step: %v", err)
+		}
+		got, err := f.Upload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		if got.Offset != 10 || string(got.Tail) != "tail" || got.Import.Bytes.Received != 10 {
+			t.Fatalf("upload %+v", got)
+		}
+	})
+}
+
+func TestSpooledUploadIsListedUntilSealed(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		u, err := f.TakeUpload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		p := f.next(u)
+		p.Offset, p.Length, p.Part = 5, 5, &bulk.Part{Object: "parts/1", From: 0, Size: 5, SHA256: "x"}
+		f.must(f.Advance(t.Context(), p))
+		list, err := f.Undecoded(t.Context(), 10)
+		f.must(err)
+		if len(list) != 1 || !list[0].Spooled || len(list[0].Parts) != 1 || list[0].Parts[0] != *p.Part {
+			t.Fatalf("undecoded %+v", list)
+		}
+		f.seal(imp)
+		if list, err = f.Undecoded(t.Context(), 10); err != nil || len(list) != 0 {
+			t.Fatalf("undecoded %+v, %v", list, err)
+		}
+	})
+}
+
+// A process that dies between ending an import and winding it up leaves that to the sweep.
+func TestSweepWindsUpAndExpires(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 4)
+		_, err := f.write.Exec(`UPDATE imports SET state = 'cancelling', outcome = 'cancelled' WHERE id = ?`, imp.ID)
+		f.must(err)
+		idle := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		_, err = f.write.Exec(`UPDATE uploads SET expires_at = ? WHERE import_id = ?`, time.Now().UTC().Add(-time.Second), idle.ID)
+		f.must(err)
+		f.must(f.Sweep(t.Context()))
+		wantState(t, f.get(imp), bulk.StateCancelled)
+		wantCounts(t, f.get(imp).Rows, bulk.Counts{Read: 4, Unprocessed: 4})
+		got := f.get(idle)
+		wantState(t, got, bulk.StateFailed)
+		if got.Error.Code != bulk.ErrUploadExpired {
+			t.Fatalf("error %+v", got.Error)
+		}
+	})
+}
+
+func TestOutboxAndQueueQueries(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 1, 1, 1)
+		refs, err := f.Unpublished(t.Context(), 10)
+		f.must(err)
+		if len(refs) != 3 || refs[0].Account != f.account || refs[0].Rows != 1 {
+			t.Fatalf("unpublished %+v", refs)
+		}
+		f.must(f.MarkPublished(t.Context(), []bulk.BatchID{refs[0].ID(), refs[1].ID()}, time.Now()))
+		left, err := f.Unpublished(t.Context(), 10)
+		f.must(err)
+		if len(left) != 1 || left[0].No != 2 {
+			t.Fatalf("left %+v", left)
+		}
+		f.commit(imp, 1, row{2, "b", ""})
+		still, err := f.StillStaged(t.Context(), refs)
+		f.must(err)
+		if len(still) != 2 || still[0].No == 1 || still[1].No == 1 {
+			t.Fatalf("still staged %+v", still)
+		}
+		page, err := f.StagedBefore(t.Context(), time.Now().Add(time.Hour), bulk.BatchID{Import: imp.ID, No: 0}, 10)
+		f.must(err)
+		if len(page) != 1 || page[0].No != 2 {
+			t.Fatalf("staged before %+v", page)
+		}
+	})
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		n := bulk.NewImport{Account: f.account, Dataset: "things", Mode: bulk.ModeCreate, Priority: bulk.PriorityNormal, Size: -1, IdempotencyKey: "k", RequestHash: "h"}
+		first, replayed, err := f.CreateImport(t.Context(), n, 0)
+		if err != nil || replayed {
+			t.Fatal(replayed, err)
+		}
+		again, replayed, err := f.CreateImport(t.Context(), n, 0)
+		if err != nil || !replayed || again.ID != first.ID {
+			t.Fatal(again.ID, replayed, err)
+		}
+		n.RequestHash = "other"
+		_, _, err = f.CreateImport(t.Context(), n, 0)
+		wantKind(t, err, bulk.KindUnprocessed)
+		n.Account = f.newAccount("other", 1)
+		if other, replayed, err := f.CreateImport(t.Context(), n, 0); err != nil || replayed || other.ID == first.ID {
+			t.Fatal("an account sees another's key", err)
+		}
+	})
+}
+
+func TestCreateImportRefusals(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		n := bulk.NewImport{Account: f.account, Dataset: "nothing", Size: -1}
+		_, _, err := f.CreateImport(t.Context(), n, 0)
+		if bulk.CodeOf(err) != bulk.ErrUnknownDataset {
+			t.Fatal(err)
+		}
+		n.Dataset, n.Options.Mapping = "things", map[string]string{"Name": "nmae"}
+		_, _, err = f.CreateImport(t.Context(), n, 0)
+		if bulk.CodeOf(err) != bulk.ErrUnknownField || !strings.Contains(err.Error(), "nmae") {
+			t.Fatal(err)
+		}
+		n.Options.Mapping = nil
+		_, _, err = f.CreateImport(t.Context(), n, 1)
+		f.must(err)
+		_, _, err = f.CreateImport(t.Context(), n, 1)
+		wantKind(t, err, bulk.KindUnavailable)
+	})
+}
+
+// No method gives an account what belongs to another (invariant 7).
+func TestForeignAccountsSeeNothing(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 2)
+		f.commit(imp, 0, row{1, "a", ""})
+		other := f.newAccount("other", 100)
+		ctx := t.Context()
+		calls := map[string]func() error{
+			"Import":       func() error { _, err := f.Import(ctx, other, imp.ID); return err },
+			"Cancel":       func() error { _, err := f.Cancel(ctx, other, imp.ID); return err },
+			"Pause":        func() error { _, err := f.Pause(ctx, other, imp.ID); return err },
+			"Resume":       func() error { _, err := f.Resume(ctx, other, imp.ID); return err },
+			"Approve":      func() error { _, err := f.Approve(ctx, other, imp.ID); return err },
+			"Batches":      func() error { _, err := f.Batches(ctx, other, imp.ID, -1, 10); return err },
+			"Clusters":     func() error { _, err := f.Clusters(ctx, other, imp.ID); return err },
+			"Receipt":      func() error { _, err := f.Receipt(ctx, other, imp.ID); return err },
+			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, 0, 10); return err },
+			"Upload":       func() error { _, err := f.Upload(ctx, other, imp.ID); return err },
+			"TakeUpload":   func() error { _, err := f.TakeUpload(ctx, other, imp.ID); return err },
+			"Refuse":       func() error { return f.Refuse(ctx, other, imp.ID, bulk.Errorf(bulk.KindInvalid, "x", "x")) },
+			"BatchRejects": func() error { _, _, err := f.BatchRejects(ctx, other, bulk.BatchID{Import: imp.ID}); return err },
+			"ImportSpec":   func() error { _, err := f.ImportSpec(ctx, other, imp.ID); return err },
+		}
+		for name, call := range calls {
+			if err := call(); bulk.KindOf(err) != bulk.KindNotFound {
+				t.Errorf("%s answers %v", name, err)
+			}
+		}
+		if list, _, err := f.ListImports(ctx, other, bulk.ImportFilter{}); err != nil || len(list) != 0 {
+			t.Errorf("list %v, %v", list, err)
+		}
+		f.wantUsage(other, 0)
+		wantState(t, f.get(imp), bulk.StateCompletedWithRejects)
+	})
+}
+
+func TestListImportsPagesAndFilters(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for range 5 {
+			f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		}
+		var seen []bulk.ImportID
+		filter := bulk.ImportFilter{Limit: 2, Search: "THINGS", State: bulk.StateOpen, Dataset: "things"}
+		for {
+			page, next, err := f.ListImports(t.Context(), f.account, filter)
+			f.must(err)
+			for _, i := range page {
+				seen = append(seen, i.ID)
+			}
+			if filter.Cursor = next; next == "" {
+				break
+			}
+		}
+		if len(seen) != 5 || seen[0] < seen[4] {
+			t.Fatalf("seen %v", seen)
+		}
+		if page, _, err := f.ListImports(t.Context(), f.account, bulk.ImportFilter{Search: "100%"}); err != nil || len(page) != 0 {
+			t.Fatalf("a wildcard in the search matched: %v %v", page, err)
+		}
+	})
+}
