@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
+)
+
+// Roles are the long-running parts of the program that the command line can start.
+type Roles struct {
+	// Dev runs every role in one process until ctx ends.
+	Dev func(ctx context.Context, c config.DevConfig) error
+}
+
+// grammar is the command line.
+type grammar struct {
+	DataDir string `help:"Where a running dev keeps everything, its address included." default:".bulkhead" env:"BULKHEAD_DATA_DIR" type:"path"`
+	JSON    bool   `name:"json" help:"Print JSON, one object a line."`
+
+	Dev      devCommand      `cmd:"" help:"Run everything in one process; nothing else has to be installed."`
+	Datasets datasetsCommand `cmd:"" help:"Describe what can be imported."`
+	Import   importCommand   `cmd:"" help:"Import a CSV file."`
+	Imports  importsCommand  `cmd:"" help:"Watch and steer imports."`
+	//	Verify   verifyCommand   `cmd:"" help:"Recompute from the source what the store must hold, and compare."`
+	Generate generateCommand `cmd:"" help:"Make sample files whose right outcome is known."`
+	//	CSV      csvCommand      `cmd:"" name:"csv" help:"Look at a file the way the importer does; needs no server."`
+	Accounts accountsCommand `cmd:"" help:"Manage accounts (operators)."`
+	Keys     keysCommand     `cmd:"" help:"Manage API keys (operators)."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// env is what a command works with.
+type env struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	json           bool
+	dataDir        string
+	roles          Roles
+}
+
+// Main runs the command that args name and returns the exit code. Cancelling ctx
+// is what Ctrl-C does. Output goes to stdout and stderr only.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, roles Roles) int {
+	var g grammar
+	command, code := parse(&g, args, stdout, stderr)
+	if command == nil {
+		return code
+	}
+	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, json: g.JSON, dataDir: g.DataDir, roles: roles}
+	err := command.Run(e)
+	if ctx.Err() != nil && err != nil { // whatever broke, broke because of the interrupt
+		if _, said := err.(outcome); !said {
+			err = context.Canceled
+		}
+	}
+	return finish(err, stderr)
+}
+
+// quit carries the exit code out of a parser that printed help.
+type quit int
+
+// parse returns nil and an exit code when there is nothing to run.
+func parse(g *grammar, args []string, stdout, stderr io.Writer) (command *kong.Context, code int) {
+	parser, err := kong.New(g, kong.Name("bulkhead"), kong.Writers(stdout, stderr), kong.UsageOnError(), kong.ShortUsageOnError(),
+		kong.Description("Imports CSV files of any size for many accounts at once: fair, exactly once, in bounded memory."),
+		kong.Exit(func(code int) { panic(quit(code)) }))
+	if err != nil {
+		fmt.Fprintln(stderr, "bulkhead:", err)
+		return nil, exitFailed
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			q, ok := r.(quit)
+			if !ok {
+				panic(r)
+			}
+			command, code = nil, int(q)
+		}
+	}()
+	command, err = parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "bulkhead: %v\nRun `bulkhead --help`, or a command with --help, for its use.\n", err)
+		return nil, exitUsage
+	}
+	return command, exitDone
+}
+
+// client returns the API client of the server that the environment names.
+func (e *env) client() (*client, error) {
+	c, err := config.FindClient(e.dataDir, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(c)
+}
+
+// print writes v as one line of JSON with --json, and calls human otherwise.
+func (e *env) print(v any, human func(w io.Writer)) error {
+	if e.json {
+		return json.NewEncoder(e.stdout).Encode(v)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	human(w)
+	return w.Flush()
+}
+
+// printList writes one line of JSON for each item with --json, or else a table.
+func printList[T any](e *env, items []T, heading string, row func(T) string) error {
+	if e.json {
+		enc := json.NewEncoder(e.stdout)
+		for _, item := range items {
+			if err := enc.Encode(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return e.print(nil, func(w io.Writer) {
+		fmt.Fprintln(w, heading)
+		for _, item := range items {
+			fmt.Fprintln(w, row(item))
+		}
+	})
+}
+
+// usage is an error of how a command was called.
+func usage(format string, args ...any) error {
+	return bulk.Errorf(bulk.KindInvalid, "usage", format, args...)
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-isatty"
+
+	"bulkhead/internal/bulk"
+)
+
+// progress draws one line about a running import on a terminal, several times a
+// second, and is silent elsewhere. Its methods may be called from any goroutine.
+type progress struct {
+	out  io.Writer
+	name string
+	stop chan struct{}
+	done sync.WaitGroup
+
+	mu     sync.Mutex
+	size   int64 // of the file; -1: not known
+	sent   int64
+	first  int64 // sent when the upload began or was taken up
+	begun  time.Time
+	latest bulk.Import
+}
+
+const redrawEvery = 200 * time.Millisecond
+
+// newProgress begins to draw if out is a terminal; the caller closes it.
+func newProgress(out io.Writer, name string, size int64) *progress {
+	p := &progress{out: out, name: name, size: size, first: -1, begun: time.Now(), stop: make(chan struct{})}
+	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		p.done.Go(p.draw)
+	}
+	return p
+}
+
+// sentBytes notes how much of the file is on its way.
+func (p *progress) sentBytes(n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.first < 0 {
+		p.first = n
+	}
+	p.sent = n
+}
+
+// saw notes the newest state of the import.
+func (p *progress) saw(imp bulk.Import) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latest = imp
+}
+
+// close wipes the line.
+func (p *progress) close() {
+	close(p.stop)
+	p.done.Wait()
+}
+
+func (p *progress) draw() {
+	tick := time.NewTicker(redrawEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			fmt.Fprintf(p.out, "\r\x1b[K%s", p.line(time.Since(p.begun)))
+		case <-p.stop:
+			fmt.Fprint(p.out, "\r\x1b[K")
+			return
+		}
+	}
+}
+
+// line says what was sent, read and committed, each by its own measure.
+func (p *progress) line(elapsed time.Duration) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	total, sent := p.size, max(p.sent, p.latest.Bytes.Received)
+	if total < 0 {
+		total = p.latest.Bytes.Total
+	}
+	parts := []string{p.name}
+	if total > 0 {
+		parts = append(parts, bar(sent, total), fmt.Sprintf("sent %s of %s", bytesText(sent), bytesText(total)))
+	} else {
+		parts = append(parts, "sent "+bytesText(sent))
+	}
+	rows, ended := p.latest.Rows, p.latest.Rows.Sum()
+	if rows.Read > 0 {
+		parts = append(parts, fmt.Sprintf("read %s rows", humanize.Comma(rows.Read)), fmt.Sprintf("done %s, %s/s", humanize.Comma(ended), humanize.Comma(rate(ended, elapsed))))
+	}
+	if left, ok := p.left(elapsed, sent, total, ended); ok {
+		parts = append(parts, "about "+left.Round(time.Second).String()+" left")
+	}
+	return strings.Join(parts, "  ")
+}
+
+// left estimates the time to the end: by bytes while the file is sent, by rows after.
+func (p *progress) left(elapsed time.Duration, sent, total, ended int64) (time.Duration, bool) {
+	remaining, done := total-sent, sent-max(p.first, 0)
+	if remaining <= 0 && p.latest.Sealed {
+		remaining, done = p.latest.Rows.Read-ended, ended
+	}
+	if elapsed < time.Second || done <= 0 || remaining <= 0 {
+		return 0, false
+	}
+	return time.Duration(float64(elapsed) * float64(remaining) / float64(done)), true
+}
+
+func rate(n int64, elapsed time.Duration) int64 {
+	return int64(float64(n) / max(elapsed, time.Millisecond).Seconds())
+}
+
+func bytesText(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
+
+// bar is 20 characters wide.
+func bar(n, total int64) string {
+	const width = 20
+	full := int(min(max(n, 0), total) * width / total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// newImport is the body of POST /v1/imports.
+type newImport struct {
+	Dataset  bulk.DatasetName  `json:"dataset"`
+	Mode     bulk.Mode         `json:"mode"`
+	Filename string            `json:"filename"`
+	Size     *int64            `json:"size,omitempty"`
+	Mapping  map[string]string `json:"mapping,omitempty"`
+	Options  bulk.Options      `json:"options"`
+	Priority bulk.Priority     `json:"priority"`
+}
+
+// create makes an import, exactly once however often the request is lost.
+func (c *client) create(ctx context.Context, n newImport) (bulk.Import, error) {
+	var imp bulk.Import
+	header := http.Header{"Idempotency-Key": {string(bulk.NewImportID())}} // any random text would do
+	for tries := c.patience.start(); ; {
+		err := c.callWith(ctx, http.MethodPost, "/v1/imports", header, n, &imp)
+		if err == nil {
+			return imp, nil
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return imp, err
+		}
+	}
+}
+
+// post sends a stream of unknown length in one request. It cannot be repeated.
+func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Import, error) {
+	q := url.Values{"dataset": {string(n.Dataset)}, "mode": {string(n.Mode)}, "filename": {n.Filename}, "priority": {string(n.Priority)}}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	set("on_error", string(n.Options.OnError))
+	set("sha256", n.Options.SHA256)
+	set("delimiter", n.Options.Dialect.Delimiter)
+	set("quote", n.Options.Dialect.Quote)
+	set("escape", n.Options.Dialect.Escape)
+	set("encoding", n.Options.Dialect.Encoding)
+	if n.Options.DryRun {
+		q.Set("dry_run", "true")
+	}
+	if n.Options.Dialect.NoHeader {
+		q.Set("no_header", "true")
+	}
+	for from, to := range n.Mapping {
+		q.Add("map", from+"="+to)
+	}
+	var imp bulk.Import
+	_, answer, err := c.send(ctx, http.MethodPost, "/v1/imports?"+q.Encode(), body, -1, http.Header{"Content-Type": {"text/csv"}})
+	if err != nil {
+		return imp, err
+	}
+	return imp, json.Unmarshal(answer, &imp)
+}
+
+// upload sends the file of size bytes to an import from where the server stands,
+// and goes on after every failure that passes, until patience ends without
+// progress. A server that refused the file is asked why. The offset is where the
+// server stands, -1 when that is not known; sent hears the number of bytes that
+// are stored or on their way.
+func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) error {
+	for tries := c.patience.start(); ; {
+		next, err := c.advance(ctx, id, f, offset, size, sent)
+		switch {
+		case err == nil && next >= size:
+			return nil
+		case err == nil && next > offset:
+			tries.progress()
+			offset = next
+			continue
+		case err == nil:
+			err = unavailable(fmt.Errorf("the upload stays at byte %d", next))
+		}
+		offset = -1
+		if !passing(err) {
+			return err
+		}
+		if ended := c.refusal(ctx, id); ended != nil {
+			return ended
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// advance asks for the server's offset, or with a known one sends what follows it.
+func (c *client) advance(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) (int64, error) {
+	path, method, header := "/v1/imports/"+string(id)+"/content", http.MethodHead, http.Header{"Tus-Resumable": {"1.0.0"}}
+	var body io.Reader
+	length := int64(0)
+	if offset >= 0 {
+		method, length = http.MethodPatch, size-offset
+		header.Set("Content-Type", "application/offset+octet-stream")
+		header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
+	}
+	if length > 0 {
+		body = &meter{r: io.NewSectionReader(f, offset, length), n: offset, report: sent}
+	}
+	answer, _, err := c.send(ctx, method, path, body, length, header)
+	if err != nil {
+		return 0, err
+	}
+	next, err := strconv.ParseInt(answer.Get("Upload-Offset"), 10, 64)
+	if err != nil || next < 0 || next > size {
+		return 0, bulk.Errorf(bulk.KindConflict, "bad_offset", "The server stands at byte %q of a file of %d bytes; is it the same file?", answer.Get("Upload-Offset"), size)
+	}
+	sent(next)
+	return next, nil
+}
+
+// refusal returns why an import takes no bytes any more, or nil when it does or
+// nothing can be learnt.
+func (c *client) refusal(ctx context.Context, id bulk.ImportID) error {
+	imp, err := c.get(ctx, id)
+	switch {
+	case err != nil && !passing(err):
+		return err
+	case err != nil || imp.Sealed || !imp.State.Terminal() && imp.State != bulk.StateCancelling:
+		return nil
+	case imp.Error != nil:
+		return refused(imp)
+	}
+	return bulk.Errorf(bulk.KindConflict, "import_ended", "The import is %s and takes no more bytes.", imp.State)
+}
+
+// refused returns why a failed import failed.
+func refused(imp bulk.Import) error {
+	e := *imp.Error
+	e.Kind = bulk.KindUnprocessed
+	return &e
+}
+
+// errStalled breaks off a request.
+var errStalled = errors.New("no byte moved for too long")
+
+// send makes a request whose body may take hours, and breaks it off when no byte of
+// it moved, or no answer came, for the stall time.
+func (c *client) send(ctx context.Context, method, path string, body io.Reader, length int64, header http.Header) (http.Header, []byte, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(c.stall, func() { cancel(errStalled) })
+	defer watchdog.Stop()
+	if body != nil {
+		body = &meter{r: body, report: func(int64) { watchdog.Reset(c.stall) }}
+	}
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.ContentLength = length
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		if errors.Is(context.Cause(ctx), errStalled) {
+			err = unavailable(errStalled)
+		}
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	return resp.Header, answer, nil
+}
+
+// meter reports how many bytes were read from r, counting from n.
+type meter struct {
+	r      io.Reader
+	n      int64
+	report func(int64)
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n += int64(n)
+	m.report(m.n)
+	return n, err
+}

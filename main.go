@@ -1,0 +1,23 @@
+// Bulkhead imports CSV files of any size into a platform's store, for many accounts
+// at once: fair, exactly once, in bounded memory. See README.md.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"bulkhead/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, roles()))
+}
+
+// roles is the table of what this program can run as.
+func roles() cli.Roles {
+	return cli.Roles{}
+}
