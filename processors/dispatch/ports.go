@@ -25,30 +25,10 @@ type Standing = bulk.Standing
 // References is the consumer group's view of the batches topic.
 type References interface {
 	// Poll waits for references or a change of assignment.
-	Poll(ctx context.Context) (Delivery, error)
+	Poll(ctx context.Context) (bulk.Delivery, error)
 	// Done marks a reference as finished; the offset of its partition is committed at
 	// the low watermark of finished references, never past an unfinished one.
-	Done(mark Mark)
+	Done(mark bulk.Mark)
 	// PartitionOf returns the partition that an account's references are in.
 	PartitionOf(account bulk.AccountID) int32
-}
-
-// Delivery is what one poll brought.
-type Delivery struct {
-	References []Reference
-	Revoked    []int32         // partitions that this process no longer owns: drop their queues
-	Assigned   map[int32]int32 // partitions now owned, with the generation of the assignment
-}
-
-// Reference is a batch reference as read from a partition.
-type Reference struct {
-	Ref  bulk.BatchRef
-	Mark Mark
-}
-
-// Mark is the place of a reference in the topic.
-type Mark struct {
-	Partition  int32
-	Offset     int64
-	Generation int32
 }

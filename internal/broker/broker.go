@@ -1,0 +1,106 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"bulkhead/internal/bulk"
+)
+
+// The topics.
+const (
+	TopicBatches    = "bulkhead.batches"    // key: account
+	TopicCommits    = "bulkhead.commits"    // key: import
+	TopicQuarantine = "bulkhead.quarantine" // key: import
+)
+
+// Config says where the broker is. Zero values take the defaults.
+type Config struct {
+	Seeds       []string      // host:port of one or more brokers; required
+	Partitions  int32         // of topics that do not exist yet. Default 16
+	Replication int16         // of topics that do not exist yet. Default: the broker's
+	Group       string        // of the dispatchers. Default bulkhead-dispatch
+	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
+	Log         *slog.Logger  // Default: discard
+	Metrics     *Metrics      // Default: not registered anywhere
+}
+
+// Metrics are what the broker room measures.
+type Metrics struct {
+	OutboxLag prometheus.Gauge // seconds
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{OutboxLag: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "bulkhead_outbox_lag_seconds",
+		Help: "Age of the oldest staged batch whose reference is not published yet; 0 when none is.",
+	})}
+	if reg != nil {
+		reg.MustRegister(m.OutboxLag)
+	}
+	return m
+}
+
+// EnsureTopics creates the topics that do not exist. It waits until a broker
+// answers or ctx ends.
+func EnsureTopics(ctx context.Context, cfg Config) error {
+	cfg = cfg.withDefaults()
+	client, err := cfg.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, TopicBatches, TopicCommits, TopicQuarantine)
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	for _, a := range answers.Sorted() {
+		if a.Err != nil && !errors.Is(a.Err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", a.Topic, a.Err)
+		}
+	}
+	return nil
+}
+
+func (cfg Config) withDefaults() Config {
+	cfg.Partitions = cmp.Or(cfg.Partitions, 16)
+	cfg.Replication = cmp.Or(cfg.Replication, -1)
+	cfg.Group = cmp.Or(cfg.Group, "bulkhead-dispatch")
+	cfg.Session = cmp.Or(cfg.Session, 6*time.Second)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
+	}
+	return cfg
+}
+
+func (cfg Config) client(opts ...kgo.Opt) (*kgo.Client, error) {
+	if len(cfg.Seeds) == 0 {
+		return nil, errors.New("broker: no seeds are configured")
+	}
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cfg.Seeds...), kgo.ClientID("bulkhead"))...)
+	if err != nil {
+		return nil, fmt.Errorf("broker client: %w", err)
+	}
+	return client, nil
+}
+
+// partitioner is what producer and consumer share: Kafka's own murmur2 hash of
+// the key.
+func partitioner() kgo.Partitioner { return kgo.StickyKeyPartitioner(nil) }
+
+// partitionOf returns where a topic of n partitions keeps an account's references.
+func partitionOf(account bulk.AccountID, n int32) int32 {
+	p := partitioner().ForTopic(TopicBatches)
+	return int32(p.Partition(&kgo.Record{Key: []byte(account)}, int(n)))
+}

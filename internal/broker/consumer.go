@@ -1,0 +1,198 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"bulkhead/internal/bulk"
+)
+
+// The bounds of a consumer.
+const (
+	pollRecords   = 1000 // references a delivery
+	commitEvery   = time.Second
+	commitTimeout = 5 * time.Second
+)
+
+// Consumer is one member of the dispatchers' group. Poll is for one goroutine;
+// Done and PartitionOf are safe for any.
+type Consumer struct {
+	cfg    Config
+	client *kgo.Client
+
+	committing sync.Mutex // held while offsets are on their way, so that none is sent after its partition left
+
+	mu         sync.Mutex
+	partitions int32 // of the topic
+	trackers   map[int32]*tracker
+	revoked    []int32 // since the last delivery
+	changed    bool    // the assignment, since the last delivery
+	generation int32   // of the last assignment
+	wake       context.CancelFunc
+}
+
+// NewConsumer returns a consumer that joins its group at the first Poll or Run.
+func NewConsumer(cfg Config) (*Consumer, error) {
+	cfg = cfg.withDefaults()
+	c := &Consumer{cfg: cfg, partitions: cfg.Partitions, trackers: make(map[int32]*tracker)}
+	client, err := cfg.client(
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.ConsumeTopics(TopicBatches),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(cfg.Session),
+		kgo.HeartbeatInterval(cfg.Session/4),
+		kgo.RebalanceTimeout(max(cfg.Session, 2*commitTimeout)),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(), // no reference is stamped with an assignment that ended meanwhile
+		kgo.OnPartitionsAssigned(c.onAssigned),
+		kgo.OnPartitionsRevoked(c.onRevoked),
+		kgo.OnPartitionsLost(c.onLost),
+	)
+	if err != nil {
+		return nil, err
+	}
+	c.client = client
+	return c, nil
+}
+
+// Run commits watermarks every second until ctx ends, then a last time, and
+// leaves the group.
+func (c *Consumer) Run(ctx context.Context) error {
+	tick := time.NewTicker(commitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			c.client.CloseAllowingRebalance() // revokes, which commits
+			return nil
+		case <-tick.C:
+			c.commit(ctx)
+		}
+	}
+}
+
+// Poll waits for references or a change of the assignment. What cannot be read as
+// a reference is skipped: its batch, if there is one, is found by the sweep.
+func (c *Consumer) Poll(ctx context.Context) (bulk.Delivery, error) {
+	for {
+		poll, cancel := context.WithCancel(ctx)
+		if c.arm(cancel) {
+			cancel() // the assignment changed: do not wait
+		}
+		fetches := c.client.PollRecords(poll, pollRecords)
+		cancel()
+		delivery := c.collect(fetches)
+		c.client.AllowRebalance()
+		if err := c.failure(ctx, fetches); err != nil {
+			return bulk.Delivery{}, err
+		}
+		if delivery.Assigned != nil {
+			c.learnPartitions(ctx)
+		}
+		if delivery.Assigned != nil || len(delivery.References) > 0 {
+			return delivery, nil
+		}
+	}
+}
+
+// Done marks a reference as finished. A mark of an earlier assignment is ignored.
+func (c *Consumer) Done(mark bulk.Mark) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.trackers[mark.Partition]; t != nil && t.generation == mark.Generation {
+		t.finish(mark.Offset)
+	}
+}
+
+// PartitionOf returns the partition that an account's references are in.
+func (c *Consumer) PartitionOf(account bulk.AccountID) int32 {
+	c.mu.Lock()
+	n := c.partitions
+	c.mu.Unlock()
+	return partitionOf(account, n)
+}
+
+// arm lets a change of the assignment end the poll; true says that one happened already.
+func (c *Consumer) arm(wake context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake = wake
+	return c.changed
+}
+
+// collect stamps what was read with the assignment it was read in.
+func (c *Consumer) collect(fetches kgo.Fetches) bulk.Delivery {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake = nil
+	var d bulk.Delivery
+	fetches.EachRecord(func(r *kgo.Record) {
+		if ref, ok := c.stamp(r); ok {
+			d.References = append(d.References, ref)
+		}
+	})
+	if c.changed {
+		d.Revoked, d.Assigned = c.revoked, make(map[int32]int32, len(c.trackers))
+		for p, t := range c.trackers {
+			d.Assigned[p] = t.generation
+		}
+		c.revoked, c.changed = nil, false
+	}
+	return d
+}
+
+func (c *Consumer) stamp(r *kgo.Record) (bulk.Reference, bool) {
+	t := c.trackers[r.Partition]
+	if t == nil {
+		return bulk.Reference{}, false
+	}
+	if !t.deliver(r.Offset) {
+		t = c.enter(r.Partition)
+		t.deliver(r.Offset)
+	}
+	var ref bulk.BatchRef
+	if err := json.Unmarshal(r.Value, &ref); err != nil || ref.Account == "" || ref.Import == "" {
+		c.cfg.Log.Warn("not a batch reference, skipped", "partition", r.Partition, "offset", r.Offset, "error", err)
+		t.finish(r.Offset)
+		return bulk.Reference{}, false
+	}
+	return bulk.Reference{Ref: ref, Mark: bulk.Mark{Partition: r.Partition, Offset: r.Offset, Generation: t.generation}}, true
+}
+
+// failure tells what ends a poll from what the client repairs by itself.
+func (c *Consumer) failure(ctx context.Context, fetches kgo.Fetches) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, e := range fetches.Errors() {
+		switch {
+		case errors.Is(e.Err, context.Canceled): // our own wake
+		case errors.Is(e.Err, kgo.ErrClientClosed):
+			return fmt.Errorf("poll references: %w", e.Err)
+		default:
+			c.cfg.Log.Warn("reading references failed, trying on", "partition", e.Partition, "error", e.Err)
+		}
+	}
+	return nil
+}
+
+// learnPartitions reads how many partitions the topic has; it was perhaps not
+// created by this version, or has grown.
+func (c *Consumer) learnPartitions(ctx context.Context) {
+	topics, err := kadm.NewClient(c.client).ListTopics(ctx, TopicBatches)
+	if err != nil || len(topics[TopicBatches].Partitions) == 0 {
+		c.cfg.Log.WarnContext(ctx, "number of partitions unknown, taking the last one known", "error", err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.partitions = int32(len(topics[TopicBatches].Partitions))
+}

@@ -1,0 +1,168 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"bulkhead/internal/bulk"
+)
+
+// Outbox is the ledger's list of staged batches whose references are not published.
+type Outbox interface {
+	// Unpublished returns at most limit references, oldest first.
+	Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error)
+	// MarkPublished takes them off the list.
+	MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error
+}
+
+// The bounds of a relay.
+const (
+	relayBatch    = 1000             // references a round
+	relaySweep    = time.Second      // without a poke
+	relayTimeout  = 10 * time.Second // of one publication
+	relayMaxPause = 15 * time.Second // between attempts while something is down
+)
+
+// Relay publishes what waits in the outbox, at least once.
+type Relay struct {
+	cfg    Config
+	outbox Outbox
+	client *kgo.Client
+	poke   chan struct{}
+}
+
+// NewRelay returns a relay that works once Run is called.
+func NewRelay(cfg Config, outbox Outbox) (*Relay, error) {
+	cfg = cfg.withDefaults()
+	client, err := cfg.client(
+		kgo.RecordPartitioner(partitioner()),
+		kgo.ProducerLinger(0), // a small import waits for this
+		kgo.RecordDeliveryTimeout(relayTimeout),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &Relay{cfg: cfg, outbox: outbox, client: client, poke: make(chan struct{}, 1)}, nil
+}
+
+// Staged says that the outbox may hold something. It never blocks; calls that
+// come while a round runs are merged into one more round.
+func (r *Relay) Staged() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run publishes when poked and every second until ctx ends. While the ledger or
+// the broker is down it tries less and less often, and says so once.
+func (r *Relay) Run(ctx context.Context) error {
+	defer r.client.Close()
+	pause := relaySweep
+	for {
+		err := r.drain(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && pause > relaySweep:
+			r.cfg.Log.InfoContext(ctx, "publishing references works again")
+			pause = relaySweep
+		case err == nil:
+		case pause == relaySweep:
+			r.cfg.Log.WarnContext(ctx, "references cannot be published, trying on", "error", err)
+			fallthrough
+		default:
+			pause = min(2*pause, relayMaxPause)
+		}
+		if !r.rest(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// rest waits for the next round; a poke does not shorten a back-off. It returns
+// false when ctx ended.
+func (r *Relay) rest(ctx context.Context, pause time.Duration) bool {
+	poke := r.poke
+	if pause > relaySweep {
+		poke = nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-poke:
+	case <-timer.C:
+	}
+	return true
+}
+
+// drain publishes until the outbox is empty.
+func (r *Relay) drain(ctx context.Context) error {
+	for {
+		refs, err := r.outbox.Unpublished(ctx, relayBatch)
+		if err != nil {
+			return fmt.Errorf("read outbox: %w", err)
+		}
+		r.cfg.Metrics.OutboxLag.Set(lag(refs))
+		if len(refs) == 0 {
+			return nil
+		}
+		if err := r.publish(ctx, refs); err != nil {
+			return err
+		}
+	}
+}
+
+// publish sends the references and marks those that every replica has.
+func (r *Relay) publish(ctx context.Context, refs []bulk.BatchRef) error {
+	records := make([]*kgo.Record, len(refs))
+	for i, ref := range refs {
+		value, err := json.Marshal(ref)
+		if err != nil {
+			return fmt.Errorf("encode reference %s: %w", ref.ID(), err)
+		}
+		records[i] = &kgo.Record{Topic: TopicBatches, Key: []byte(ref.Account), Value: value}
+	}
+	index := make(map[*kgo.Record]bulk.BatchID, len(refs))
+	for i, record := range records {
+		index[record] = refs[i].ID()
+	}
+	results := r.client.ProduceSync(ctx, records...)
+	published := make([]bulk.BatchID, 0, len(refs))
+	for _, result := range results {
+		if result.Err == nil {
+			published = append(published, index[result.Record])
+		}
+	}
+	var failed error
+	if err := results.FirstErr(); err != nil {
+		failed = fmt.Errorf("publish references: %w", err)
+	}
+	if len(published) > 0 {
+		if err := r.outbox.MarkPublished(ctx, published, time.Now().UTC()); err != nil {
+			return errors.Join(failed, fmt.Errorf("mark published: %w", err))
+		}
+	}
+	return failed
+}
+
+// lag is the age in seconds of the oldest reference.
+func lag(refs []bulk.BatchRef) float64 {
+	if len(refs) == 0 {
+		return 0
+	}
+	oldest := refs[0].StagedAt
+	for _, ref := range refs {
+		if ref.StagedAt.Before(oldest) {
+			oldest = ref.StagedAt
+		}
+	}
+	return max(0, time.Since(oldest).Seconds())
+}
