@@ -1,6 +1,96 @@
 package console
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+	"time"
 
-// pageRoutes registers the pages.
-func (s *Server) pageRoutes(mux *http.ServeMux) {}
+	"bulkhead/internal/bulk"
+	"bulkhead/web"
+)
+
+// pageRoutes registers the pages. Each asks the same ports as the API does; a page
+// never calls the API.
+func (s *Server) pageRoutes(mux *http.ServeMux) {
+	s.errorPage = s.problemPage
+	mux.Handle("GET /static/", web.Static())
+	for pattern, h := range map[string]handler{
+		"GET /login":          s.loginPage,
+		"POST /login":         s.loginWithKey,
+		"GET /login/{token}":  s.loginLinkPage,
+		"POST /login/{token}": s.loginWithLink,
+		"POST /logout":        s.logout,
+	} {
+		mux.Handle(pattern, s.serve(public, h))
+	}
+	for pattern, h := range map[string]handler{
+		"GET /{$}":                          s.startPage,
+		"GET /imports":                      s.importsPage,
+		"GET /imports/new":                  s.newImportPage,
+		"POST /imports":                     s.startImport,
+		"POST /imports/preview":             s.previewPart,
+		"GET /imports/{id}":                 s.importPage,
+		"GET /imports/{id}/live":            s.livePart,
+		"GET /imports/{id}/cancel":          s.cancelPage,
+		"POST /imports/{id}/cancel":         s.steerPage(s.Imports.Cancel),
+		"POST /imports/{id}/pause":          s.steerPage(s.Imports.Pause),
+		"POST /imports/{id}/resume":         s.steerPage(s.Imports.Resume),
+		"POST /imports/{id}/approve":        s.steerPage(s.Imports.Approve),
+		"GET /datasets":                     s.datasetsPage,
+		"GET /datasets/{name}":              s.datasetPage,
+		"GET /datasets/{name}/template.csv": s.templateCSV,
+		"GET /datasets/{name}/sample.csv":   s.sampleCSV,
+		"GET /usage":                        s.usagePage,
+	} {
+		mux.Handle(pattern, s.requirePage(h))
+	}
+}
+
+func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, "/imports", http.StatusSeeOther)
+	return nil
+}
+
+// frame is what every page's layout shows for this request.
+func (s *Server) frame(r *http.Request, section web.Section, title string) web.Page {
+	return web.Page{Title: title, Section: section, Account: s.accountName(r), Now: time.Now()}
+}
+
+// accountName is shown in the header; a failure to read it must not cost the page.
+func (s *Server) accountName(r *http.Request) string {
+	p := s.principal(r)
+	if p.Account == "" {
+		return ""
+	}
+	if a, err := s.Accounts.Account(r.Context(), p.Account); err == nil && a.Name != "" {
+		return a.Name
+	}
+	return string(p.Account)
+}
+
+// problemPage shows a failure to a person.
+func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, p *Problem) {
+	v := web.ProblemView{Page: s.frame(r, "", p.Title), Status: p.Status, Message: p.Detail, RequestID: p.RequestID}
+	switch p.Status {
+	case http.StatusNotFound:
+		v.Title = "This page does not exist"
+		if strings.HasPrefix(r.URL.Path, "/imports/") {
+			v.Title = "This import does not exist"
+		}
+		v.Message = "It was never here, or it belongs to another account."
+	case http.StatusInternalServerError:
+		v.Title, v.Message = "Something went wrong on our side", "Nothing that you sent is lost by this. Try again; if it stays, tell us the request below."
+	case http.StatusServiceUnavailable:
+		v.Title = "Not available right now"
+	}
+	s.page(w, r, p.Status, web.Problem(v)) // a failure to send is logged there
+}
+
+// message is the text of an error that is meant for people; ok is false for others.
+func message(err error) (text string, ok bool) {
+	if bulk.KindOf(err) == "" {
+		return "", false
+	}
+	_, e := classify(err)
+	return e.Message, true
+}

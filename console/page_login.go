@@ -1,0 +1,57 @@
+package console
+
+import (
+	"net/http"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/web"
+)
+
+// maxForm bounds the body of a small form, in bytes.
+const maxForm = 16 << 10
+
+func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.frame(r, "", "Sign in"), Next: nextPath(r.URL.Query().Get("next"))}))
+}
+
+// loginWithKey opens a session for an API key. A wrong one gets the form again.
+func (s *Server) loginWithKey(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	next := nextPath(r.PostFormValue("next"))
+	err := s.signInWithKey(w, r, r.PostFormValue("key"))
+	if bulk.KindOf(err) == bulk.KindUnauthorized {
+		v := web.LoginView{Page: s.frame(r, "", "Sign in"), Next: next, Failed: "This key is not accepted. Check it, or ask for a new one."}
+		return s.page(w, r, http.StatusUnauthorized, web.Login(v))
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// loginLinkPage only shows a button: see web.Login.
+func (s *Server) loginLinkPage(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.frame(r, "", "Sign in"), Token: r.PathValue("token")}))
+}
+
+func (s *Server) loginWithLink(w http.ResponseWriter, r *http.Request) error {
+	err := s.signInWithLink(w, r, r.PathValue("token"))
+	if k := bulk.KindOf(err); k == bulk.KindUnauthorized || k == bulk.KindNotFound {
+		v := web.LoginView{Page: s.frame(r, "", "Sign in"), Next: "/", Failed: "This link was used already or has expired. Sign in with an API key."}
+		return s.page(w, r, http.StatusUnauthorized, web.Login(v))
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/imports", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	if err := s.signOut(w, r); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	return nil
+}
