@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{"POST /v1/accounts/{id}/keys", operator, s.createKey},
 		{"DELETE /v1/accounts/{id}/keys/{key}", operator, s.revokeKey},
 
+		{"GET /openapi.json", public, s.openapi},
 		{"GET /healthz", public, s.healthz},
 		{"GET /readyz", public, s.readyz},
 		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))},

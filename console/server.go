@@ -33,7 +33,7 @@ type Config struct {
 	CheckSpec     func(bulk.Spec) error // judges a dataset before it is applied; default: Spec.Check
 	Registry      *prometheus.Registry  // served at /metrics; default: an empty one
 	Logger        *slog.Logger          // default: slog.Default
-	Version       string                // of the program, shown by /healthz and openapi.json; default: dev
+	Version       string                // of the program, shown by /healthz; default: dev
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
 	SessionLife   time.Duration         // of a browser session; default: 12 h
 }

@@ -1,0 +1,420 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// apiWorld is an honest small world behind the API: it keeps accounts apart, knows
+// idempotency keys and refuses what the ports say that it refuses.
+type apiWorld struct {
+	mu       sync.Mutex
+	accounts map[bulk.AccountID]*bulk.Account
+	keys     map[string]*apiKey // by hash
+	sessions map[string]bulk.Principal
+	links    map[string]bulk.Principal
+	imports  map[bulk.ImportID]*bulk.Import
+	answers  map[string]apiAnswer // by account and idempotency key
+	events   map[bulk.ImportID][]bulk.Event
+	files    map[bulk.ImportID][]byte
+	datasets map[bulk.DatasetName]bulk.Dataset
+	records  map[bulk.AccountID]bulk.RecordPage
+	rejects  []bulk.Reject
+	broken   error // what Each ends with
+	refusal  error // what Receive answers
+	unready  error
+	sample   string // what Preview was given
+	whole    bool
+	filter   ImportFilter
+}
+
+type apiKey struct {
+	bulk.APIKey
+	hash string
+}
+
+type apiAnswer struct {
+	id   bulk.ImportID
+	hash string
+}
+
+// api is the console over a world, with the secrets of two accounts and an operator.
+type api struct {
+	*apiWorld
+	server             *Server
+	log                *bytes.Buffer
+	alice, bob, olga   string // secrets
+	aliceID, bobID     bulk.AccountID
+	content, contentBy string // last request that reached Content, and its account
+}
+
+func newAPI(t *testing.T, change ...func(*Config)) *api {
+	t.Helper()
+	w := &apiWorld{
+		accounts: map[bulk.AccountID]*bulk.Account{}, keys: map[string]*apiKey{}, sessions: map[string]bulk.Principal{}, links: map[string]bulk.Principal{},
+		imports: map[bulk.ImportID]*bulk.Import{}, answers: map[string]apiAnswer{}, events: map[bulk.ImportID][]bulk.Event{}, files: map[bulk.ImportID][]byte{},
+		datasets: map[bulk.DatasetName]bulk.Dataset{}, records: map[bulk.AccountID]bulk.RecordPage{},
+	}
+	a := &api{apiWorld: w, log: &bytes.Buffer{}}
+	a.aliceID, a.alice = w.join(t, "alice", false)
+	a.bobID, a.bob = w.join(t, "bob", false)
+	_, a.olga = w.join(t, "olga", true)
+	w.datasets["contacts"] = bulk.Dataset{Version: 1, Spec: bulk.Spec{Name: "contacts", Key: []string{"id"}, Columns: []bulk.Column{{Name: "id", Type: bulk.TypeText}, {Name: "age", Type: bulk.TypeInteger}}}}
+	c := Config{
+		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Health: w, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: a.log}, nil)),
+		RejectsCSV: func(out io.Writer, l bulk.Layout, raw bool) (RejectWriter, error) {
+			cw := &apiCSV{csv.NewWriter(out)}
+			return cw, cw.w.Write(append(slices.Clone(l.Header), fmt.Sprintf("raw=%v", raw)))
+		},
+		Content: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			p, _ := PrincipalFrom(r.Context())
+			a.content, a.contentBy = r.Method+" "+r.PathValue("id"), string(p.Account)
+			rw.WriteHeader(http.StatusNoContent)
+		}),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	var err error
+	if a.server, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.server.Close)
+	return a
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+// do sends a request with the secret ("" for none) and headers given as name, value, ….
+func (a *api) do(secret, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
+	rec := httptest.NewRecorder()
+	a.server.ServeHTTP(rec, r)
+	return rec
+}
+
+// seed stores an import of the account.
+func (w *apiWorld) seed(account bulk.AccountID, state bulk.State) bulk.Import {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	imp := &bulk.Import{ID: bulk.NewImportID(), AccountID: account, Dataset: "contacts", State: state, Filename: "people.csv", Version: 1, CreatedAt: time.Now().UTC()}
+	imp.Layout = &bulk.Layout{Header: []string{"id", "age"}, Fields: []string{"id", "age"}}
+	w.imports[imp.ID] = imp
+	return *imp
+}
+
+// move changes an import the way the ledger does: version and milestone together.
+func (w *apiWorld) move(id bulk.ImportID, state bulk.State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	imp := w.imports[id]
+	imp.State = state
+	imp.Version++
+	w.events[id] = append(w.events[id], bulk.Event{Seq: int64(len(w.events[id]) + 1), Kind: "state", Text: "Now " + string(state) + "."})
+}
+
+func (w *apiWorld) join(t *testing.T, name string, operator bool) (bulk.AccountID, string) {
+	t.Helper()
+	a, _ := w.CreateAccount(t.Context(), name, 100, 1)
+	secret, prefix := bulk.NewSecret()
+	w.CreateKey(t.Context(), bulk.APIKey{ID: bulk.NewKeyID(), Account: a.ID, Name: name, Prefix: prefix, Operator: operator}, bulk.HashSecret(secret))
+	return a.ID, secret
+}
+
+var errAbsent = bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such thing.")
+
+func (w *apiWorld) KeyPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k := w.keys[hash]; k != nil && k.RevokedAt == nil {
+		return bulk.Principal{Account: k.Account, Operator: k.Operator, Name: k.Name}, nil
+	}
+	return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "unknown_key", "This key is not known.")
+}
+
+func (w *apiWorld) SessionPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
+	if p, ok := w.sessions[hash]; ok {
+		return p, nil
+	}
+	return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "no_session", "Sign in again.")
+}
+
+func (w *apiWorld) RedeemLogin(_ context.Context, link, session string, _ time.Time) error {
+	p, ok := w.links[link]
+	if !ok {
+		return bulk.Errorf(bulk.KindUnauthorized, "bad_link", "This link is spent.")
+	}
+	delete(w.links, link)
+	w.sessions[session] = p
+	return nil
+}
+
+func (w *apiWorld) OpenSession(_ context.Context, p bulk.Principal, session string, _ time.Time) error {
+	w.sessions[session] = p
+	return nil
+}
+
+func (w *apiWorld) CloseSession(_ context.Context, session string) error {
+	delete(w.sessions, session)
+	return nil
+}
+
+func (w *apiWorld) Account(_ context.Context, id bulk.AccountID) (bulk.Account, error) {
+	if a := w.accounts[id]; a != nil {
+		return *a, nil
+	}
+	return bulk.Account{}, errAbsent
+}
+
+func (w *apiWorld) Usage(_ context.Context, id bulk.AccountID) (bulk.Usage, error) {
+	return bulk.Usage{Records: w.accounts[id].RecordsUsed, Quota: w.accounts[id].RecordQuota}, nil
+}
+
+func (w *apiWorld) CreateAccount(_ context.Context, name string, quota int64, weight int) (bulk.Account, error) {
+	a := bulk.Account{ID: bulk.NewAccountID(), Name: name, RecordQuota: quota, Weight: weight}
+	w.accounts[a.ID] = &a
+	return a, nil
+}
+
+func (w *apiWorld) ListAccounts(context.Context) (out []bulk.Account, err error) {
+	for _, a := range w.accounts {
+		out = append(out, *a)
+	}
+	return out, nil
+}
+
+func (w *apiWorld) SetQuota(_ context.Context, id bulk.AccountID, quota int64) error {
+	w.accounts[id].RecordQuota = quota
+	return nil
+}
+
+func (w *apiWorld) SetWeight(_ context.Context, id bulk.AccountID, weight int) error {
+	w.accounts[id].Weight = weight
+	return nil
+}
+
+func (w *apiWorld) CreateKey(_ context.Context, k bulk.APIKey, hash string) error {
+	w.keys[hash] = &apiKey{k, hash}
+	return nil
+}
+
+func (w *apiWorld) ListKeys(_ context.Context, account bulk.AccountID) (out []bulk.APIKey, err error) {
+	for _, k := range w.keys {
+		if k.Account == account {
+			out = append(out, k.APIKey)
+		}
+	}
+	return out, nil
+}
+
+func (w *apiWorld) RevokeKey(_ context.Context, account bulk.AccountID, id bulk.KeyID) error {
+	for _, k := range w.keys {
+		if k.Account == account && k.ID == id {
+			now := time.Now()
+			k.RevokedAt = &now
+			return nil
+		}
+	}
+	return errAbsent
+}
+
+func (w *apiWorld) CreateImport(_ context.Context, n bulk.NewImport, maxOpen int) (bulk.Import, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.datasets[n.Dataset]; !ok {
+		return bulk.Import{}, false, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownDataset, "There is no dataset %q.", n.Dataset)
+	}
+	key := string(n.Account) + " " + n.IdempotencyKey
+	if first, ok := w.answers[key]; ok && n.IdempotencyKey != "" {
+		if first.hash != n.RequestHash {
+			return bulk.Import{}, false, bulk.Errorf(bulk.KindUnprocessed, "idempotency_key_reused", "The key came with another request before.")
+		}
+		return *w.imports[first.id], true, nil
+	}
+	imp := &bulk.Import{
+		ID: bulk.NewImportID(), AccountID: n.Account, Dataset: n.Dataset, State: bulk.StateOpen, Mode: n.Mode, Filename: n.Filename, Priority: n.Priority,
+		Bytes: bulk.ByteCounts{Total: max(n.Size, 0)}, Options: n.Options, Version: 1, CreatedAt: time.Now().UTC(),
+	}
+	w.imports[imp.ID] = imp
+	w.answers[key] = apiAnswer{imp.ID, n.RequestHash}
+	return *imp, false, nil
+}
+
+func (w *apiWorld) Import(_ context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if imp := w.imports[id]; imp != nil && imp.AccountID == account {
+		return *imp, nil
+	}
+	return bulk.Import{}, errAbsent
+}
+
+func (w *apiWorld) ListImports(_ context.Context, account bulk.AccountID, f ImportFilter) (out []bulk.Import, next string, err error) {
+	w.filter = f
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(w.imports))) {
+		if imp := w.imports[id]; imp.AccountID == account && imp.State == cmp.Or(f.State, imp.State) && (f.Cursor == "" || string(id) < f.Cursor) {
+			if len(out) == f.Limit {
+				return out, string(out[f.Limit-1].ID), nil
+			}
+			out = append(out, *imp)
+		}
+	}
+	return out, "", nil
+}
+
+func (w *apiWorld) steer(ctx context.Context, account bulk.AccountID, id bulk.ImportID, to bulk.State, from ...bulk.State) (bulk.Import, error) {
+	imp, err := w.Import(ctx, account, id)
+	if err != nil || imp.State == to {
+		return imp, err
+	}
+	if !slices.Contains(from, imp.State) {
+		return imp, bulk.Errorf(bulk.KindConflict, "wrong_state", "The import is %s.", imp.State)
+	}
+	w.move(id, to)
+	return w.Import(ctx, account, id)
+}
+
+func (w *apiWorld) Cancel(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return w.steer(ctx, a, id, bulk.StateCancelled, bulk.StateOpen, bulk.StateReceiving, bulk.StateProcessing, bulk.StatePaused)
+}
+
+func (w *apiWorld) Pause(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return w.steer(ctx, a, id, bulk.StatePaused, bulk.StateProcessing)
+}
+
+func (w *apiWorld) Resume(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return w.steer(ctx, a, id, bulk.StateProcessing, bulk.StatePaused)
+}
+
+func (w *apiWorld) Approve(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
+	return w.steer(ctx, a, id, bulk.StateProcessing, bulk.StateAwaitingApproval)
+}
+
+func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after int64, limit int) (out []bulk.Batch, err error) {
+	_, err = w.Import(ctx, a, id)
+	for no := after + 1; no < 3 && len(out) < limit && err == nil; no++ {
+		out = append(out, bulk.Batch{Import: id, No: no, State: bulk.BatchCommitted})
+	}
+	return out, err
+}
+
+func (w *apiWorld) Clusters(ctx context.Context, a bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
+	_, err := w.Import(ctx, a, id)
+	return nil, err
+}
+
+func (w *apiWorld) Receipt(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error) {
+	imp, err := w.Import(ctx, a, id)
+	return bulk.Receipt{Import: imp, Balanced: true}, err
+}
+
+func (w *apiWorld) ImportEvents(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+	if _, err := w.Import(ctx, a, id); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := w.events[id][min(after, int64(len(w.events[id]))):]
+	return slices.Clone(rest[:min(limit, len(rest))]), nil
+}
+
+func (w *apiWorld) ListDatasets(context.Context) ([]bulk.Dataset, error) {
+	return slices.Collect(maps.Values(w.datasets)), nil
+}
+
+func (w *apiWorld) Dataset(_ context.Context, name bulk.DatasetName) (bulk.Dataset, error) {
+	if d, ok := w.datasets[name]; ok {
+		return d, nil
+	}
+	return bulk.Dataset{}, errAbsent
+}
+
+func (w *apiWorld) ApplyDataset(_ context.Context, spec bulk.Spec) (bulk.Dataset, error) {
+	d := bulk.Dataset{Spec: spec, Version: w.datasets[spec.Name].Version + 1}
+	w.datasets[spec.Name] = d
+	return d, nil
+}
+
+func (w *apiWorld) Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error) {
+	if _, err := w.Dataset(ctx, name); err != nil {
+		return bulk.RecordPage{}, err
+	}
+	page := w.records[account]
+	if cursor == "" && len(page.Records) > limit {
+		page.Records, page.Next = page.Records[:limit], "after"
+	} else if cursor == "after" {
+		page.Records = page.Records[limit:]
+	}
+	return page, nil
+}
+
+func (w *apiWorld) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID, body io.Reader, _ int64) error {
+	if w.refusal != nil {
+		return w.refusal
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.files[id] = append(w.files[id], b...)
+	w.imports[id].Bytes.Received, w.imports[id].Sealed = int64(len(b)), true
+	w.mu.Unlock()
+	w.move(id, bulk.StateProcessing)
+	return nil
+}
+
+func (w *apiWorld) Preview(_ context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+	w.sample, w.whole = string(sample), whole
+	p := bulk.Preview{Dialect: bulk.Dialect{Encoding: choice.Encoding}}
+	if spec != nil {
+		p.Unmapped = []string{string(spec.Name)}
+	}
+	return p, nil
+}
+
+func (w *apiWorld) Each(_ context.Context, _ bulk.Import, fn func(bulk.Reject) error) error {
+	for _, r := range w.rejects {
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return w.broken
+}
+
+func (w *apiWorld) Ready(context.Context) error { return w.unready }
+
+type apiCSV struct{ w *csv.Writer }
+
+func (c *apiCSV) Write(r bulk.Reject) error { return c.w.Write(append(slices.Clone(r.Cells), string(r.Code))) }
+func (c *apiCSV) Flush() error              { c.w.Flush(); return c.w.Error() }
