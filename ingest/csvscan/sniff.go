@@ -220,10 +220,10 @@ func wraps(text []byte, delim bulk.Char, quote byte) (opened, closed int) {
 }
 
 // agreement says how well a dialect explains the text: the share of records that have
-// as many cells as the first one, squared, for each cell beyond the first; times the
-// share of the text that it can read.
+// as many cells as the first one, squared, for each cell beyond the first, and less
+// where a quote swallows much of the text.
 func agreement(text []byte, whole bool, d bulk.Dialect) float64 {
-	s := New(bytes.NewReader(text), Config{Dialect: d, Partial: !whole, MaxRecord: len(text) + 1})
+	s := New(bytes.NewReader(text), Config{Dialect: d, Partial: !whole, MaxRecord: len(text) + 1, MaxColumns: 8 * bulk.MaxColumns})
 	records, good := 0, 0
 	for {
 		r, err := s.Next()
@@ -243,9 +243,9 @@ func agreement(text []byte, whole bool, d bulk.Dialect) float64 {
 	}
 	share := float64(good) / float64(records)
 	read := float64(s.Offset()) / float64(len(text))
-	// A record that the sample's end cuts is no fault of the dialect, a bit of weight
-	// for the first cell lets quotes and escapes be told apart in files of one column.
-	return share * share * read * (float64(max(s.Columns(), 1)-1) + 0.01)
+	// A quote that is never closed says little against the delimiter. The first cell
+	// counts a bit, to tell quotes and escapes apart in files of one column.
+	return share * share * (0.1 + read) * (float64(max(s.Columns(), 1)-1) + 0.001)
 }
 
 // escapeOf tells a backslash from a doubled quote in a dialect that is known otherwise.
