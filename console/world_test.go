@@ -416,5 +416,7 @@ func (w *apiWorld) Ready(context.Context) error { return w.unready }
 
 type apiCSV struct{ w *csv.Writer }
 
-func (c *apiCSV) Write(r bulk.Reject) error { return c.w.Write(append(slices.Clone(r.Cells), string(r.Code))) }
-func (c *apiCSV) Flush() error              { c.w.Flush(); return c.w.Error() }
+func (c *apiCSV) Write(r bulk.Reject) error {
+	return c.w.Write(append(slices.Clone(r.Cells), string(r.Code)))
+}
+func (c *apiCSV) Flush() error { c.w.Flush(); return c.w.Error() }
