@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"bulkhead/internal/bulk"
 )
@@ -72,11 +74,31 @@ func (c *datasetsApply) read(stdin io.Reader) (bulk.Spec, error) {
 // errors; every error shows the line it is about.
 func parseSpec(data []byte) (bulk.Spec, error) {
 	var spec bulk.Spec
-	err := yaml.UnmarshalWithOptions(data, &spec, yaml.Strict(), yaml.UseJSONUnmarshaler())
+	err := yaml.UnmarshalWithOptions(data, &spec, yaml.Strict(), yaml.CustomUnmarshaler(parseScalar))
 	if err != nil {
 		return spec, bulk.Errorf(bulk.KindInvalid, "bad_spec", "The spec cannot be read: %s", yaml.FormatError(err, false, true))
 	}
 	return spec, nil
+}
+
+// parseScalar keeps numbers as they are written: through a float, 38 digits would not last.
+func parseScalar(s *bulk.Scalar, doc []byte) error {
+	f, err := parser.ParseBytes(doc, 0)
+	if err != nil || len(f.Docs) != 1 {
+		return fmt.Errorf("want a single value, got %s", doc)
+	}
+	switch node := f.Docs[0].Body.(type) {
+	case nil, *ast.NullNode:
+	case *ast.StringNode:
+		*s = bulk.Scalar(node.Value)
+	case *ast.LiteralNode:
+		*s = bulk.Scalar(node.Value.Value)
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		*s = bulk.Scalar(node.GetToken().Value)
+	default:
+		return fmt.Errorf("want a single value, got %s", doc)
+	}
+	return nil
 }
 
 // printSpec writes a spec as YAML, or as one line of JSON with --json.

@@ -77,14 +77,17 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 // server stands, -1 when that is not known; sent hears the number of bytes that
 // are stored or on their way.
 func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) error {
+	reached := offset
 	for tries := c.patience.start(); ; {
 		next, err := c.advance(ctx, id, f, offset, size, sent)
 		switch {
 		case err == nil && next >= size:
 			return nil
-		case err == nil && next > offset:
-			tries.progress()
-			offset = next
+		case err == nil && (offset < 0 || next > offset):
+			if next > reached { // to learn where the server stands is no progress
+				tries.progress()
+			}
+			reached, offset = max(reached, next), next
 			continue
 		case err == nil:
 			err = unavailable(fmt.Errorf("the upload stays at byte %d", next))

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
+)
+
+// writeFile makes a file of the content.
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestExitCodesOfProblems(t *testing.T) {
+	for status, want := range map[int]int{400: 2, 401: 4, 403: 4, 404: 5, 409: 1, 413: 1, 422: 1, 429: 6, 500: 1, 502: 6, 503: 6, 504: 6} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			s := newFakeServer(t)
+			s.fail = func(*http.Request) int { return status }
+			code, stdout, stderr := run(t, "", "imports", "show", "imp_1")
+			if code != want || stdout != "" || !strings.Contains(stderr, "Made up.") {
+				t.Errorf("got %d, stdout %q, stderr %q; want %d", code, stdout, stderr, want)
+			}
+		})
+	}
+}
+
+func TestExitCodesOfUse(t *testing.T) {
+	t.Setenv("BULKHEAD_URL", "")
+	for _, tt := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"--help"}, 0},
+		{[]string{"version"}, 0},
+		{nil, 2},
+		{[]string{"no-such-command"}, 2},
+		{[]string{"import", "x.csv"}, 2},
+		{[]string{"import", "x.csv", "--dataset", "d", "--mode", "replace"}, 2},
+		{[]string{"imports", "list", "--data-dir", t.TempDir()}, 6},
+	} {
+		if code, _, stderr := run(t, "", tt.args...); code != tt.want {
+			t.Errorf("%v: got %d, want %d; %s", tt.args, code, tt.want, stderr)
+		}
+	}
+}
+
+func TestUnreachableServer(t *testing.T) {
+	s := newFakeServer(t)
+	s.Close()
+	if code, _, stderr := run(t, "", "imports", "list"); code != exitUnavailable || !strings.Contains(stderr, "cannot be reached") {
+		t.Errorf("got %d, %q; want %d", code, stderr, exitUnavailable)
+	}
+}
+
+func TestImportExitsByHowItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		imp  bulk.Import
+		want int
+	}{
+		{bulk.Import{State: bulk.StateCompleted}, 0},
+		{bulk.Import{State: bulk.StateCompletedWithRejects, Rows: bulk.Counts{Read: 2, Rejected: 1, Created: 1}}, 3},
+		{bulk.Import{State: bulk.StateFailed, Error: &bulk.Error{Code: "bad_header", Message: "Twice the same."}}, 1},
+		{bulk.Import{State: bulk.StateCancelled}, 1},
+		{bulk.Import{State: bulk.StateAwaitingApproval}, 0},
+		{bulk.Import{State: bulk.StateAwaitingApproval, Rows: bulk.Counts{Rejected: 1}}, 3},
+	} {
+		t.Run(fmt.Sprintf("%s_%d", tt.imp.State, tt.imp.Rows.Rejected), func(t *testing.T) {
+			s := newFakeServer(t)
+			tt.imp.ID, tt.imp.Version, tt.imp.Sealed = "imp_1", 9, true
+			s.sealed = func([]byte) bulk.Import { return tt.imp }
+			code, stdout, stderr := run(t, "", "import", writeFile(t, "id\n1\n"), "--dataset", "people", "--wait", "--json", "--on-error", "5%", "--map", "id=key")
+			var got bulk.Import
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+				t.Fatalf("stdout is %q: %v; stderr %q", stdout, err, stderr)
+			}
+			if code != tt.want || got.State != tt.imp.State || stderr != "" {
+				t.Errorf("got %d, state %s, stderr %q; want %d", code, got.State, stderr, tt.want)
+			}
+			n := s.created[0]
+			if n.Filename != "people.csv" || *n.Size != 5 || n.Options.OnError != "5%" || n.Mapping["id"] != "key" || n.Mode != bulk.ModeCreate {
+				t.Errorf("created with %+v", n)
+			}
+		})
+	}
+}
+
+func TestImportFollowsEventsAndReconnects(t *testing.T) {
+	s := newFakeServer(t)
+	s.sealed = func([]byte) bulk.Import {
+		return bulk.Import{ID: "imp_1", State: bulk.StateProcessing, Sealed: true, Version: 3}
+	}
+	streams := 0
+	s.streamed = func(w http.ResponseWriter) error {
+		streams++
+		if streams == 1 {
+			fmt.Fprint(w, ": hello\n\nid: 4\nevent: import\ndata: {\"id\":\"imp_1\",\"state\":\"processing\",\"version\":4}\n\n")
+			http.NewResponseController(w).Flush()
+			return errors.New("cut")
+		}
+		_, err := io.WriteString(w, "event: milestone\ndata: {}\n\nid: 5\nevent: import\ndata: {\"id\":\"imp_1\",\"state\":\"completed\",\"version\":5,\"rows\":{\"read\":7,\"created\":7}}\n\n")
+		return err
+	}
+	code, stdout, stderr := run(t, "", "import", writeFile(t, "id\n1\n"), "--dataset", "people", "--wait")
+	if code != 0 || !strings.Contains(stdout, "completed") || !strings.Contains(stdout, "7") || streams != 2 {
+		t.Errorf("got %d after %d streams, stdout %q, stderr %q", code, streams, stdout, stderr)
+	}
+}
+
+func TestImportOfStandardInput(t *testing.T) {
+	s := newFakeServer(t)
+	code, _, stderr := run(t, "id\n1\n", "import", "-", "--dataset", "people", "--mode", "upsert", "--delimiter", "tab", "--dry-run")
+	if code != 0 || s.content.String() != "id\n1\n" {
+		t.Errorf("got %d, server holds %q; %s", code, s.content.String(), stderr)
+	}
+	const want = "dataset=people&delimiter=%09&dry_run=true&filename=stdin.csv&mode=upsert&on_error=skip&priority=normal"
+	if s.query != want {
+		t.Errorf("got query %s, want %s", s.query, want)
+	}
+}
+
+func TestInterruptedImportSaysWhatGoesOn(t *testing.T) {
+	s := newFakeServer(t)
+	s.sealed = func([]byte) bulk.Import {
+		return bulk.Import{ID: "imp_1", State: bulk.StateProcessing, Sealed: true, Version: 3}
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	s.streamed = func(w http.ResponseWriter) error {
+		if s.seen("PATCH /v1/imports/imp_1/content") == 0 {
+			return errors.New("too early")
+		}
+		interrupt()
+		return nil
+	}
+	code, _, stderr := runWith(ctx, "", "import", writeFile(t, "id\n1\n"), "--dataset", "people", "--wait")
+	if code != exitInterrupted || !strings.Contains(stderr, "imp_1") {
+		t.Errorf("got %d, %q; want %d and how to go on with imp_1", code, stderr, exitInterrupted)
+	}
+}
+
+func TestDevGetsItsSettings(t *testing.T) {
+	var got config.DevConfig
+	roles := Roles{Dev: func(_ context.Context, c config.DevConfig) error { got = c; return nil }}
+	code := Main(t.Context(), []string{"dev", "--data-dir", "/tmp/x", "--listen", "127.0.0.1:0", "--demo"}, nil, io.Discard, io.Discard, roles)
+	want := config.DevConfig{DataDir: "/tmp/x", Listen: "127.0.0.1:0", Analytics: "auto", Demo: true}
+	if code != 0 || got != want {
+		t.Errorf("got %d, %+v; want %+v", code, got, want)
+	}
+}
