@@ -81,7 +81,7 @@ func FuzzCuts(f *testing.F) {
 		f.Add([]byte(file), uint8(0), uint8(7), uint8(20))
 	}
 	f.Fuzz(func(t *testing.T, file []byte, dialect, size, limit uint8) {
-		c := Config{Dialect: dialects[int(dialect)%len(dialects)], MaxRecord: int(limit), MaxField: int(limit) / 2, MaxColumns: 5, Line: 1}
+		c := Config{Dialect: dialects[int(dialect)%len(dialects)], MaxRecord: 16 + int(limit), MaxField: 8 + int(limit)/2, MaxColumns: 5, Line: 1}
 		var whole trace
 		whole.follow(bytes.NewReader(file), c, nil)
 		if got := pieces(file, int(size)+1, c); !slices.Equal(got.records, whole.records) || got.blank != whole.blank || got.err != whole.err {

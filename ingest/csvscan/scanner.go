@@ -53,8 +53,8 @@ type Scanner struct {
 	columns int
 	partial bool
 	rejects bool
-	sepLine bool // the next record is the sep= line
-	atStart bool // a byte order mark may come
+	sepLine bool // the first line is no data
+	atStart bool // that line and a byte order mark may come
 
 	buf  []byte // buf[pos:end] is read but not yet consumed
 	pos  int
@@ -82,7 +82,7 @@ func New(r io.Reader, c Config) *Scanner {
 		columns: c.Columns,
 		partial: c.Partial,
 		rejects: c.Dialect.Rejects,
-		sepLine: c.Dialect.SepLine && c.Offset == 0,
+		sepLine: c.Dialect.SepLine,
 		atStart: c.Offset == 0,
 		base:    c.Offset,
 		line:    max(c.Line, 1),
@@ -105,11 +105,6 @@ func (s *Scanner) Next() (*Record, error) {
 			if s.split.stop-s.pos > s.limit {
 				s.fail = s.oversize()
 				break
-			}
-			if s.sepLine {
-				s.sepLine = false
-				s.consume()
-				continue
 			}
 			return s.record(), nil
 		}
@@ -154,19 +149,31 @@ func (s *Scanner) final() bool { return s.err == io.EOF && !s.partial }
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")
 
-// begin drops a byte order mark. It reports false while the bytes are too few to tell.
+// begin drops a byte order mark and a sep= line, both or none: a scanner that goes on
+// behind only one of them would not know of the other. It reports false while the bytes
+// are too few to tell.
 func (s *Scanner) begin() bool {
 	if !s.atStart {
 		return true
 	}
-	head := s.Tail()
-	if len(head) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, head) && !s.final() {
+	head, at := s.Tail(), s.pos
+	switch {
+	case bytes.HasPrefix(head, byteOrderMark):
+		at += len(byteOrderMark)
+	case bytes.HasPrefix(byteOrderMark, head) && !s.final():
 		return false
 	}
-	if bytes.HasPrefix(head, byteOrderMark) {
-		s.pos += len(byteOrderMark)
+	if s.sepLine {
+		n := sepLine(s.buf[at:s.end], s.final())
+		switch {
+		case n < 0:
+			return false
+		case n > 0:
+			s.line++
+			at += n
+		}
 	}
-	s.atStart = false
+	s.pos, s.atStart = at, false
 	return true
 }
 

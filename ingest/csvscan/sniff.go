@@ -133,9 +133,9 @@ func exported(cells [][]byte) bool {
 // shape guesses delimiter, quote and escape: those under which the records agree best
 // with the first one.
 func shape(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
-	if char, ok := sepLine(text); ok {
+	if sepLine(text, true) > 0 {
 		d.SepLine = true
-		d.Delimiter = cmp.Or(d.Delimiter, char)
+		d.Delimiter = cmp.Or(d.Delimiter, bulk.Char(text[len("sep=")]))
 	}
 	best, most := d, -1.0
 	for _, try := range candidates(text, d) {
@@ -146,12 +146,22 @@ func shape(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
 	return best
 }
 
-// sepLine recognises a first line "sep=;".
-func sepLine(text []byte) (bulk.Char, bool) {
-	if len(text) < 5 || !strings.EqualFold(string(text[:4]), "sep=") || !usable(text[4]) {
-		return 0, false
+// sepLine returns the length of a first line "sep=;" with its ending, 0 when there is
+// none, -1 when the bytes are too few to tell.
+func sepLine(text []byte, final bool) int {
+	const name, length = "sep=", len("sep=;")
+	n := min(len(text), len(name))
+	switch {
+	case !strings.EqualFold(string(text[:n]), name[:n]):
+		return 0
+	case len(text) <= length && !final:
+		return -1
+	case len(text) < length || !usable(text[len(name)]):
+		return 0
+	case len(text) > length && text[length] != '\r' && text[length] != '\n':
+		return 0
 	}
-	return bulk.Char(text[4]), len(text) == 5 || text[5] == '\r' || text[5] == '\n'
+	return endOfLine(text, length, final)
 }
 
 // candidates are the dialects that d leaves open and that the text gives reason for.
