@@ -1,0 +1,56 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+	"bulkhead/processors/dispatch"
+)
+
+// BenchmarkLease is one lease and its return, at 1,000 accounts with 100 batches each.
+func BenchmarkLease(b *testing.B) {
+	truth, refs := &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, newTopic()
+	d, err := dispatch.New(dispatch.Config{Ledger: truth, References: refs})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	ended := make(chan error)
+	go func() { ended <- d.Run(ctx) }()
+	all := map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}
+	refs.deliveries <- bulk.Delivery{Assigned: all}
+	delivery := bulk.Delivery{}
+	for i := range 100_000 {
+		id := fmt.Sprintf("%d", i%1000)
+		ref := bulk.BatchRef{Account: bulk.AccountID(id), Import: bulk.ImportID("i" + id), No: int64(i), Rows: 5000, StagedAt: time.Now()}
+		truth.stage(ref)
+		delivery.References = append(delivery.References, bulk.Reference{Ref: ref, Mark: refs.mark(ref)})
+	}
+	refs.deliveries <- delivery
+	refs.deliveries <- bulk.Delivery{} // taken once the first is queued
+	b.ReportAllocs()
+	left := len(delivery.References)
+	for b.Loop() {
+		if left--; left == 0 { // all is finished: deliver it again
+			b.StopTimer()
+			refs.deliveries <- delivery
+			refs.deliveries <- bulk.Delivery{}
+			left = len(delivery.References) - 1
+			b.StartTimer()
+		}
+		l, err := d.Lease(ctx, node)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := d.Return(ctx, node, l, processors.Outcome{Result: processors.Finished, Service: time.Millisecond}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	stop()
+	<-ended
+}

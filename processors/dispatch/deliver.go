@@ -1,0 +1,205 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// read takes deliveries in until ctx ends.
+func (d *Dispatcher) read(ctx context.Context) error {
+	started := false // the first references of this assignment came
+	for {
+		delivery, err := d.cfg.References.Poll(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("poll references: %w", err)
+		}
+		if delivery.Assigned != nil {
+			d.reassign(ctx, delivery)
+			started = false
+		}
+		if err := d.deliver(ctx, delivery.References); err != nil {
+			return err
+		}
+		if !started && len(delivery.References) > 0 {
+			started = true
+			d.shuffle()
+		}
+	}
+}
+
+// shuffle gives the accounts a random order, unlike that of other dispatchers.
+func (d *Dispatcher) shuffle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queue.Shuffle()
+}
+
+// reassign drops the queues of the partitions that left. Work on their batches
+// goes on at the nodes, but its completion belongs to the new owner.
+func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.assigned = delivery.Assigned
+	gone := make(map[bulk.AccountID]bool)
+	dropped := 0
+	for _, j := range d.jobs {
+		if _, ours := d.assigned[j.partition]; !ours {
+			gone[j.ref.Account] = true
+		}
+	}
+	d.queue.Evict(func(id bulk.AccountID) bool { return gone[id] })
+	for _, j := range d.jobs {
+		if gone[j.ref.Account] {
+			d.forget(j)
+			dropped++
+		}
+	}
+	d.cfg.Log.InfoContext(ctx, "partitions assigned", "owned", len(d.assigned), "revoked", len(delivery.Revoked), "dropped_batches", dropped)
+}
+
+// deliver queues the references whose batches still wait. A ledger that is down
+// is asked until it answers; nothing new is read meanwhile.
+func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
+	fresh := d.merge(refs)
+	if len(fresh) == 0 {
+		return nil
+	}
+	ask := make([]bulk.BatchRef, len(fresh))
+	for i, r := range fresh {
+		ask[i] = r.Ref
+	}
+	for warned := false; ; warned = true {
+		staged, err := d.cfg.Ledger.StillStaged(ctx, ask)
+		if err == nil {
+			d.admit(ctx, fresh, staged)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !warned {
+			d.cfg.Log.WarnContext(ctx, "ledger does not answer, references wait", "references", len(ask), "error", err)
+		}
+		if !pause(ctx, ledgerPause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// merge adds references to jobs that are known and returns the others.
+func (d *Dispatcher) merge(refs []bulk.Reference) []bulk.Reference {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fresh := make([]bulk.Reference, 0, len(refs))
+	for _, r := range refs {
+		if j := d.jobs[r.Ref.ID()]; j != nil {
+			j.marks = append(j.marks, r.Mark)
+		} else {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh
+}
+
+// admit queues what is staged and marks the rest as done.
+func (d *Dispatcher) admit(ctx context.Context, refs []bulk.Reference, staged []bulk.BatchRef) {
+	waits := make(map[bulk.BatchID]bool, len(staged))
+	for _, ref := range staged {
+		waits[ref.ID()] = true
+	}
+	known := d.ask(ctx, subjectsOf(staged))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range refs {
+		if waits[r.Ref.ID()] {
+			d.add(r.Ref, r.Mark.Partition, &r.Mark)
+		} else {
+			d.cfg.References.Done(r.Mark)
+		}
+	}
+	d.apply(known)
+}
+
+// add enters a reference; mark is nil for one that the sweep found.
+func (d *Dispatcher) add(ref bulk.BatchRef, partition int32, mark *bulk.Mark) {
+	j := d.jobs[ref.ID()]
+	if j == nil {
+		j = &job{ref: ref, partition: partition, delay: -1}
+		d.jobs[ref.ID()] = j
+		imp := d.imports[ref.Import]
+		if imp == nil {
+			imp = &standing{account: ref.Account}
+			d.imports[ref.Import] = imp
+		}
+		imp.jobs++
+		imp.last = max(imp.last, ref.No)
+		d.enqueue(j)
+	}
+	if mark != nil {
+		j.marks = append(j.marks, *mark)
+	}
+}
+
+// sweep adopts staged batches of owned accounts that no reference brought: the
+// broker lost them, or another dispatcher did.
+func (d *Dispatcher) sweep(ctx context.Context) {
+	before := time.Now().Add(-sweepAge).UTC()
+	var after bulk.BatchID
+	for {
+		refs, err := d.cfg.Ledger.StagedBefore(ctx, before, after, sweepPage)
+		if err != nil {
+			if ctx.Err() == nil {
+				d.cfg.Log.WarnContext(ctx, "sweep failed, the next one follows", "error", err)
+			}
+			return
+		}
+		d.adopt(ctx, refs)
+		if len(refs) < sweepPage {
+			return
+		}
+		after = refs[len(refs)-1].ID()
+	}
+}
+
+func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
+	lost := d.unknown(refs)
+	if len(lost) == 0 {
+		return
+	}
+	known := d.ask(ctx, subjectsOf(lost))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ref := range lost {
+		partition := d.cfg.References.PartitionOf(ref.Account)
+		if _, ours := d.assigned[partition]; ours {
+			d.add(ref, partition, nil)
+		}
+	}
+	d.apply(known)
+	d.cfg.Log.InfoContext(ctx, "batches adopted that no reference brought", "batches", len(lost))
+}
+
+// unknown returns the references of owned accounts that are not queued.
+func (d *Dispatcher) unknown(refs []bulk.BatchRef) []bulk.BatchRef {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var lost []bulk.BatchRef
+	for _, ref := range refs {
+		_, ours := d.assigned[d.cfg.References.PartitionOf(ref.Account)]
+		if ours && d.jobs[ref.ID()] == nil {
+			lost = append(lost, ref)
+		}
+	}
+	return lost
+}
+
+func isCancel(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,462 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+	"bulkhead/processors/dispatch"
+)
+
+const node = bulk.NodeID("node")
+
+// rig is a running dispatcher in a bubble of its own time.
+type rig struct {
+	*testing.T
+	d      *dispatch.Dispatcher
+	ledger *ledger
+	topic  *topic
+}
+
+// play runs a test against a dispatcher that owns partitions 0 to 3.
+func play(t *testing.T, test func(*rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{T: t, ledger: &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, topic: newTopic()}
+		var err error
+		r.d, err = dispatch.New(dispatch.Config{Ledger: r.ledger, References: r.topic, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.d.Run(ctx) }()
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}}
+		test(r)
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run ended with %v", err)
+		}
+	})
+}
+
+// ref makes a staged batch; the account's partition is its number modulo 4.
+func (r *rig) ref(account, no int) bulk.BatchRef {
+	id := fmt.Sprint(account)
+	ref := bulk.BatchRef{Account: bulk.AccountID(id), Import: bulk.ImportID("i" + id), No: int64(no), Rows: 5000, StagedAt: time.Now()}
+	r.ledger.stage(ref)
+	return ref
+}
+
+func (r *rig) deliver(refs ...bulk.BatchRef) {
+	d := bulk.Delivery{}
+	for _, ref := range refs {
+		d.References = append(d.References, bulk.Reference{Ref: ref, Mark: r.topic.mark(ref)})
+	}
+	r.topic.deliveries <- d
+	synctest.Wait()
+}
+
+func (r *rig) lease() bulk.Lease {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+	defer cancel()
+	l, err := r.d.Lease(ctx, node)
+	if err != nil {
+		r.Fatalf("lease: %v", err)
+	}
+	return l
+}
+
+// nothing asserts that no batch becomes due within a time.
+func (r *rig) nothing(within time.Duration) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), within)
+	defer cancel()
+	if l, err := r.d.Lease(ctx, node); !errors.Is(err, context.DeadlineExceeded) {
+		r.Fatalf("leased %s (%v), want nothing", l.Ref.ID(), err)
+	}
+}
+
+func (r *rig) give(l bulk.Lease, result processors.Result) {
+	r.Helper()
+	if result == processors.Finished {
+		r.ledger.finish(l.Ref.ID())
+	}
+	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) same(l bulk.Lease, want bulk.BatchRef) {
+	r.Helper()
+	if l.Ref.ID() != want.ID() {
+		r.Fatalf("leased %s, want %s", l.Ref.ID(), want.ID())
+	}
+}
+
+func TestLeaseWaitsForABatch(t *testing.T) {
+	play(t, func(r *rig) {
+		got := make(chan bulk.Lease)
+		for range 2 {
+			go func() { got <- r.lease() }()
+		}
+		synctest.Wait()
+		a, b := r.ref(1, 0), r.ref(2, 0)
+		r.deliver(a, b) // one delivery, two waiting nodes: both are woken
+		x, y := <-got, <-got
+		if x.Ref.ID() == y.Ref.ID() {
+			t.Fatalf("%s leased twice", x.Ref.ID())
+		}
+		if x.Attempt != 1 || x.Generation != 1 || x.Expires.Sub(time.Now()) != 30*time.Second {
+			t.Errorf("lease %+v: want attempt 1, generation 1, 30 s", x)
+		}
+		r.give(x, processors.Finished)
+		r.give(y, processors.Finished)
+		if got := r.topic.finished(); got != 2 {
+			t.Errorf("%d offsets marked, want 2", got)
+		}
+	})
+}
+
+func TestDuplicatesAreMergedAndMarkedTogether(t *testing.T) {
+	play(t, func(r *rig) {
+		ref := r.ref(1, 0)
+		r.deliver(ref, ref)
+		l := r.lease()
+		r.deliver(ref) // while it is on lease
+		r.nothing(time.Second)
+		if got := r.topic.finished(); got != 0 {
+			t.Errorf("%d offsets marked before the batch ended", got)
+		}
+		r.give(l, processors.Finished)
+		if got := r.topic.finished(); got != 3 {
+			t.Errorf("%d offsets marked, want 3", got)
+		}
+	})
+}
+
+func TestReferencesOfEndedBatchesAreDropped(t *testing.T) {
+	play(t, func(r *rig) {
+		old, waits := r.ref(1, 0), r.ref(1, 1)
+		r.ledger.finish(old.ID())
+		r.deliver(old, waits)
+		if got := r.topic.finished(); got != 1 {
+			t.Errorf("%d offsets marked, want the ended one's", got)
+		}
+		r.same(r.lease(), waits)
+	})
+}
+
+func TestLedgerThatIsDownLosesNoReference(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.down(true)
+		ref := r.ref(1, 0)
+		r.deliver(ref)
+		r.nothing(20 * time.Second)
+		r.ledger.down(false)
+		r.same(r.lease(), ref)
+	})
+}
+
+func TestExpiredLeaseIsRedelivered(t *testing.T) {
+	play(t, func(r *rig) {
+		ref := r.ref(1, 0)
+		r.deliver(ref)
+		first := r.lease()
+		began := time.Now()
+		second := r.lease()
+		if waited := time.Since(began); waited < 30*time.Second || waited > 31*time.Second {
+			t.Errorf("redelivered after %v, want 30 s", waited)
+		}
+		r.same(second, ref)
+		if second.Attempt != 2 {
+			t.Errorf("attempt %d, want 2", second.Attempt)
+		}
+		if ok, _ := r.d.Extend(r.Context(), node, first); ok {
+			t.Error("an expired lease was extended")
+		}
+		r.give(first, processors.Retry) // too late: ignored
+		if ok, _ := r.d.Extend(r.Context(), "another", second); ok {
+			t.Error("a lease was extended by a node that does not have it")
+		}
+		r.give(second, processors.Finished)
+		if got := r.topic.finished(); got != 1 {
+			t.Errorf("%d offsets marked, want 1", got)
+		}
+	})
+}
+
+func TestExtendedLeaseLasts(t *testing.T) {
+	play(t, func(r *rig) {
+		r.deliver(r.ref(1, 0))
+		l := r.lease()
+		for range 10 {
+			r.nothing(20 * time.Second)
+			if ok, err := r.d.Extend(r.Context(), node, l); !ok || err != nil {
+				t.Fatalf("extend: %v, %v", ok, err)
+			}
+		}
+	})
+}
+
+func TestRetriesBackOff(t *testing.T) {
+	play(t, func(r *rig) {
+		ref := r.ref(1, 0)
+		r.deliver(ref)
+		l := r.lease()
+		for _, want := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 30000, 30000} {
+			r.give(l, processors.Retry)
+			if s := r.d.Snapshot(); s.BackingOff != 1 || s.Waiting != 0 {
+				t.Fatalf("snapshot %+v: want it outside of the queue", s)
+			}
+			began := time.Now()
+			l = r.lease()
+			if waited := time.Since(began); waited < want*time.Millisecond || waited > want*time.Millisecond+tick {
+				t.Errorf("came again after %v, want %v", waited, want*time.Millisecond)
+			}
+		}
+		if l.Attempt != 9 {
+			t.Errorf("attempt %d, want 9", l.Attempt)
+		}
+	})
+}
+
+func TestPausedImportIsHeldUntilResumed(t *testing.T) {
+	play(t, func(r *rig) {
+		a0, a1, b := r.ref(1, 0), r.ref(1, 1), r.ref(2, 0)
+		r.ledger.pause(a0.Import, true)
+		r.deliver(a0, a1, b)
+		l := r.lease()
+		r.same(l, b)
+		r.give(l, processors.Finished)
+		r.nothing(time.Minute)
+		r.ledger.pause(a0.Import, false)
+		began := time.Now()
+		l = r.lease()
+		if waited := time.Since(began); waited > tick {
+			t.Errorf("resumed after %v, want ≤ %v", waited, tick)
+		}
+		r.ledger.pause(a0.Import, true)
+		r.give(l, processors.Held) // the ledger told the node before it told us
+		r.nothing(time.Minute)
+		r.ledger.pause(a0.Import, false)
+		r.lease()
+		r.lease()
+	})
+}
+
+func TestEndedImportIsDropped(t *testing.T) {
+	play(t, func(r *rig) {
+		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2))
+		leased, failed := r.lease(), r.lease()
+		r.give(failed, processors.Retry)
+		r.ledger.end("i1")
+		<-time.After(tick + time.Millisecond)
+		r.nothing(20 * time.Second)
+		if got := r.topic.finished(); got != 2 {
+			t.Errorf("%d offsets marked, want those of the waiting and the failed", got)
+		}
+		r.give(leased, processors.Finished)
+		if s := r.d.Snapshot(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 0 {
+			t.Errorf("left over: %+v", s)
+		}
+	})
+}
+
+func TestSweepAdoptsWhatTheBrokerLost(t *testing.T) {
+	play(t, func(r *rig) {
+		lost := r.ref(1, 0)
+		r.ref(7, 0) // staged as well, but in partition 3, which another has
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1}, Revoked: []int32{3}}
+		began := time.Now()
+		r.same(r.lease(), lost)
+		if waited := time.Since(began); waited > time.Minute {
+			t.Errorf("adopted after %v, want ≤ 1 min", waited)
+		}
+		r.nothing(15 * time.Second)
+	})
+}
+
+func TestRevokedPartitionIsForgotten(t *testing.T) {
+	play(t, func(r *rig) {
+		stays, goes, leased := r.ref(1, 0), r.ref(2, 0), r.ref(6, 0) // partitions 1, 2, 2
+		r.deliver(leased)
+		l := r.lease()
+		r.deliver(goes, stays)
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		synctest.Wait()
+		r.same(r.lease(), stays)
+		r.nothing(time.Second)
+		if ok, _ := r.d.Extend(r.Context(), node, l); ok {
+			t.Error("a lease of a revoked partition was extended")
+		}
+		r.give(l, processors.Finished)
+		if got := r.topic.finished(); got != 0 {
+			t.Errorf("%d offsets marked, want none: another owns the partition", got)
+		}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 9, 3: 1}}
+		r.deliver(goes) // it comes back, under a new generation
+		if l := r.lease(); l.Ref.ID() != goes.ID() || l.Generation != 9 {
+			t.Errorf("leased %+v, want %s of generation 9", l, goes.ID())
+		}
+	})
+}
+
+func TestWeightsComeFromTheLedger(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.weigh("1", 4)
+		var refs []bulk.BatchRef
+		for no := range 400 {
+			refs = append(refs, r.ref(1, no), r.ref(2, no))
+		}
+		r.deliver(refs...)
+		got := map[bulk.AccountID]int{}
+		for i := range 400 {
+			l := r.lease()
+			if i >= 200 { // both have used their newcomers' allowance up
+				got[l.Ref.Account]++
+			}
+			r.ledger.finish(l.Ref.ID())
+			r.d.Return(r.Context(), node, l, processors.Outcome{Result: processors.Finished, Service: 100 * time.Millisecond})
+		}
+		if got["1"] < 155 || got["1"] > 165 {
+			t.Errorf("account of weight 4 to 1 got %d of 200 batches, want 160", got["1"])
+		}
+	})
+}
+
+func TestWaitsExplainThemselves(t *testing.T) {
+	play(t, func(r *rig) {
+		var refs []bulk.BatchRef
+		for no := range 20 {
+			refs = append(refs, r.ref(1, no))
+		}
+		r.deliver(refs...)
+		r.lease()
+		w := r.d.Waits("1")
+		if len(w) != 1 || w[0].Waiting != 19 || w[0].InFlight != 1 || w[0].Place != 1 || w[0].Before != 0 {
+			t.Errorf("waits %+v: want one import, first in its account, nothing before it", w)
+		}
+		s := r.d.Snapshot()
+		if s.Weight != 1 || s.Waiting != 19 || s.InFlight != 1 || !slices.Equal(s.Partitions, []int32{0, 1, 2, 3}) {
+			t.Errorf("snapshot %+v", s)
+		}
+	})
+}
+
+const tick = 250 * time.Millisecond
+
+// ledger is the truth, in memory.
+type ledger struct {
+	mu       sync.Mutex
+	staged   map[bulk.BatchID]bulk.BatchRef
+	standing dispatch.Standing
+	err      error
+}
+
+func (l *ledger) with(f func()) { l.mu.Lock(); defer l.mu.Unlock(); f() }
+
+func (l *ledger) stage(ref bulk.BatchRef) { l.with(func() { l.staged[ref.ID()] = ref }) }
+
+func (l *ledger) finish(id bulk.BatchID) { l.with(func() { delete(l.staged, id) }) }
+
+func (l *ledger) down(yes bool) {
+	l.with(func() {
+		l.err = nil
+		if yes {
+			l.err = errors.New("down")
+		}
+	})
+}
+
+func (l *ledger) pause(id bulk.ImportID, yes bool) {
+	l.with(func() { l.standing.Paused = map[bulk.ImportID]bool{id: yes} })
+}
+
+func (l *ledger) end(id bulk.ImportID) {
+	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true} })
+}
+
+func (l *ledger) weigh(id bulk.AccountID, w int) {
+	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w} })
+}
+
+func (l *ledger) StillStaged(_ context.Context, refs []bulk.BatchRef) (still []bulk.BatchRef, err error) {
+	l.with(func() {
+		for _, ref := range refs {
+			if _, ok := l.staged[ref.ID()]; ok {
+				still = append(still, ref)
+			}
+		}
+		err = l.err
+	})
+	return still, err
+}
+
+func (l *ledger) StagedBefore(_ context.Context, before time.Time, _ bulk.BatchID, _ int) (refs []bulk.BatchRef, err error) {
+	l.with(func() {
+		for _, ref := range l.staged {
+			if ref.StagedAt.Before(before) {
+				refs = append(refs, ref)
+			}
+		}
+		err = l.err
+	})
+	return refs, err
+}
+
+func (l *ledger) Standing(context.Context, []bulk.AccountID, []bulk.ImportID) (s dispatch.Standing, err error) {
+	l.with(func() { s, err = l.standing, l.err })
+	return s, err
+}
+
+// topic delivers what a test puts into it.
+type topic struct {
+	deliveries chan bulk.Delivery
+	mu         sync.Mutex
+	offset     int64
+	done       map[bulk.Mark]bool
+}
+
+func newTopic() *topic {
+	return &topic{deliveries: make(chan bulk.Delivery), done: map[bulk.Mark]bool{}}
+}
+
+func (tp *topic) mark(ref bulk.BatchRef) bulk.Mark {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.offset++
+	return bulk.Mark{Partition: tp.PartitionOf(ref.Account), Offset: tp.offset, Generation: 1}
+}
+
+func (tp *topic) finished() int {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	return len(tp.done)
+}
+
+func (tp *topic) Poll(ctx context.Context) (bulk.Delivery, error) {
+	select {
+	case <-ctx.Done():
+		return bulk.Delivery{}, ctx.Err()
+	case d := <-tp.deliveries:
+		return d, nil
+	}
+}
+
+func (tp *topic) Done(m bulk.Mark) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.done[m] = true
+}
+
+func (tp *topic) PartitionOf(account bulk.AccountID) int32 {
+	return int32(account[0]-'0') % 4
+}
