@@ -1,0 +1,146 @@
+package ingest
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"bulkhead/ingest/csvscan"
+	"bulkhead/internal/bulk"
+)
+
+// decoding makes batches of a spooled file.
+type decoding struct {
+	u     *Uploads
+	ctx   context.Context
+	up    *bulk.Upload
+	stage *stage
+	fresh *bulk.Layout // not in the ledger yet
+	sum   string       // of the file as uploaded
+}
+
+// decode reads a file's parts from where the last decoder got to, and seals the
+// upload. The file may turn out to be refused.
+func (u *Uploads) decode(ctx context.Context, account bulk.AccountID, id bulk.ImportID) error {
+	up, err := u.Ledger.TakeUpload(ctx, account, id)
+	if err != nil {
+		return fmt.Errorf("take upload: %w", err)
+	}
+	sum := sha256.New()
+	if err := sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
+		return fmt.Errorf("resume digest: %w", err)
+	}
+	d := &decoding{u: u, ctx: ctx, up: &up, stage: newStage(ctx, u, up.Offset), sum: hex.EncodeToString(sum.Sum(nil))}
+	err = d.run()
+	if err := d.stage.finish(); err != nil {
+		return err
+	}
+	if err != nil {
+		return u.refuse(ctx, &up, err)
+	}
+	return nil
+}
+
+func (d *decoding) run() error {
+	file := bufio.NewReader(&partReader{ctx: d.ctx, objects: d.u.Objects, parts: d.up.Parts})
+	head, err := file.Peek(8)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	compression := csvscan.Magic(head)
+	plain, err := newExpander(file, compression, d.u.Limits.ExpansionRatio)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	text := bufio.NewReaderSize(plain, d.u.Limits.PreviewBytes)
+	dialect, err := d.dialect(text, compression)
+	if err != nil {
+		return err
+	}
+	return d.read(csvscan.Decode(text, dialect), dialect)
+}
+
+func (d *decoding) dialect(text *bufio.Reader, compression string) (bulk.Dialect, error) {
+	if layout := d.up.Import.Layout; layout != nil {
+		return layout.Dialect, nil
+	}
+	sample, err := text.Peek(d.u.Limits.PreviewBytes)
+	if err != nil && err != io.EOF {
+		return bulk.Dialect{}, err
+	}
+	dialect, err := csvscan.Sniff(sample, err == io.EOF, d.up.Import.Options.Dialect)
+	dialect.Compression = compression
+	return dialect, err
+}
+
+func (d *decoding) read(text io.Reader, dialect bulk.Dialect) error {
+	if _, err := io.CopyN(io.Discard, text, d.up.Boundary.Offset); err != nil {
+		return fmt.Errorf("skip %d decoded bytes: %w", d.up.Boundary.Offset, err)
+	}
+	b, layout, err := d.u.newBatcher(d.up, text, dialect, false)
+	if err != nil {
+		return err
+	}
+	if d.up.Import.Layout == nil {
+		d.fresh = layout
+	}
+	b.closed = d.closed
+	if err := b.run(); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return b.end()
+}
+
+func (d *decoding) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
+	p := bulk.Progress{
+		Account: d.up.Import.AccountID, Import: d.up.Import.ID, Epoch: d.up.Epoch,
+		Offset: d.up.Offset, Length: d.up.Length, Digest: d.up.Digest, Boundary: to, Layout: d.fresh,
+	}
+	if final {
+		p.Seal = &bulk.Seal{SHA256: d.sum}
+	}
+	d.fresh = nil
+	return d.stage.put(step{Progress: p, rec: rec, from: from})
+}
+
+// partReader reads a file's parts as one, each verified before a byte of it is given.
+type partReader struct {
+	ctx     context.Context
+	objects Objects
+	parts   []bulk.Part // that are left
+	data    []byte      // of the one being given
+}
+
+func (r *partReader) Read(p []byte) (int, error) {
+	for len(r.data) == 0 {
+		if len(r.parts) == 0 {
+			return 0, io.EOF
+		}
+		if err := r.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.data)
+	r.data = r.data[n:]
+	return n, nil
+}
+
+func (r *partReader) next() (err error) {
+	part := r.parts[0]
+	if r.data, err = r.objects.Get(r.ctx, part.Object); err != nil {
+		return fmt.Errorf("read part at byte %d: %w", part.From, err)
+	}
+	if sum := sha256.Sum256(r.data); hex.EncodeToString(sum[:]) != part.SHA256 {
+		return fmt.Errorf("part at byte %d is damaged: its SHA-256 is not the one that was stored", part.From)
+	}
+	r.parts = r.parts[1:]
+	return nil
+}

@@ -1,0 +1,129 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"bulkhead/internal/bulk"
+)
+
+// request is one request's bytes for an upload.
+type request struct {
+	account bulk.AccountID
+	id      bulk.ImportID
+	offset  int64 // in the file, of the body's first byte
+	body    io.Reader
+	length  int64 // of the file; -1: not known
+	whole   bool  // a clean end of the body ends the file
+}
+
+// Receive takes in a whole file; length is -1 when only the body's end tells it. It
+// returns once all is durable. A file that is refused fails the import, and the
+// refusal is returned as an *bulk.Error. A body that breaks off, or brings no byte
+// for Limits.IdleSeconds (os.ErrDeadlineExceeded), ends in the body's error; what came
+// is kept, and the upload can be continued.
+//
+// A compressed file, or one that is not UTF-8, is stored when Receive returns, and
+// read afterwards.
+func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+	idle := newIdleReader(ctx, body, u.idle())
+	defer idle.Close()
+	_, err := u.write(ctx, request{account: account, id: id, body: idle, length: length, whole: true})
+	return err
+}
+
+// Write continues an upload at offset, which must be where it stands, and returns
+// where it stands then; length is the file's, -1 for not known yet. A body that ends
+// before the file does is no error. Otherwise it is like Receive, but that the body
+// itself must end when it is idle.
+func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.ImportID, offset int64, body io.Reader, length int64) (int64, error) {
+	return u.write(ctx, request{account: account, id: id, offset: offset, body: body, length: length})
+}
+
+func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error) {
+	if err := u.gate.enter(r.account); err != nil {
+		return r.offset, err
+	}
+	defer u.gate.leave(r.account)
+	ctx, end := outlive(ctx, u.Grace)
+	defer end()
+	up, err := u.take(ctx, r)
+	if err != nil {
+		return r.offset, err
+	}
+	w, err := u.newWriter(ctx, &up, r.body, r.whole)
+	if err != nil {
+		return r.offset, err
+	}
+	err = w.run()
+	if err := w.stage.finish(); err != nil {
+		return w.stage.acked, err
+	}
+	if err != nil {
+		return w.stage.acked, u.refuse(ctx, &up, err)
+	}
+	if w.spooled {
+		u.decodes.announce(up.Import.ID)
+	}
+	return w.stage.acked, w.cut()
+}
+
+// take makes the request the upload's writer and checks that it continues it.
+func (u *Uploads) take(ctx context.Context, r request) (bulk.Upload, error) {
+	up, err := u.Ledger.TakeUpload(ctx, r.account, r.id)
+	switch {
+	case bulk.KindOf(err) == bulk.KindConflict:
+		return up, u.why(ctx, r, err)
+	case err != nil:
+		return up, fmt.Errorf("take upload: %w", err)
+	case up.Offset != r.offset:
+		return up, offsetMismatch(up.Offset, r.offset)
+	case r.length >= 0 && up.Length >= 0 && r.length != up.Length, r.length >= 0 && r.length < up.Offset:
+		return up, lengthMismatch(max(up.Length, up.Offset), r.length)
+	case r.length >= 0:
+		up.Length = r.length
+	}
+	if up.Length > u.Limits.FileBytes {
+		return up, u.refuse(ctx, &up, tooLarge(u.Limits.FileBytes))
+	}
+	return up, nil
+}
+
+// why tells a client that goes on with a refused file what was wrong with the file,
+// instead of the conflict that makes it try again.
+func (u *Uploads) why(ctx context.Context, r request, conflict error) error {
+	up, err := u.Ledger.Upload(ctx, r.account, r.id)
+	if err != nil || up.Import.State != bulk.StateFailed || up.Import.Error == nil {
+		return conflict
+	}
+	refusal := *up.Import.Error
+	refusal.Kind = bulk.KindUnprocessed
+	return &refusal
+}
+
+// refuse fails the import when err is about its file, and returns err.
+func (u *Uploads) refuse(ctx context.Context, up *bulk.Upload, err error) error {
+	refusal, ok := errors.AsType[*bulk.Error](err)
+	if !ok {
+		return err
+	}
+	if failed := u.Ledger.Refuse(ctx, up.Import.AccountID, up.Import.ID, refusal); failed != nil {
+		return fmt.Errorf("refuse import: %w", failed)
+	}
+	u.Logger.InfoContext(ctx, "file refused", "import_id", up.Import.ID, "account_id", up.Import.AccountID, "code", refusal.Code)
+	return err
+}
+
+// cut returns why the body ended before the file did, nil when it had a right to.
+func (w *writer) cut() error {
+	switch {
+	case w.complete(), w.in.ended == io.EOF && !w.whole:
+		return nil
+	case w.in.ended == io.EOF:
+		return fmt.Errorf("read body: %w", io.ErrUnexpectedEOF)
+	default:
+		return fmt.Errorf("read body: %w", w.in.ended)
+	}
+}

@@ -1,0 +1,20 @@
+package ingest
+
+import "bulkhead/internal/bulk"
+
+func tooLarge(limit int64) error {
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrFileTooLarge, "The file is larger than %d bytes. Split it.", limit)
+}
+
+func headerTooFar(limit int) error {
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrBadHeader, "The header does not end within the first %d bytes. Remove what stands before it.", limit)
+}
+
+func offsetMismatch(stands, begins int64) error {
+	return bulk.Errorf(bulk.KindConflict, bulk.ErrOffsetMismatch,
+		"The upload stands at byte %d but the request begins at %d. Ask for the offset and continue there.", stands, begins)
+}
+
+func lengthMismatch(announced, length int64) error {
+	return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, not %d.", announced, length)
+}

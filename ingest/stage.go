@@ -1,0 +1,121 @@
+package ingest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"bulkhead/columnar"
+	"bulkhead/internal/bulk"
+)
+
+// stage makes an upload's steps durable, one after the other, while its caller reads
+// on: a batch's object first, then the step in the ledger. After a failure it takes
+// no further step.
+type stage struct {
+	u     *Uploads
+	ctx   context.Context
+	acked int64 // offset in the ledger; read it after finish
+	queue chan step
+	done  chan struct{} // closed when the queue is worked off
+	fail  chan struct{} // closed at the first failure
+	err   error         // of it
+}
+
+// step is a step in the ledger with the batch that it stages or the part that it
+// stores, if any.
+type step struct {
+	bulk.Progress
+	rec  arrow.Record  // nil for none
+	from bulk.Boundary // where rec begins
+	part []byte        // that Part describes
+}
+
+// newStage begins at the upload's position. The caller ends it with finish.
+func newStage(ctx context.Context, u *Uploads, offset int64) *stage {
+	s := &stage{u: u, ctx: ctx, acked: offset, queue: make(chan step, 1), done: make(chan struct{}), fail: make(chan struct{})}
+	go s.run()
+	return s
+}
+
+// put queues a step, and waits while one is waiting already. The batch is released.
+func (s *stage) put(next step) error {
+	select {
+	case s.queue <- next:
+		return nil
+	case <-s.fail:
+		release(next.rec)
+		return s.err
+	}
+}
+
+// finish waits until all steps are taken and returns the first failure.
+func (s *stage) finish() error {
+	close(s.queue)
+	<-s.done
+	return s.err
+}
+
+func (s *stage) run() {
+	defer close(s.done)
+	for next := range s.queue {
+		if s.err == nil {
+			if s.err = s.take(next); s.err != nil {
+				close(s.fail)
+			}
+		}
+		release(next.rec)
+	}
+}
+
+func (s *stage) take(next step) (err error) {
+	begun := time.Now()
+	next.From = s.acked
+	if next.rec != nil {
+		if next.Batch, err = s.store(next); err != nil {
+			return err
+		}
+	}
+	if next.Part != nil {
+		if err := s.u.Objects.Put(s.ctx, next.Part.Object, next.part); err != nil {
+			return fmt.Errorf("store part: %w", err)
+		}
+	}
+	if err := s.u.Ledger.Advance(s.ctx, next.Progress); err != nil {
+		return fmt.Errorf("advance upload: %w", err)
+	}
+	s.u.Bytes.Add(float64(next.Offset - s.acked))
+	s.acked = next.Offset
+	if next.Batch != nil {
+		s.u.Stage.Observe(time.Since(begun).Seconds())
+		s.u.Notifier.Staged()
+	}
+	return nil
+}
+
+// store writes the batch's object under a key that no other attempt uses.
+func (s *stage) store(next step) (*bulk.Batch, error) {
+	data, sum, err := columnar.Encode(next.rec)
+	if err != nil {
+		return nil, fmt.Errorf("encode batch: %w", err)
+	}
+	key := fmt.Sprintf("batches/%s/%d-%s.parquet", next.Import, next.from.BatchNo, strings.ToLower(rand.Text()))
+	if err := s.u.Objects.Put(s.ctx, key, data); err != nil {
+		return nil, fmt.Errorf("store batch: %w", err)
+	}
+	return &bulk.Batch{
+		Import: next.Import, No: next.from.BatchNo, State: bulk.BatchStaged, Object: key, Size: int64(len(data)), SHA256: sum,
+		FirstRow: next.from.Row + 1, ByteFrom: next.from.Offset, ByteTo: next.Boundary.Offset,
+		Rows: bulk.Counts{Read: next.rec.NumRows()}, StagedAt: time.Now().UTC(),
+	}, nil
+}
+
+func release(rec arrow.Record) {
+	if rec != nil {
+		rec.Release()
+	}
+}

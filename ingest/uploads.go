@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bulkhead/internal/bulk"
+)
+
+// Config says what an Uploads works with. Zero numbers mean the default.
+type Config struct {
+	Ledger   Ledger
+	Objects  Objects
+	Notifier Notifier
+	// Principal returns who a request of Content comes from.
+	Principal func(context.Context) (bulk.Principal, bool)
+	// Infer guesses the columns of a preview from sample rows, one for each header
+	// name; spec may be nil. Without it a preview has no columns.
+	Infer  func(header []string, rows [][]string, spec *bulk.Spec) []bulk.PreviewColumn
+	Limits bulk.Limits // default: bulk.DefaultLimits
+	Logger *slog.Logger
+
+	Bytes prometheus.Counter  // bytes acknowledged
+	Stage prometheus.Observer // seconds to encode, store and record a batch
+
+	BatchRows  int // most rows of a batch; default 8,192
+	BatchBytes int // a batch closes at so many bytes, default 4 MiB
+	// TailBytes is the most that a request leaves unstaged at its end, one broken record
+	// apart; default 1 MiB, at least Limits.PreviewBytes. What ends below it is not even
+	// looked at unless it ends the file, so that small pieces cost linear time. A file's
+	// header must end within it.
+	TailBytes int
+	PartBytes int           // of one part of a spooled file, default 8 MiB
+	Writers   int           // requests that may send bytes at once, default 32; an account gets a quarter
+	Decoders  int           // spooled files decoded at once, default 4; an account gets one
+	Sweep     time.Duration // between two looks for spooled files to decode, default 3 s
+	Patience  time.Duration // until a decoding that does not move is taken for abandoned, default 15 s
+	Grace     time.Duration // for storing what arrived once a request has ended, default 8 s
+}
+
+// Uploads takes files in. Its methods may be called concurrently.
+type Uploads struct {
+	Config
+	gate    *gate
+	content http.Handler
+	decodes decodes
+}
+
+// New returns an Uploads. It does no I/O.
+func New(c Config) (*Uploads, error) {
+	if c.Ledger == nil || c.Objects == nil || c.Notifier == nil || c.Principal == nil {
+		return nil, errors.New("ingest: Ledger, Objects, Notifier and Principal are required")
+	}
+	if c.Limits == (bulk.Limits{}) {
+		c.Limits = bulk.DefaultLimits()
+	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Bytes == nil {
+		c.Bytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "unregistered"})
+	}
+	if c.Stage == nil {
+		c.Stage = prometheus.ObserverFunc(func(float64) {})
+	}
+	c.BatchRows = cmp.Or(c.BatchRows, 8192)
+	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
+	c.TailBytes = max(cmp.Or(c.TailBytes, 1<<20), c.Limits.PreviewBytes)
+	c.PartBytes = cmp.Or(c.PartBytes, 8<<20)
+	c.Writers = cmp.Or(c.Writers, 32)
+	c.Decoders = cmp.Or(c.Decoders, 4)
+	c.Sweep = cmp.Or(c.Sweep, 3*time.Second)
+	c.Patience = cmp.Or(c.Patience, 15*time.Second)
+	c.Grace = cmp.Or(c.Grace, 8*time.Second)
+	u := &Uploads{Config: c, gate: newGate(c.Writers), decodes: newDecodes()}
+	content, err := newContent(u)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	u.content = content
+	return u, nil
+}
+
+// Content serves HEAD, PATCH and OPTIONS of /v1/imports/{id}/content: tus 1.0
+// without creation, which belongs to POST /v1/imports.
+func (u *Uploads) Content() http.Handler { return u.content }
+
+// idle is how long a request may go without a byte.
+func (u *Uploads) idle() time.Duration { return time.Duration(u.Limits.IdleSeconds) * time.Second }
+
+// outlive returns a context that ends a while after ctx does, so that what a
+// request brought is stored although its client has left.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var mu sync.Mutex
+	var timer *time.Timer
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer = time.AfterFunc(grace, cancel)
+	})
+	return out, func() {
+		stop()
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"bulkhead/ingest/csvscan"
+	"bulkhead/internal/bulk"
+)
+
+// utf8 is the encoding that needs no decoding.
+const utf8 = "utf-8"
+
+// writer is one request's work on an upload.
+type writer struct {
+	u     *Uploads
+	up    *bulk.Upload
+	whole bool // a clean end of the body ends the file
+	in    *intake
+	stage *stage
+	batch *batcher     // of a plain file, once its header is read
+	fresh *bulk.Layout // not in the ledger yet
+	// pausing says that the request ends here, but the file does not.
+	pausing bool
+	// spooled says that every part of the file is queued, for a decoder to read.
+	spooled bool
+}
+
+func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader, whole bool) (*writer, error) {
+	limit := u.Limits.FileBytes + 1 // one more tells that it is too much
+	if up.Length >= 0 {
+		limit = up.Length
+	}
+	in, err := newIntake(up, io.LimitReader(body, limit-up.Offset), u.BatchBytes+4*u.Limits.RecordBytes+u.TailBytes)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{u: u, up: up, whole: whole, in: in, stage: newStage(ctx, u, up.Offset)}, nil
+}
+
+// run takes in the body. It returns an *bulk.Error when the file is refused; what
+// the ledger said is the stage's error.
+func (w *writer) run() error {
+	w.in.fill(w.u.TailBytes)
+	switch {
+	case w.in.end() > w.u.Limits.FileBytes:
+		return tooLarge(w.u.Limits.FileBytes)
+	case w.in.ended != nil && !w.complete() && len(w.in.buf) <= w.u.TailBytes:
+		return w.keep(w.up.Boundary)
+	case w.up.Spooled:
+		return w.spool()
+	}
+	d, spool, err := w.dialect()
+	if err != nil {
+		return err
+	}
+	if spool {
+		return w.spool()
+	}
+	return w.read(d)
+}
+
+// complete reports whether every byte of the file is there.
+func (w *writer) complete() bool {
+	if w.up.Length < 0 && w.whole && w.in.ended == io.EOF {
+		w.up.Length = w.in.end()
+	}
+	return w.in.end() == w.up.Length
+}
+
+// dialect returns how the file is read, or that it must be spooled.
+func (w *writer) dialect() (d bulk.Dialect, spool bool, err error) {
+	if layout := w.up.Import.Layout; layout != nil {
+		return layout.Dialect, false, nil
+	}
+	sample := w.in.buf[:min(len(w.in.buf), w.u.Limits.PreviewBytes)]
+	if csvscan.Magic(sample) != "" {
+		return d, true, nil
+	}
+	d, err = csvscan.Sniff(sample, len(w.in.buf) <= w.u.Limits.PreviewBytes && w.complete(), w.up.Import.Options.Dialect)
+	return d, err == nil && d.Encoding != utf8, err
+}
+
+// read stages a plain file's records.
+func (w *writer) read(d bulk.Dialect) error {
+	if err := w.open(d); err != nil {
+		return err
+	}
+	for {
+		switch err := w.batch.run(); {
+		case errors.Is(err, errRoom):
+			if err := w.skip(d); err != nil {
+				return err
+			}
+		case errors.Is(err, csvscan.ErrMore):
+			if w.in.end() > w.u.Limits.FileBytes {
+				return tooLarge(w.u.Limits.FileBytes)
+			}
+			if !w.complete() {
+				return w.pause()
+			}
+			w.batch.scan.EndOfFile()
+		case errors.Is(err, io.EOF):
+			return w.batch.end()
+		default:
+			return err
+		}
+	}
+}
+
+// open begins a batcher at the upload's boundary.
+func (w *writer) open(d bulk.Dialect) error {
+	b, layout, err := w.u.newBatcher(w.up, w.in, d, !w.complete())
+	if errors.Is(err, errHeaderCut) || errors.Is(err, errRoom) {
+		return headerTooFar(w.u.TailBytes)
+	}
+	if err != nil {
+		return err
+	}
+	if w.up.Import.Layout == nil {
+		w.fresh = layout
+	}
+	b.closed = w.closed
+	w.batch = b
+	return nil
+}
+
+// skip makes a boundary amid megabytes of blank lines and reads on behind it.
+func (w *writer) skip(d bulk.Dialect) error {
+	if w.batch.at.Offset == w.batch.last.Offset {
+		return fmt.Errorf("byte %d: %w", w.batch.at.Offset, errRoom)
+	}
+	if err := w.batch.close(false); err != nil {
+		return err
+	}
+	w.in.pos = w.batch.at.Offset
+	w.batch.rescan(w.in, w.u.scanConfig(d, w.batch.at, w.batch.scan.Columns(), true))
+	return nil
+}
+
+// pause ends a request that does not end the file.
+func (w *writer) pause() error {
+	if len(w.in.buf) <= w.u.TailBytes || w.batch.at.Offset == w.batch.last.Offset {
+		return w.keep(w.batch.last)
+	}
+	w.pausing = true
+	return w.batch.close(false)
+}
+
+// keep makes the bytes since the boundary the upload's tail.
+func (w *writer) keep(at bulk.Boundary) error {
+	p, err := w.progress(w.in.end())
+	if err != nil {
+		return err
+	}
+	p.Boundary, p.Layout, p.Tail = at, w.fresh, slices.Clone(w.in.buf)
+	return w.stage.put(step{Progress: p})
+}
+
+// closed stages a batch, or ends the file.
+func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
+	if !final {
+		return w.put(rec, from, to, nil)
+	}
+	if to.Offset != w.up.Length {
+		release(rec)
+		return fmt.Errorf("the reader ended at byte %d of %d", to.Offset, w.up.Length)
+	}
+	sum, err := w.digest()
+	if err != nil {
+		release(rec)
+		return err
+	}
+	return w.put(rec, from, to, &bulk.Seal{SHA256: sum})
+}
+
+// digest returns the file's SHA-256 in hex, and refuses a file that has another one
+// than its owner said.
+func (w *writer) digest() (string, error) {
+	if _, err := w.in.digest(w.up.Length); err != nil {
+		return "", err
+	}
+	sum := w.in.total()
+	if want := w.up.Import.Options.SHA256; want != "" && !strings.EqualFold(want, sum) {
+		return "", bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDigestMismatch,
+			"The file's SHA-256 is %s, not %s. Check that it is the right file and that it was not continued with another one.", sum, want)
+	}
+	return sum, nil
+}
+
+// put queues the step to a boundary. It acknowledges the bytes up to there, never
+// less than before, and at the end of a request all that it brought.
+func (w *writer) put(rec arrow.Record, from, to bulk.Boundary, seal *bulk.Seal) error {
+	offset := max(to.Offset, w.in.known)
+	if w.pausing {
+		offset = w.in.end()
+	}
+	p, err := w.progress(offset)
+	if err != nil {
+		release(rec)
+		return err
+	}
+	p.Boundary, p.Seal, p.Layout = to, seal, w.fresh
+	p.Tail = slices.Clone(w.in.since(to.Offset)[:offset-to.Offset])
+	w.fresh = nil
+	w.in.boundary(to.Offset)
+	return w.stage.put(step{Progress: p, rec: rec, from: from})
+}
+
+func (w *writer) progress(offset int64) (bulk.Progress, error) {
+	digest, err := w.in.digest(offset)
+	return bulk.Progress{
+		Account: w.up.Import.AccountID, Import: w.up.Import.ID, Epoch: w.up.Epoch,
+		Offset: offset, Length: w.up.Length, Digest: digest, Boundary: w.up.Boundary,
+	}, err
+}
