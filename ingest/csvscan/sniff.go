@@ -131,7 +131,8 @@ func exported(cells [][]byte) bool {
 }
 
 // shape guesses delimiter, quote and escape: those under which the records agree best
-// with the first one.
+// with the first one. Where no delimiter splits that, the usual one stays: another
+// would only hide cells too many.
 func shape(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
 	if sepLine(text, true) > 0 {
 		d.SepLine = true
@@ -139,7 +140,7 @@ func shape(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
 	}
 	best, most := d, -1.0
 	for _, try := range candidates(text, d) {
-		if score := agreement(text, whole, try); score > most {
+		if score := agreement(text, whole, try); score > most && (score > 1 || d.Delimiter != 0 || try.Delimiter == delimiters[0]) {
 			best, most = try, score
 		}
 	}
@@ -229,9 +230,9 @@ func wraps(text []byte, delim bulk.Char, quote byte) (opened, closed int) {
 	return opened, closed
 }
 
-// agreement says how well a dialect explains the text: the share of records that have
-// as many cells as the first one, squared, for each cell beyond the first, and less
-// where a quote swallows much of the text.
+// agreement says how well a dialect explains the text. It is above 1 when the first
+// record has several cells, by the share of records that have as many, squared, for
+// each cell beyond the first, and by less where a quote swallows much of the text.
 func agreement(text []byte, whole bool, d bulk.Dialect) float64 {
 	s := New(bytes.NewReader(text), Config{Dialect: d, Partial: !whole, MaxRecord: len(text) + 1, MaxColumns: 8 * bulk.MaxColumns})
 	records, good := 0, 0
@@ -253,9 +254,11 @@ func agreement(text []byte, whole bool, d bulk.Dialect) float64 {
 	}
 	share := float64(good) / float64(records)
 	read := float64(s.Offset()) / float64(len(text))
-	// A quote that is never closed says little against the delimiter. The first cell
-	// counts a bit, to tell quotes and escapes apart in files of one column.
-	return share * share * (0.1 + read) * (float64(max(s.Columns(), 1)-1) + 0.001)
+	score := share * share * (0.1 + read) // a quote that is never closed says little against the delimiter
+	if s.Columns() > 1 {
+		return 1 + score*float64(s.Columns()-1)
+	}
+	return score / 2
 }
 
 // escapeOf tells a backslash from a doubled quote in a dialect that is known otherwise.
