@@ -28,7 +28,7 @@ func FindClient(dataDir string, getenv func(string) string) (Client, error) {
 	if url := getenv("BULKHEAD_URL"); url != "" {
 		return Client{URL: url, APIKey: getenv("BULKHEAD_API_KEY")}, nil
 	}
-	c, err := readClient(dataDir)
+	c, err := ReadClient(dataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Client{}, bulk.Errorf(bulk.KindUnavailable, "no_server",
 			"No server was found in %s. Start one with `bulkhead dev`, or set BULKHEAD_URL and BULKHEAD_API_KEY.", dataDir)
@@ -39,7 +39,8 @@ func FindClient(dataDir string, getenv func(string) string) (Client, error) {
 	return c, err
 }
 
-func readClient(dataDir string) (Client, error) {
+// ReadClient returns what a running dev left in dataDir.
+func ReadClient(dataDir string) (Client, error) {
 	data, err := os.ReadFile(filepath.Join(dataDir, clientFile))
 	if err != nil {
 		return Client{}, err

@@ -255,3 +255,24 @@ func (s *Store) selectIn(ctx context.Context, dest any, query string, list any) 
 	}
 	return storeError("read standing", s.read.SelectContext(ctx, dest, s.read.Rebind(q), args...))
 }
+
+// BatchStates counts the batches of unfinished imports by state, and all that are quarantined.
+func (s *Store) BatchStates(ctx context.Context) (states map[bulk.BatchState]int64, quarantined int64, err error) {
+	var n struct {
+		Staged      int64 `db:"staged"`
+		Committed   int64 `db:"committed"`
+		Total       int64 `db:"total"`
+	}
+	if err := s.read.GetContext(ctx, &n, `
+		SELECT COALESCE(SUM(batches_staged), 0) AS staged, COALESCE(SUM(batches_committed), 0) AS committed,
+			COALESCE(SUM(batches_total - batches_quarantined), 0) AS total
+		FROM imports WHERE finished_at IS NULL`); err != nil {
+		return nil, 0, storeError("count batches", err)
+	}
+	if err := s.read.GetContext(ctx, &quarantined, `SELECT COALESCE(SUM(batches_quarantined), 0) FROM imports`); err != nil {
+		return nil, 0, storeError("count batches", err)
+	}
+	return map[bulk.BatchState]int64{
+		bulk.BatchStaged: n.Staged, bulk.BatchCommitted: n.Committed, bulk.BatchChecked: n.Total - n.Staged - n.Committed,
+	}, quarantined, nil
+}

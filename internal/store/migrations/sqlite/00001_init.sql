@@ -115,6 +115,7 @@ CREATE TABLE imports (
 );
 
 CREATE INDEX imports_unfinished ON imports (state) WHERE finished_at IS NULL;
+CREATE INDEX imports_finished ON imports (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The durable position of an upload, apart from its import because the tail is large and changes often.
 CREATE TABLE uploads (
@@ -145,6 +146,7 @@ CREATE TABLE upload_parts (
     sha256     TEXT NOT NULL,
     PRIMARY KEY (account_id, import_id, byte_from)
 );
+CREATE INDEX upload_parts_object ON upload_parts (object);
 
 -- A batch row is also the outbox of its reference: published_at IS NULL means not published yet.
 CREATE TABLE batches (
@@ -181,6 +183,7 @@ CREATE TABLE batches (
     FOREIGN KEY (account_id, import_id) REFERENCES imports
 );
 
+CREATE INDEX batches_object ON batches (object);
 CREATE INDEX batches_waiting ON batches (import_id, no) WHERE state = 'staged';
 CREATE INDEX batches_unpublished ON batches (staged_at) WHERE state = 'staged' AND published_at IS NULL;
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// laws says what each room may import of this module. A package falls under the
+// longest matching row; it may always import packages of its own row.
+var laws = []struct {
+	room string
+	may  []string
+}{
+	{"internal/bulk", nil},
+	{"ingest", []string{"internal/bulk", "ingest/csvscan", "columnar"}},
+	{"ingest/csvscan", []string{"internal/bulk"}},
+	{"columnar", []string{"internal/bulk"}},
+	{"processors", []string{"internal/bulk", "columnar", "processors/drr", "processors/dispatch", "processors/validate"}},
+	{"processors/drr", []string{"internal/bulk"}},
+	{"processors/dispatch", []string{"internal/bulk", "processors", "processors/drr"}},
+	{"processors/validate", []string{"internal/bulk", "columnar"}},
+	{"console", []string{"internal/bulk", "web"}},
+	{"web", []string{"internal/bulk"}},
+	{"internal/store", []string{"internal/bulk"}},
+	{"internal/broker", []string{"internal/bulk"}},
+	{"internal/objects", []string{"internal/bulk"}},
+	{"internal/config", []string{"internal/bulk"}},
+	{"internal/sample", []string{"internal/bulk"}},
+	{"internal/telemetry", []string{"internal/bulk"}},
+	{"internal/verify", []string{"internal/bulk", "ingest/csvscan", "processors/validate", "columnar"}},
+	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/verify", "ingest/csvscan", "processors/validate"}},
+	{"internal/app", []string{"*"}},
+	{"internal/testbed", []string{"*"}},
+	{".", []string{"internal/app", "internal/cli", "internal/config"}},
+}
+
+// homes says which rooms may import a dependency: one SDK, one room.
+var homes = map[string][]string{
+	"github.com/jmoiron/sqlx":                    {"internal/store"},
+	"modernc.org/sqlite":                         {"internal/store"},
+	"github.com/twmb/franz-go":                   {"internal/broker"},
+	"github.com/apache/arrow/go/v17":             {"columnar", "ingest", "processors"},
+	"github.com/ClickHouse/clickhouse-go/v2":     {"columnar/mirror"},
+	"github.com/tus/tusd/v2":                     {"ingest"},
+	"github.com/a-h/templ":                       {"web", "console"},
+	"github.com/alecthomas/kong":                 {"internal/cli"},
+	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app", "internal/testbed"},
+	"github.com/klauspost/compress":              {"ingest", "columnar", "internal/cli", "internal/verify"},
+	"github.com/goccy/go-yaml":                   {"internal/cli"},
+	"github.com/chromedp/chromedp":               {"console", "web", "internal/app", "internal/testbed"},
+	"github.com/rogpeppe/go-internal/testscript": {"internal/cli", "internal/app"},
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	eachImport(t, func(t *testing.T, dir, file, path string) {
+		inside, ours := strings.CutPrefix(path, "bulkhead/")
+		if !ours {
+			for dep, rooms := range homes {
+				if under(path, dep) && !slices.ContainsFunc(rooms, func(r string) bool { return under(dir, r) }) {
+					t.Errorf("%s imports %s, whose home is %v", file, path, rooms)
+				}
+			}
+			return
+		}
+		law := lawOf(dir)
+		test := strings.HasSuffix(file, "_test.go")
+		allowed := slices.Contains(law.may, "*") || under(inside, law.room) && lawOf(inside).room == law.room ||
+			slices.ContainsFunc(law.may, func(m string) bool { return inside == m || under(inside, m) && lawOf(inside).room == m }) ||
+			test && under(inside, dir) ||
+			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "columnar")
+		if !allowed {
+			t.Errorf("%s (room %s) may not import %s", file, law.room, path)
+		}
+	})
+}
+
+func lawOf(dir string) (best struct {
+	room string
+	may  []string
+},
+) {
+	for _, l := range laws {
+		if under(dir, l.room) && len(l.room) > len(best.room) || best.room == "" && l.room == "." {
+			best = l
+		}
+	}
+	return best
+}
+
+func under(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+// eachImport calls fn for every import of every Go file of the module.
+func eachImport(t *testing.T, fn func(t *testing.T, dir, file, path string)) {
+	seen := 0
+	eachFile(t, ".go", func(file string) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range f.Imports {
+			path, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen++
+			fn(t, filepath.ToSlash(filepath.Dir(file)), file, path)
+		}
+	})
+	if seen < 100 {
+		t.Fatalf("only %d imports were read", seen)
+	}
+}
+
+// eachFile calls fn for every file of the module with the suffix.
+func eachFile(t *testing.T, suffix string, fn func(file string)) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "testdata" || path == "loadtest/peers") {
+			return filepath.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(path, suffix) {
+			fn(path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
