@@ -1,0 +1,145 @@
+// Package processors works on staged batches: it leases one a slot, reads and
+// validates it, commits it in one transaction and returns the lease with the time
+// that it took.
+//
+//	Dispatcher ─lease─▶ slot ─▶ Ledger.Work ─▶ Batches.Get ─▶ columnar.Decode
+//	     ▲                                                        │ hash checked
+//	     └──Return── Ledger.Commit ◀── validate ◀─────────────────┘
+//	               (Check for a dry run)
+//
+// What it guarantees:
+//   - A slot holds one batch in memory, so memory is slots times the largest batch.
+//   - A lease is extended while work goes on; work on a lost lease is stopped. If it
+//     went on regardless, the ledger would still apply the batch once.
+//   - What may pass (a busy store, an object store that is away, a shutdown) is
+//     tried again for ever; what will not (a damaged object, a panic, a violated
+//     constraint) is counted, and the batch quarantined at bulk.MaxFailures.
+//   - Draining first stops taking leases, then, when told, stops working.
+package processors
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Config is what a node needs. Zero values of the rest take the defaults.
+type Config struct {
+	Dispatcher Dispatcher // required
+	Ledger     Ledger     // required
+	Batches    Batches    // required
+
+	Node    bulk.NodeID  // Default: a fresh one
+	Slots   int          // batches worked on at once. Default: the number of CPUs
+	Log     *slog.Logger // Default: discard
+	Metrics *Metrics     // Default: not registered anywhere
+}
+
+const (
+	leasePause   = time.Second     // before asking a dispatcher again that failed
+	returnWithin = 5 * time.Second // the return of a lease, shutdown or not
+)
+
+// Node is one processor.
+type Node struct {
+	cfg        Config
+	validators validators
+}
+
+// New returns a node that works once Run is called.
+func New(cfg Config) (*Node, error) {
+	if cfg.Dispatcher == nil || cfg.Ledger == nil || cfg.Batches == nil {
+		return nil, bulk.Errorf(bulk.KindInvalid, "bad_config", "A processor needs a dispatcher, a ledger and batches.")
+	}
+	if cfg.Node == "" {
+		cfg.Node = bulk.NewNodeID("node")
+	}
+	cfg.Slots = cmp.Or(cfg.Slots, runtime.GOMAXPROCS(0))
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil, nil, nil)
+	}
+	return &Node{cfg: cfg}, nil
+}
+
+// Run works in every slot until take ends and what was leased before is done. When
+// work ends as well, batches at hand are given back unfinished.
+func (n *Node) Run(take, work context.Context) error {
+	var slots sync.WaitGroup
+	for range n.cfg.Slots {
+		slots.Go(func() { n.slot(take, work) })
+	}
+	slots.Wait()
+	return nil
+}
+
+// slot works on one batch after the other.
+func (n *Node) slot(take, work context.Context) {
+	n.cfg.Metrics.idle(1)
+	defer n.cfg.Metrics.idle(-1)
+	for take.Err() == nil {
+		lease, err := n.cfg.Dispatcher.Lease(take, n.cfg.Node)
+		switch {
+		case err == nil:
+			n.cfg.Metrics.busy(1)
+			n.serve(work, lease)
+			n.cfg.Metrics.busy(-1)
+		case take.Err() == nil:
+			n.cfg.Log.WarnContext(take, "no lease from the dispatcher, asking again", "error", err)
+			rest(take, leasePause)
+		}
+	}
+}
+
+// serve works on a leased batch and returns the lease.
+func (n *Node) serve(work context.Context, lease bulk.Lease) {
+	began := time.Now()
+	ctx, stop := context.WithCancel(work)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { n.keep(ctx, stop, lease) })
+	result := n.process(ctx, lease.Ref.ID())
+	outcome := Outcome{Result: result, Service: time.Since(began)}
+	stop()
+	keeper.Wait()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), returnWithin)
+	defer cancel()
+	if err := n.cfg.Dispatcher.Return(ctx, n.cfg.Node, lease, outcome); err != nil {
+		n.cfg.Log.WarnContext(ctx, "lease not returned, it will expire", "batch", lease.Ref.ID().String(), "error", err)
+	}
+}
+
+// keep extends the lease three times a term, and stops the work when it is lost. A
+// dispatcher that does not answer has not taken it away.
+func (n *Node) keep(ctx context.Context, stop context.CancelFunc, lease bulk.Lease) {
+	tick := time.NewTicker(max(time.Until(lease.Expires)/3, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		ok, err := n.cfg.Dispatcher.Extend(ctx, n.cfg.Node, lease)
+		if err == nil && !ok {
+			n.cfg.Log.WarnContext(ctx, "lease lost, work stopped", "batch", lease.Ref.ID().String())
+			stop()
+			return
+		}
+	}
+}
+
+// rest waits for a time or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,149 @@
+package processors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"bulkhead/columnar"
+	"bulkhead/internal/bulk"
+)
+
+// process does what a batch needs and says whether the dispatcher has to see it again.
+func (n *Node) process(ctx context.Context, id bulk.BatchID) Result {
+	work, err := n.cfg.Ledger.Work(ctx, id)
+	if err != nil {
+		return n.judge(ctx, id, passing(err))
+	}
+	return n.judge(ctx, id, n.apply(ctx, work))
+}
+
+// apply validates a batch and commits it; a panic on the way is an error.
+func (n *Node) apply(ctx context.Context, work Work) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	began := time.Now()
+	batch, err := n.fetch(ctx, work.Batch)
+	if err != nil {
+		return err
+	}
+	defer batch.Release()
+	read := time.Now()
+	validator, err := n.validators.of(work)
+	if err != nil {
+		return fmt.Errorf("compile rules: %w", err)
+	}
+	found := validator.Batch(batch)
+	return n.finish(ctx, Commit{
+		Work: work, Node: n.cfg.Node,
+		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, Clusters: found.Clusters,
+		Read: read.Sub(began), Validate: time.Since(read),
+	})
+}
+
+// fetch reads a batch's object and compares it with what the ledger says.
+func (n *Node) fetch(ctx context.Context, b bulk.Batch) (*columnar.Batch, error) {
+	data, err := n.cfg.Batches.Get(ctx, b.Object)
+	switch {
+	case errors.Is(err, bulk.ErrNotFound):
+		return nil, bulk.Errorf("", "object_missing", "The batch object is not in the object store.")
+	case err != nil:
+		return nil, passing(fmt.Errorf("get object: %w", err))
+	}
+	batch, err := columnar.Decode(data, b.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	if rows := int64(batch.Rows()); rows != b.Rows.Read {
+		batch.Release()
+		return nil, bulk.Errorf("", columnar.ErrDamaged, "The batch object has %d rows, the ledger says %d.", rows, b.Rows.Read)
+	}
+	return batch, nil
+}
+
+// finish ends a validated batch in the ledger.
+func (n *Node) finish(ctx context.Context, c Commit) error {
+	began := time.Now()
+	if c.Work.DryRun {
+		if err := n.cfg.Ledger.Check(ctx, c); err != nil {
+			return fmt.Errorf("check: %w", err)
+		}
+		n.cfg.Metrics.stages(c.Read, c.Validate, time.Since(began))
+		return nil
+	}
+	counts, err := n.cfg.Ledger.Commit(ctx, c)
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	n.cfg.Metrics.stages(c.Read, c.Validate, time.Since(began))
+	n.cfg.Metrics.rows(counts)
+	return nil
+}
+
+// transient is an error that may pass.
+type transient struct{ error }
+
+func (t transient) Unwrap() error { return t.error }
+
+// passing marks an error as one that may pass, unless it says what to do.
+func passing(err error) error {
+	if errors.Is(err, bulk.ErrSkip) || errors.Is(err, bulk.ErrHeld) {
+		return err
+	}
+	return transient{err}
+}
+
+// mayPass tells failures of the surroundings from failures of the batch.
+func mayPass(ctx context.Context, err error) bool {
+	_, marked := errors.AsType[transient](err)
+	return marked || ctx.Err() != nil || bulk.KindOf(err) == bulk.KindUnavailable ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// judge turns what became of a batch into what the dispatcher has to do.
+func (n *Node) judge(ctx context.Context, id bulk.BatchID, err error) Result {
+	switch {
+	case err == nil, errors.Is(err, bulk.ErrSkip):
+		return Finished
+	case errors.Is(err, bulk.ErrHeld):
+		return Held
+	case mayPass(ctx, err):
+		if ctx.Err() == nil {
+			n.cfg.Log.WarnContext(ctx, "batch put off", "batch", id.String(), "error", err)
+		}
+		return Retry
+	default:
+		return n.fail(ctx, id, err)
+	}
+}
+
+// fail counts a failure that will not pass.
+func (n *Node) fail(ctx context.Context, id bulk.BatchID, err error) Result {
+	n.cfg.Log.ErrorContext(ctx, "batch failed", "batch", id.String(), "error", err)
+	quarantined, ferr := n.cfg.Ledger.Fail(ctx, id, n.cfg.Node, n.reason(err))
+	switch {
+	case errors.Is(ferr, bulk.ErrSkip):
+		return Finished
+	case ferr != nil:
+		n.cfg.Log.WarnContext(ctx, "failure not counted, batch comes again", "batch", id.String(), "error", ferr)
+		return Retry
+	case quarantined:
+		n.cfg.Log.ErrorContext(ctx, "batch quarantined", "batch", id.String())
+		return Finished
+	default:
+		return Retry
+	}
+}
+
+// reason is what people are told: an internal error's text stays in the log.
+func (n *Node) reason(err error) string {
+	if e, ok := errors.AsType[*bulk.Error](err); ok {
+		return e.Message
+	}
+	return fmt.Sprintf("An internal error stopped this batch; the log of node %s has the details.", n.cfg.Node)
+}
