@@ -1,0 +1,66 @@
+package validate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"bulkhead/internal/bulk"
+)
+
+// clusters counts rejects by cause, with the first few of each as examples. The zero
+// value is empty.
+type clusters struct {
+	total int64
+	by    map[cause]*bulk.Cluster
+}
+
+type cause struct {
+	column string
+	code   bulk.Code
+}
+
+// add counts record i of the batch.
+func (s *clusters) add(b Batch, i int, c *column, code bulk.Code) {
+	s.total++
+	at := cause{code: code}
+	if c != nil {
+		at.column = c.label()
+	}
+	cl := s.by[at]
+	if cl == nil {
+		if s.by == nil {
+			s.by = map[cause]*bulk.Cluster{}
+		}
+		cl = &bulk.Cluster{Column: at.column, Code: code, Sentence: code.Sentence()}
+		s.by[at] = cl
+	}
+	cl.Count++
+	if len(cl.Examples) < bulk.MaxExamples {
+		row, line, _ := b.Row(i)
+		cl.Examples = append(cl.Examples, bulk.Example{Line: line, Row: row, Value: strings.Clone(offending(b, i, c))})
+	}
+}
+
+// list returns the clusters, the largest first.
+func (s *clusters) list() []bulk.Cluster {
+	var out []bulk.Cluster
+	for _, cl := range s.by {
+		out = append(out, *cl)
+	}
+	slices.SortFunc(out, func(a, b bulk.Cluster) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Column, b.Column), strings.Compare(string(a.Code), string(b.Code)))
+	})
+	return out
+}
+
+// offending returns what to show of record i: the cell, or the text of the record.
+func offending(b Batch, i int, c *column) string {
+	if c == nil {
+		return bulk.Cut(b.Raw(i))
+	}
+	return bulk.Cut(c.cell(b, i))
+}
+
+// label names the column as the person who made the file knows it.
+func (c *column) label() string { return cmp.Or(c.source, c.name) }

@@ -1,0 +1,49 @@
+package validate
+
+import (
+	"bulkhead/internal/bulk"
+)
+
+// Rejects calls fn with every rejected row of a batch, in file order, until it
+// returns an error. also names the code of rows that only the
+// transaction could reject (duplicate_key, over_quota) and "" for others; it may be nil.
+//
+// The rejects share the memory of the batch.
+func (v *Validator) Rejects(b Batch, also func(row int64) bulk.Code, fn func(bulk.Reject) error) error {
+	values := make([]bulk.Value, len(v.fields))
+	for i := range b.Rows() {
+		col, code := v.record(b, i, values)
+		if code == "" && also != nil {
+			row, _, _ := b.Row(i)
+			code = also(row)
+			col = v.order[0] // both are about the key
+		}
+		if code == "" {
+			continue
+		}
+		if err := fn(v.reject(b, i, col, code)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reject describes why record i was rejected; col is nil when the reader did it.
+func (v *Validator) reject(b Batch, i int, col *column, code bulk.Code) bulk.Reject {
+	r := bulk.Reject{Code: code, Value: offending(b, i, col)}
+	r.Row, r.Line, r.Offset = b.Row(i)
+	if col == nil {
+		r.Raw = b.Raw(i)
+		if r.Message = b.Detail(i); r.Message == "" {
+			r.Message = code.Sentence()
+		}
+		return r
+	}
+	r.Column = col.label()
+	r.Message = col.message(code, r.Value)
+	r.Cells = make([]string, v.columns)
+	for c := range r.Cells {
+		r.Cells[c] = b.Cell(c, i)
+	}
+	return r
+}
