@@ -234,7 +234,7 @@ func wraps(text []byte, delim bulk.Char, quote byte) (opened, closed int) {
 // record has several cells, by the share of records that have as many, squared, for
 // each cell beyond the first, and by less where a quote swallows much of the text.
 func agreement(text []byte, whole bool, d bulk.Dialect) float64 {
-	s := New(bytes.NewReader(text), Config{Dialect: d, Partial: !whole, MaxRecord: len(text) + 1, MaxColumns: 8 * bulk.MaxColumns})
+	s := New(bytes.NewReader(text), Config{Dialect: d, Partial: !whole, MaxRecord: len(text) + 1, MaxColumns: min(len(text)+1, 8*bulk.MaxColumns)})
 	records, good := 0, 0
 	for {
 		r, err := s.Next()
