@@ -68,11 +68,11 @@ func modeSays(m bulk.Mode) string {
 func onErrorSays(o bulk.OnError) string {
 	switch o {
 	case "", "skip":
-		return "Skip rejected rows"
+		return "skips rejected rows"
 	case "abort":
-		return "Fail on the first reject"
+		return "fails on the first reject"
 	}
-	return "Fail above " + string(o) + " rejects"
+	return "fails above " + string(o) + " rejects"
 }
 
 // delimiterName names what cannot be seen.

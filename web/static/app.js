@@ -80,6 +80,9 @@
     document.getElementById("list")?.setAttribute("aria-busy", "true");
     for (const field of e.target.elements) field.disabled = field.name !== "" && field.value === "";
   });
+  addEventListener("pageshow", () => { // "back" may bring them back as they were
+    for (const field of document.querySelectorAll("form[data-autosubmit] :disabled")) field.disabled = false;
+  });
 
   // Lists with something running ask for themselves again.
   const poll = async () => {

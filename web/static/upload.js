@@ -71,6 +71,7 @@
   if (form) {
     const $ = (selector) => form.querySelector(selector);
     const fileInput = $("#file"), drop = $("#drop"), preview = $("#preview"), problem = $("#new-error");
+    const bound = (name) => Number(form.getAttribute("data-" + name)); // form.dataset is the select of that name
     let turn = 0; // the latest preview asked for
 
     const complain = (text) => { problem.hidden = !text; problem.textContent = text; if (text) problem.scrollIntoView({ block: "nearest" }); };
@@ -88,7 +89,7 @@
     const showPreview = async () => {
       const file = fileInput.files[0];
       if (!file) return;
-      const mine = ++turn, limit = Number(form.dataset.previewBytes);
+      const mine = ++turn, limit = bound("preview-bytes");
       const query = new URLSearchParams({ dataset: form.elements.dataset.value, ...dialect() });
       if (file.size <= limit) query.set("whole", "1");
       preview.setAttribute("aria-busy", "true");
@@ -116,7 +117,7 @@
       $("[data-drop-says]").textContent = file ? size(file.size) + " · choose another" : "CSV, TSV, gzip or zstd";
       preview.replaceChildren();
       if (!file) return;
-      if (file.size > Number(form.dataset.limit)) complain(`The file is larger than the limit of ${size(Number(form.dataset.limit))}.`);
+      if (file.size > bound("limit")) complain(`The file is larger than the limit of ${size(bound("limit"))}.`);
       const known = unfinished().find((u) => u.key === keyOf(file));
       $("#start").lastChild.textContent = known ? " Continue the upload" : " Start the import";
       showPreview();

@@ -1,0 +1,233 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// chromium starts Chromium and signs it in. Anything that a page writes to the console
+// as an error, a violated Content-Security-Policy included, fails the test.
+func chromium(t *testing.T, base string, w *demo) context.Context {
+	t.Helper()
+	path := cmp.Or(os.Getenv("BULKHEAD_TEST_CHROMIUM"), "/usr/bin/chromium")
+	if _, err := exec.LookPath(path); err != nil {
+		if os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
+			t.Fatalf("Chromium is required: %v", err)
+		}
+		t.Skipf("SKIPPED: no Chromium at %s (set BULKHEAD_TEST_CHROMIUM)", path)
+	}
+	flags := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU}
+	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars"} {
+		flags = append(flags, chromedp.Flag(f, true))
+	}
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), flags...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil { // starts it
+		t.Fatal(err)
+	}
+	watchConsole(t, ctx)
+	ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
+	t.Cleanup(stop)
+	do(t, ctx, chromedp.Navigate(base+w.link()), chromedp.Click("main button"), chromedp.WaitVisible("h1"), located(base+"/imports"))
+	return ctx
+}
+
+// watchConsole fails the test for errors on the browser's console. A failed request
+// is not one: pages ask for what may be gone.
+func watchConsole(t *testing.T, ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	messages := chromedp.Console(ctx)
+	go func() {
+		defer close(done)
+		for m, err := range messages {
+			if err == nil && (m.Type == chromedp.ConsoleError || m.IsException()) && m.Source != "network" {
+				t.Errorf("browser console: %s (%s:%d)", m.Text, m.URL, m.Line+1)
+			}
+		}
+	}()
+	t.Cleanup(func() { stop(); <-done })
+}
+
+type step = chromedp.Action[chromedp.Void]
+
+func do(t *testing.T, ctx context.Context, steps ...step) {
+	t.Helper()
+	for i, s := range steps {
+		limited, stop := context.WithTimeout(ctx, 20*time.Second)
+		err := chromedp.Do(limited, s)
+		stop()
+		if err != nil {
+			t.Fatalf("step %d: %v", i+1, err)
+		}
+	}
+}
+
+// until waits for an expression to become true, on whatever page a navigation ends.
+func until(expression string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		for {
+			_, err := chromedp.Poll[bool](expression)(ctx, target)
+			if err == nil {
+				return nil
+			}
+			if ctx.Err() != nil || !strings.Contains(err.Error(), "navigated") && !strings.Contains(err.Error(), "context") {
+				return fmt.Errorf("waiting for %s: %w", expression, err)
+			}
+		}
+	})
+}
+
+// located waits until the browser is at an address that begins so.
+func located(prefix string) step {
+	return until(fmt.Sprintf("location.href.startsWith(%q) && document.readyState === 'complete'", prefix))
+}
+
+// says waits until an element's text contains a phrase.
+func says(selector, phrase string) step {
+	return until(fmt.Sprintf("(document.querySelector(%q)?.textContent ?? '').includes(%q)", selector, phrase))
+}
+
+func TestBrowserListFiltersAndShortcuts(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	do(t, ctx,
+		chromedp.WaitVisible("table.imports"), says("tbody", "crm-export-2026-11.csv"),
+		chromedp.KeyEvent("/"), until("document.activeElement.id === 'search'"),
+		chromedp.SetValue("#search", "trade"), chromedp.KeyEvent("\r"), located(base+"/imports?q=trade"),
+		says("tbody", "leads-trade-fair.csv"),
+		chromedp.Navigate(base+"/imports?q=nothing-like-it"), says("#list", "Nothing found"),
+		chromedp.KeyEvent("gu"), located(base+"/usage"), says("main", "3,412,806"),
+		chromedp.KeyEvent("gd"), located(base+"/datasets"),
+		chromedp.Click(".row-link"), located(base+"/datasets/contacts"), says("main", "one of free, team, business"),
+		chromedp.KeyEvent("?"), chromedp.WaitVisible("#help[open]"),
+		chromedp.Click("#help button"), chromedp.WaitNotPresent("#help[open]"),
+		chromedp.Click("[data-theme-choice=dark]"), chromedp.WaitVisible("html[data-theme=dark]"),
+		chromedp.Reload(), chromedp.WaitVisible("html[data-theme=dark]"),
+	)
+}
+
+func TestBrowserImportIsLiveAndCanBeSteered(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	running := w.of("crm-export-2026-11.csv")
+	page := base + "/imports/" + string(running.ID)
+	do(t, ctx, chromedp.Navigate(page), says("[data-live-word]", "Live"), says(".title-row", "Processing"))
+	w.change(running.ID, func(i *demoImport) error {
+		i.Rows.Created += 4242
+		i.say(time.Now().UTC(), "state", "A milestone worth hearing.")
+		return nil
+	})
+	do(t, ctx, says("#announce", "A milestone worth hearing."), says("#part-events", "A milestone worth hearing."))
+	do(t, ctx,
+		chromedp.Click("#pause"), chromedp.WaitVisible("#resume"), says(".title-row", "Paused"),
+		chromedp.Click("#resume"), chromedp.WaitVisible("#pause"),
+		chromedp.Click("#cancel"), chromedp.WaitVisible("#cancel-dialog[open]"), says("#cancel-dialog", "no further row"),
+		chromedp.Click("#cancel-dialog [data-close]"), chromedp.WaitNotPresent("#cancel-dialog[open]"),
+		chromedp.Click("#cancel"), chromedp.WaitVisible("#cancel-dialog[open]"),
+		chromedp.Click("#cancel-dialog button"), says(".title-row", "Cancelled"), says("#part-receipt", "Receipt"),
+	)
+	dry := w.of("leads-trade-fair.csv")
+	do(t, ctx, chromedp.Navigate(base+"/imports/"+string(dry.ID)), says("#part-message", "Nothing has been written yet"),
+		chromedp.Click("#approve"), says(".title-row", "Processing"))
+}
+
+func TestBrowserLivePageEndsByItself(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	running := w.of("newsletter-signups.csv")
+	do(t, ctx, chromedp.Navigate(base+"/imports/"+string(running.ID)), says("[data-live-word]", "Live"))
+	if _, err := w.Cancel(ctx, w.account.ID, running.ID); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, says(".title-row", "Cancelled"), says("#part-receipt", "Receipt"), chromedp.WaitNotPresent("[data-live-chip]"))
+}
+
+func TestBrowserPreviewsAndUploads(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	file := writeContacts(t, 3000)
+	do(t, ctx, chromedp.Navigate(base+"/imports/new"), chromedp.SetUploadFiles("#file", []string{file}),
+		chromedp.WaitVisible("#preview .mapping"), says("#preview", "exact"), says("[data-drop-title]", "contacts.csv"),
+		chromedp.SetValue("select[data-map=Comment]", "country"),
+		chromedp.Click("#start"), located(base+"/imports/imp_"), says(".title-row", "Completed"), says("#part-outcomes", "3,000"),
+	)
+	imp := w.of("contacts.csv")
+	if got := imp.Options.Mapping["Comment"]; got != "country" {
+		t.Errorf("mapping of Comment: got %q, want country", got)
+	}
+	if imp.Mode != "upsert" {
+		t.Errorf("mode: got %q, want upsert", imp.Mode)
+	}
+}
+
+// An upload that a reload broke off goes on where it was when the file is chosen again.
+func TestBrowserContinuesUpload(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	file := writeContacts(t, 500)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imp := w.of("newsletter-signups.csv")
+	w.change(imp.ID, func(i *demoImport) error {
+		*i = demoImport{Import: i.Import}
+		i.Bytes.Received, i.Bytes.Total = 0, int64(len(data))
+		i.take(data[:1000], int64(len(data)))
+		return nil
+	})
+	do(t, ctx, chromedp.Navigate(base+"/imports/"+string(imp.ID)), chromedp.Click("#continue summary"),
+		chromedp.SetUploadFiles("[data-continue]", []string{file}), says(".title-row", "Completed"))
+	if got := w.of("newsletter-signups.csv").Bytes.Received; got != int64(len(data)) {
+		t.Errorf("received %d bytes, want %d", got, len(data))
+	}
+}
+
+func TestBrowserWithoutJavaScript(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	running := w.of("crm-export-2026-11.csv")
+	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.Navigate(base+"/imports/new"),
+		chromedp.SetUploadFiles("#file", []string{writeContacts(t, 40)}), chromedp.Submit("#new-import"), chromedp.WaitVisible("#part-receipt .receipt"),
+		chromedp.Navigate(base+"/imports/"+string(running.ID)), chromedp.Click("#cancel"), chromedp.WaitVisible(".confirm"),
+		chromedp.Click(".confirm button"), chromedp.WaitVisible(".chip[data-state=cancelled]"))
+	if got := w.of("contacts.csv").Rows.Created; got != 40 {
+		t.Errorf("created %d rows, want 40", got)
+	}
+}
+
+func writeContacts(t *testing.T, rows int) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("email,full name,Country code,Birth date,plan,Comment\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "person%d@example.com,\"Person %d\",DE,1990-01-%02d,team,met at the fair\n", i, i, i%28+1)
+	}
+	path := filepath.Join(t.TempDir(), "contacts.csv")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
