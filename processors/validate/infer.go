@@ -50,17 +50,20 @@ func (in *Inferrer) Spec(name string, key []string) (bulk.Spec, error) {
 			taken[folded] = true
 			c.Aliases = []string{header}
 		}
-		if slices.Contains(key, header) || slices.Contains(key, names[i]) {
+		spec.Columns = append(spec.Columns, c)
+	}
+	for _, k := range key {
+		i := slices.Index(in.header, k)
+		if i < 0 {
+			i = slices.Index(names, k)
+		}
+		if i >= 0 {
+			k = names[i]
+			c := &spec.Columns[i]
 			c.Required = true
 			if c.Type == bulk.TypeFloat || c.Type == bulk.TypeJSON {
 				c.Type = bulk.TypeText // no key is of these
 			}
-		}
-		spec.Columns = append(spec.Columns, c)
-	}
-	for _, k := range key {
-		if i := slices.Index(in.header, k); i >= 0 && spec.Column(k) == nil {
-			k = names[i]
 		}
 		spec.Key = append(spec.Key, k)
 	}
