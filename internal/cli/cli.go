@@ -29,9 +29,9 @@ type grammar struct {
 	Datasets datasetsCommand `cmd:"" help:"Describe what can be imported."`
 	Import   importCommand   `cmd:"" help:"Import a CSV file."`
 	Imports  importsCommand  `cmd:"" help:"Watch and steer imports."`
-	//	Verify   verifyCommand   `cmd:"" help:"Recompute from the source what the store must hold, and compare."`
+	Verify   verifyCommand   `cmd:"" help:"Recompute from the source what the store must hold, and compare."`
 	Generate generateCommand `cmd:"" help:"Make sample files whose right outcome is known."`
-	//	CSV      csvCommand      `cmd:"" name:"csv" help:"Look at a file the way the importer does; needs no server."`
+	CSV      csvCommand      `cmd:"" name:"csv" help:"Look at a file the way the importer does; needs no server."`
 	Accounts accountsCommand `cmd:"" help:"Manage accounts (operators)."`
 	Keys     keysCommand     `cmd:"" help:"Manage API keys (operators)."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -17,7 +17,7 @@ import (
 )
 
 type datasetsCommand struct {
-	//	Infer datasetsInfer `cmd:"" help:"Print a dataset spec (YAML) that fits a file; needs no server."`
+	Infer datasetsInfer `cmd:"" help:"Print a dataset spec (YAML) that fits a file; needs no server."`
 	Apply datasetsApply `cmd:"" help:"Create a dataset, or add columns to it (operators)."`
 	List  datasetsList  `cmd:"" help:"List datasets."`
 	Show  datasetsShow  `cmd:"" help:"Print a dataset's spec (YAML)."`

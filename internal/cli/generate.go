@@ -20,21 +20,11 @@ type generateContacts struct {
 
 // Run implements `bulkhead generate contacts`.
 func (c *generateContacts) Run(e *env) error {
-	answer, err := sample.Contacts(&untilDone{e}, sample.Options{
+	answer, err := sample.Contacts(&ctxWriter{e.ctx, e.stdout}, sample.Options{
 		Rows: c.Rows, Seed: c.Seed, FirstKey: c.FirstKey, RejectRate: c.RejectRate, DuplicateRate: c.DuplicateRate,
 	})
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(e.stderr).Encode(answer)
-}
-
-// untilDone is standard output for a long run that Ctrl-C ends.
-type untilDone struct{ *env }
-
-func (u *untilDone) Write(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.stdout.Write(p)
 }

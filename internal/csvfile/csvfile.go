@@ -31,7 +31,7 @@ type File struct {
 // that an import would refuse are the same *bulk.Error. Close must be called.
 func Open(r io.Reader, choice bulk.DialectChoice) (*File, error) {
 	limits := bulk.DefaultLimits()
-	in, compression, stop, err := decompress(bufio.NewReaderSize(r, limits.PreviewBytes))
+	in, compression, stop, err := Unpack(r)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func Open(r io.Reader, choice bulk.DialectChoice) (*File, error) {
 
 // OpenAs opens a file whose dialect is known, from an import's layout.
 func OpenAs(r io.Reader, dialect bulk.Dialect) (*File, error) {
-	in, compression, stop, err := decompress(bufio.NewReaderSize(r, bulk.DefaultLimits().PreviewBytes))
+	in, compression, stop, err := Unpack(r)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +98,11 @@ func (f *File) Blank() int64 { return f.scan.Blank() }
 // Close frees what decompression holds; it does not close the reader.
 func (f *File) Close() { f.close() }
 
-// decompress unpacks r if its first bytes say that it is packed.
-func decompress(r *bufio.Reader) (in *bufio.Reader, compression string, stop func(), err error) {
+// Unpack decompresses r if its first bytes say that it is gzip or zstd. The caller
+// calls stop at the end.
+func Unpack(packed io.Reader) (in *bufio.Reader, compression string, stop func(), err error) {
+	size := bulk.DefaultLimits().PreviewBytes
+	r := bufio.NewReaderSize(packed, size)
 	head, err := r.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, "", nil, fmt.Errorf("read the file's beginning: %w", err)
@@ -110,13 +113,13 @@ func decompress(r *bufio.Reader) (in *bufio.Reader, compression string, stop fun
 		if err != nil {
 			return nil, "", nil, truncated(err)
 		}
-		return bufio.NewReaderSize(&unpacked{z}, bulk.DefaultLimits().PreviewBytes), compression, func() { z.Close() }, nil
+		return bufio.NewReaderSize(&unpacked{z}, size), compression, func() { z.Close() }, nil
 	case "zstd":
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, "", nil, truncated(err)
 		}
-		return bufio.NewReaderSize(&unpacked{z}, bulk.DefaultLimits().PreviewBytes), compression, z.Close, nil
+		return bufio.NewReaderSize(&unpacked{z}, size), compression, z.Close, nil
 	}
 	return r, "", func() {}, nil
 }
