@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"bulkhead/internal/app"
 	"bulkhead/internal/cli"
 )
 
@@ -19,5 +20,7 @@ func main() {
 
 // roles is the table of what this program can run as.
 func roles() cli.Roles {
-	return cli.Roles{}
+	return cli.Roles{
+		Dev: app.RunDev(os.Stdout, os.Stderr),
+	}
 }

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
+	"bulkhead/internal/store"
+)
+
+// What a first start makes. The quota is generous because the machine is one's own.
+const (
+	firstAccount = "default"
+	firstQuota   = 1_000_000_000
+	loginLife    = 15 * time.Minute
+)
+
+// bootstrap makes sure that there is an operator with an account and that the
+// data directory holds a working key for commands that run beside this process.
+func bootstrap(ctx context.Context, st *store.Store, dataDir, url string) (bulk.AccountID, error) {
+	account, _, err := st.FirstOperator(ctx)
+	if bulk.KindOf(err) == bulk.KindNotFound {
+		account, err = createOperator(ctx, st)
+	}
+	if err != nil {
+		return "", err
+	}
+	known, err := config.ReadClient(dataDir)
+	if err != nil || !keyWorks(ctx, st, known.APIKey) {
+		if known.APIKey, err = createKey(ctx, st, account); err != nil {
+			return "", err
+		}
+	}
+	known.URL = url
+	return account, config.WriteClient(dataDir, known)
+}
+
+func createOperator(ctx context.Context, st *store.Store) (bulk.AccountID, error) {
+	a, err := st.CreateAccount(ctx, firstAccount, firstQuota, 1)
+	if err != nil {
+		return "", err
+	}
+	_, err = st.CreateUser(ctx, a.ID, "Operator", true)
+	return a.ID, err
+}
+
+func keyWorks(ctx context.Context, st *store.Store, secret string) bool {
+	_, err := st.KeyPrincipal(ctx, bulk.HashSecret(secret))
+	return err == nil
+}
+
+func createKey(ctx context.Context, st *store.Store, account bulk.AccountID) (string, error) {
+	secret, prefix := bulk.NewSecret()
+	k := bulk.APIKey{ID: bulk.NewKeyID(), Account: account, Name: "command line of this machine", Prefix: prefix, Operator: true}
+	return secret, st.CreateKey(ctx, k, bulk.HashSecret(secret))
+}
+
+// loginLink makes a link that signs the first operator in once.
+func loginLink(ctx context.Context, st *store.Store, url string) (string, error) {
+	account, user, err := st.FirstOperator(ctx)
+	if err != nil {
+		return "", err
+	}
+	token := bulk.NewToken()
+	if err := st.CreateLogin(ctx, account, user, bulk.HashSecret(token), time.Now().Add(loginLife)); err != nil {
+		return "", err
+	}
+	return url + "/login/" + token, nil
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"bulkhead/console"
+	"bulkhead/ingest"
+	"bulkhead/ingest/csvscan"
+	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/objects"
+	"bulkhead/internal/store"
+	"bulkhead/internal/telemetry"
+	"bulkhead/processors"
+	"bulkhead/processors/dispatch"
+	"bulkhead/processors/validate"
+)
+
+// parts are the engines that the roles stand on, and what every role is given.
+type parts struct {
+	store   *store.Store
+	objects *objects.Folder
+	broker  broker.Config
+	metrics *telemetry.Metrics
+	log     *slog.Logger
+	limits  bulk.Limits
+}
+
+// openParts opens the engines of one machine below the data directory.
+func openParts(ctx context.Context, dataDir string, log *slog.Logger) (*parts, *broker.Cluster, error) {
+	p := &parts{metrics: telemetry.NewMetrics(), log: log, limits: bulk.DefaultLimits()}
+	var err error
+	if p.store, err = store.New(store.Config{URL: "sqlite:" + filepath.Join(dataDir, "store.db")}); err != nil {
+		return nil, nil, err
+	}
+	if err := p.store.Migrate(ctx); err != nil {
+		return nil, nil, errors.Join(err, p.store.Close())
+	}
+	if p.objects, err = objects.OpenFolder(filepath.Join(dataDir, "objects")); err != nil {
+		return nil, nil, errors.Join(err, p.store.Close())
+	}
+	cluster, err := broker.Embedded(filepath.Join(dataDir, "broker"))
+	if err != nil {
+		return nil, nil, errors.Join(err, p.close())
+	}
+	p.broker = broker.Config{Seeds: cluster.Seeds(), Log: log, Metrics: broker.NewMetrics(p.metrics.Registry)}
+	p.metrics.Registry.MustRegister(ledgerCollector{p.store, log})
+	return p, cluster, nil
+}
+
+func (p *parts) close() error { return errors.Join(p.objects.Close(), p.store.Close()) }
+
+// newIngest: HTTP body → ledger and objects; the relay learns of staged batches.
+func (p *parts) newIngest(relay ingest.Notifier) (*ingest.Uploads, error) {
+	return ingest.New(ingest.Config{
+		Ledger: p.store, Objects: p.objects, Notifier: relay, Principal: console.PrincipalFrom, Infer: validate.Columns,
+		Limits: p.limits, Logger: p.log, Bytes: p.metrics.BytesIngested, Stage: p.metrics.BatchSeconds.WithLabelValues("stage"),
+	})
+}
+
+// newRelay: ledger's outbox → topic of batches.
+func (p *parts) newRelay() (*broker.Relay, error) { return broker.NewRelay(p.broker, p.store) }
+
+// newDispatcher: topic of batches → fair queue → leases.
+func (p *parts) newDispatcher() (*dispatch.Dispatcher, *broker.Consumer, error) {
+	consumer, err := broker.NewConsumer(p.broker)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := dispatch.New(dispatch.Config{
+		Ledger: p.store, References: consumer, Log: p.log, Metrics: dispatch.NewMetrics(p.metrics.Registry),
+	})
+	return d, consumer, err
+}
+
+// newProcessor: lease → object → validation → commit.
+func (p *parts) newProcessor(d processors.Dispatcher, slots int) (*processors.Node, error) {
+	return processors.New(processors.Config{
+		Node: bulk.NewNodeID("node"), Slots: slots, Dispatcher: d, Ledger: p.store, Batches: p.objects,
+		Log: p.log, Metrics: processors.NewMetrics(p.metrics.Registry, p.metrics.BatchSeconds, p.metrics.Rows),
+	})
+}
+
+// newConsole: pages and API over the store; files go to ingest unread.
+func (p *parts) newConsole(uploads *ingest.Uploads) (*console.Server, error) {
+	return console.New(console.Config{
+		Accounts: p.store, Imports: p.store, Datasets: p.store, Uploads: uploads, Rejects: rejects{p.store, p.objects},
+		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
+			return csvscan.NewRejectWriter(w, layout, raw), nil
+		},
+		Content: uploads.Content(), Health: p.store, Limits: p.limits, CheckSpec: validate.CheckSpec,
+		Registry: p.metrics.Registry, Logger: p.log, Version: Version(),
+	})
+}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"bulkhead/internal/telemetry"
+)
+
+// How often the sweeper looks, and how old an object must be to count as left over:
+// far longer than any writer takes between an object and its ledger row.
+const (
+	sweepEvery   = 2 * time.Second
+	collectEvery = time.Hour
+	orphanAge    = 24 * time.Hour
+)
+
+// sweep does, until ctx ends, what processes that died left undone: it winds up
+// imports, expires uploads and collects orphaned objects. It also notes how long
+// finished imports took.
+func sweep(ctx context.Context, p *parts) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	since := time.Now()
+	var collected time.Time
+	for {
+		if err := p.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+			p.log.Error("sweep failed", "error", err)
+		}
+		since = observeFinished(ctx, p, since)
+		if time.Since(collected) > collectEvery {
+			collected = time.Now()
+			if err := collect(ctx, p, collected.Add(-orphanAge)); err != nil && ctx.Err() == nil {
+				p.log.Error("collecting orphaned objects failed", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func observeFinished(ctx context.Context, p *parts, since time.Time) time.Time {
+	finished, err := p.store.FinishedSince(ctx, since)
+	if err != nil {
+		return since
+	}
+	for _, f := range finished {
+		p.metrics.ImportSeconds.WithLabelValues(telemetry.Size(f.Rows)).Observe(f.Finished.Sub(f.Started).Seconds())
+		since = f.Finished
+	}
+	return since
+}
+
+// collect deletes objects from before the time that no ledger row names.
+func collect(ctx context.Context, p *parts, before time.Time) error {
+	var page []string
+	flush := func() error {
+		known, err := p.store.KnownObjects(ctx, page)
+		if err != nil {
+			return err
+		}
+		for _, key := range page {
+			if known[key] {
+				continue
+			}
+			if err := p.objects.Delete(ctx, key); err != nil {
+				return err
+			}
+			p.log.Info("orphaned object deleted", "key", key)
+		}
+		page = page[:0]
+		return nil
+	}
+	for info, err := range p.objects.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(info.Key, "batches/") && !strings.HasPrefix(info.Key, "parts/") || info.Modified.After(before) {
+			continue
+		}
+		if page = append(page, info.Key); len(page) == 500 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	return flush()
+}

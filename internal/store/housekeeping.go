@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// KnownObjects reports which of the keys a batch or part names.
+func (s *Store) KnownObjects(ctx context.Context, keys []string) (map[string]bool, error) {
+	known := make(map[string]bool, len(keys))
+	if len(keys) == 0 {
+		return known, nil
+	}
+	for _, query := range []string{`SELECT object FROM batches WHERE object IN (?)`, `SELECT object FROM upload_parts WHERE object IN (?)`} {
+		var found []string
+		if err := s.selectIn(ctx, &found, query, keys); err != nil {
+			return nil, err
+		}
+		for _, k := range found {
+			known[k] = true
+		}
+	}
+	return known, nil
+}
+
+// Finished is how long an import took.
+type Finished struct {
+	ID       bulk.ImportID `db:"id"`
+	Rows     int64         `db:"rows_read"`
+	Started  time.Time     `db:"started_at"`
+	Finished time.Time     `db:"finished_at"`
+}
+
+// FinishedSince lists imports that ended after the time, oldest first.
+func (s *Store) FinishedSince(ctx context.Context, since time.Time) ([]Finished, error) {
+	var out []Finished
+	err := s.read.SelectContext(ctx, &out, `
+		SELECT id, rows_read, started_at, finished_at FROM imports
+		WHERE finished_at > ? AND started_at IS NOT NULL ORDER BY finished_at LIMIT 1000`, since.UTC())
+	return out, storeError("list finished imports", err)
+}
