@@ -64,7 +64,13 @@ func check(t *testing.T, data []byte, sum string, header []string, want []record
 	for i, w := range want {
 		got := record{code: b.Code(i), detail: b.Detail(i), raw: b.Raw(i)}
 		got.row, got.line, got.offset = b.Row(i)
+		if bad := w.code != ""; b.code.IsNull(i) == bad || b.detail.IsNull(i) == bad || b.raw.IsNull(i) == bad {
+			t.Fatalf("record %d: null in _code, _detail, _raw: %v %v %v", i, b.code.IsNull(i), b.detail.IsNull(i), b.raw.IsNull(i))
+		}
 		for col := range header {
+			if b.cells[col].IsNull(i) != (w.code != "") {
+				t.Fatalf("record %d, column %d: null is %v", i, col, b.cells[col].IsNull(i))
+			}
 			got.cells = append(got.cells, b.Cell(col, i))
 		}
 		if w.code != "" {

@@ -41,7 +41,6 @@ func (v *Validator) Batch(b Batch) Result {
 		record := values[at : at+width : at+width]
 		if col, code := v.record(b, i, record); code != "" {
 			rejected.add(b, i, col, code)
-			clear(record)
 			continue
 		}
 		values = values[:at+width]

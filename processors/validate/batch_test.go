@@ -185,6 +185,29 @@ func TestRecordsAreSortedAndUnique(t *testing.T) {
 	}
 }
 
+// A file that is sorted already takes a shortcut, unless a key repeats.
+func TestSortedFile(t *testing.T) {
+	v := compiled(t, people(), "id", "age")
+	for _, c := range []struct {
+		ids  string
+		rows []int64
+	}{
+		{"a b c", []int64{1, 2, 3}},
+		{"a a b", []int64{2, 3}},
+		{"a b b b", []int64{1, 4}},
+		{"a", []int64{1}},
+	} {
+		var rows [][]string
+		for _, id := range strings.Fields(c.ids) {
+			rows = append(rows, []string{id, "1"})
+		}
+		got := v.Batch(stage(t, []string{"id", "age"}, rows...))
+		if !slices.Equal(got.Records.RowNo, c.rows) || got.Superseded != int64(len(rows)-len(c.rows)) {
+			t.Errorf("%s: rows %v, superseded %d; want rows %v", c.ids, got.Records.RowNo, got.Superseded, c.rows)
+		}
+	}
+}
+
 // Clusters outlive the batch and stay small however many rows are bad.
 func TestClustersAreBounded(t *testing.T) {
 	var rows [][]string
