@@ -166,11 +166,16 @@ func TestBrowserPreviewsAndUploads(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(base+"/imports/new"), chromedp.SetUploadFiles("#file", []string{file}),
 		chromedp.WaitVisible("#preview .mapping"), says("#preview", "exact"), says("[data-drop-title]", "contacts.csv"),
 		chromedp.SetValue("select[data-map=Comment]", "country"),
+		chromedp.Click("#start"), says("#new-error", "Two columns of the file go to country"),
+		chromedp.SetValue("select[data-map='Country code']", ""),
 		chromedp.Click("#start"), located(base+"/imports/imp_"), says(".title-row", "Completed"), says("#part-outcomes", "3,000"),
 	)
 	imp := w.of("contacts.csv")
 	if got := imp.Options.Mapping["Comment"]; got != "country" {
 		t.Errorf("mapping of Comment: got %q, want country", got)
+	}
+	if got, ok := imp.Options.Mapping["Country code"]; !ok || got != "" {
+		t.Errorf("mapping of Country code: got %q, %v, want it left out", got, ok)
 	}
 	if imp.Mode != "upsert" {
 		t.Errorf("mode: got %q, want upsert", imp.Mode)

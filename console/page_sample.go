@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,7 +54,7 @@ func sampleCell(c bulk.Column, i int) string {
 
 // fitting returns the first candidate that the column's length and pattern allow.
 func fitting(c bulk.Column, candidates ...string) string {
-	pattern, err := regexp.Compile(`^(?:` + c.Pattern + `)$`)
+	pattern, err := regexp.Compile(`^(?:` + cmp.Or(c.Pattern, ".*") + `)$`)
 	if err != nil {
 		return ""
 	}

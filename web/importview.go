@@ -53,6 +53,16 @@ func (v ImportView) checked() (rows int64) {
 	return rows
 }
 
+// checkedBatches counts the batches that a dry run has validated.
+func (v ImportView) checkedBatches() (n int64) {
+	for _, b := range v.Batches {
+		if b.State == bulk.BatchChecked {
+			n++
+		}
+	}
+	return n
+}
+
 // readBytes is the file position up to which rows were read; ok is false when it
 // cannot be told, because the file is compressed or recoded.
 func (v ImportView) readBytes() (at int64, ok bool) {

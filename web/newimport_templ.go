@@ -879,7 +879,7 @@ func Preview(v PreviewView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"First rows of the file\"><table class=\"table sample\"><thead><tr>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "</h3><div class=\"scroll sample-rows\" tabindex=\"0\" role=\"region\" aria-label=\"First rows of the file\"><table class=\"table sample\"><thead><tr>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -139,6 +139,7 @@
     const mapping = () => {
       const out = {};
       for (const s of form.querySelectorAll("select[data-map]")) {
+        if (s.value && Object.values(out).includes(s.value)) throw new Error(`Two columns of the file go to ${s.value}. Leave one of them out.`);
         if (s.value || s.dataset.suggested) out[s.dataset.map] = s.value;
       }
       return out;
