@@ -327,7 +327,7 @@ func (l *ledger) Work(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
 func (l *ledger) Commit(ctx context.Context, c bulk.Commit) (bulk.Counts, error) {
 	select {
 	case <-ctx.Done():
-		return bulk.Counts{}, ctx.Err()
+		return bulk.Counts{}, errors.New("interrupted (9)") // what SQLite says
 	case <-time.After(l.delay):
 	}
 	if errors.Is(l.commitErr, errPanic) {

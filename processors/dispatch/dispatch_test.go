@@ -111,6 +111,9 @@ func TestLeaseWaitsForABatch(t *testing.T) {
 		a, b := r.ref(1, 0), r.ref(2, 0)
 		r.deliver(a, b) // one delivery, two waiting nodes: both are woken
 		x, y := <-got, <-got
+		if waited := time.Since(a.StagedAt); waited != 0 {
+			t.Errorf("the second node was woken after %v, want at once", waited)
+		}
 		if x.Ref.ID() == y.Ref.ID() {
 			t.Fatalf("%s leased twice", x.Ref.ID())
 		}
