@@ -255,6 +255,26 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 	})
 }
 
+func TestResumeWakesEveryWaitingNode(t *testing.T) {
+	play(t, func(r *rig) {
+		a0, a1, a2 := r.ref(1, 0), r.ref(1, 1), r.ref(1, 2)
+		r.ledger.pause(a0.Import, true)
+		r.deliver(a0, a1, a2)
+		got := make(chan time.Time)
+		for range 3 {
+			go func() { r.lease(); got <- time.Now() }()
+		}
+		synctest.Wait()
+		r.ledger.pause(a0.Import, false)
+		first := <-got
+		for range 2 {
+			if late := (<-got).Sub(first); late != 0 {
+				t.Errorf("a node was woken %v after the first, want together", late)
+			}
+		}
+	})
+}
+
 func TestEndedImportIsDropped(t *testing.T) {
 	play(t, func(r *rig) {
 		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2))
