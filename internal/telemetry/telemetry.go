@@ -50,6 +50,9 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 18),
 		}, []string{"size"}),
 	}
+	for _, outcome := range []string{"created", "updated", "superseded", "rejected", "over_quota"} {
+		m.Rows.WithLabelValues(outcome) // so that a rate exists before the first row
+	}
 	m.Registry.MustRegister(m.Rows, m.BytesIngested, m.BatchSeconds, m.ImportSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
