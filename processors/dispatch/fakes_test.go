@@ -1,0 +1,119 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/dispatch"
+)
+
+// ledger is the truth, in memory.
+type ledger struct {
+	mu       sync.Mutex
+	staged   map[bulk.BatchID]bulk.BatchRef
+	standing dispatch.Standing
+	err      error
+}
+
+func (l *ledger) with(f func()) { l.mu.Lock(); defer l.mu.Unlock(); f() }
+
+func (l *ledger) stage(ref bulk.BatchRef) { l.with(func() { l.staged[ref.ID()] = ref }) }
+
+func (l *ledger) finish(id bulk.BatchID) { l.with(func() { delete(l.staged, id) }) }
+
+func (l *ledger) down(yes bool) {
+	l.with(func() {
+		l.err = nil
+		if yes {
+			l.err = errors.New("down")
+		}
+	})
+}
+
+func (l *ledger) pause(id bulk.ImportID, yes bool) {
+	l.with(func() { l.standing.Paused = map[bulk.ImportID]bool{id: yes} })
+}
+
+func (l *ledger) end(id bulk.ImportID) {
+	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true} })
+}
+
+func (l *ledger) weigh(id bulk.AccountID, w int) {
+	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w} })
+}
+
+func (l *ledger) StillStaged(_ context.Context, refs []bulk.BatchRef) (still []bulk.BatchRef, err error) {
+	l.with(func() {
+		for _, ref := range refs {
+			if _, ok := l.staged[ref.ID()]; ok {
+				still = append(still, ref)
+			}
+		}
+		err = l.err
+	})
+	return still, err
+}
+
+func (l *ledger) StagedBefore(_ context.Context, before time.Time, _ bulk.BatchID, _ int) (refs []bulk.BatchRef, err error) {
+	l.with(func() {
+		for _, ref := range l.staged {
+			if ref.StagedAt.Before(before) {
+				refs = append(refs, ref)
+			}
+		}
+		err = l.err
+	})
+	return refs, err
+}
+
+func (l *ledger) Standing(context.Context, []bulk.AccountID, []bulk.ImportID) (s dispatch.Standing, err error) {
+	l.with(func() { s, err = l.standing, l.err })
+	return s, err
+}
+
+// topic delivers what a test puts into it.
+type topic struct {
+	deliveries chan bulk.Delivery
+	mu         sync.Mutex
+	offset     int64
+	done       map[bulk.Mark]bool
+}
+
+func newTopic() *topic {
+	return &topic{deliveries: make(chan bulk.Delivery), done: map[bulk.Mark]bool{}}
+}
+
+func (tp *topic) mark(ref bulk.BatchRef) bulk.Mark {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.offset++
+	return bulk.Mark{Partition: tp.PartitionOf(ref.Account), Offset: tp.offset, Generation: 1}
+}
+
+func (tp *topic) finished() int {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	return len(tp.done)
+}
+
+func (tp *topic) Poll(ctx context.Context) (bulk.Delivery, error) {
+	select {
+	case <-ctx.Done():
+		return bulk.Delivery{}, ctx.Err()
+	case d := <-tp.deliveries:
+		return d, nil
+	}
+}
+
+func (tp *topic) Done(m bulk.Mark) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.done[m] = true
+}
+
+func (tp *topic) PartitionOf(account bulk.AccountID) int32 {
+	return int32(account[0]-'0') % 4
+}
