@@ -33,10 +33,10 @@ var laws = []struct {
 	{"internal/config", []string{"internal/bulk"}},
 	{"internal/sample", []string{"internal/bulk"}},
 	{"internal/telemetry", []string{"internal/bulk"}},
-	{"internal/verify", []string{"internal/bulk", "ingest/csvscan", "processors/validate", "columnar"}},
-	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/verify", "ingest/csvscan", "processors/validate"}},
+	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},
+	{"internal/verify", []string{"internal/bulk", "internal/csvfile", "ingest/csvscan", "processors/validate"}},
+	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate"}},
 	{"internal/app", []string{"*"}},
-	{"internal/testbed", []string{"*"}},
 	{".", []string{"internal/app", "internal/cli", "internal/config"}},
 }
 
@@ -50,10 +50,9 @@ var homes = map[string][]string{
 	"github.com/tus/tusd/v2":                     {"ingest"},
 	"github.com/a-h/templ":                       {"web", "console"},
 	"github.com/alecthomas/kong":                 {"internal/cli"},
-	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app", "internal/testbed"},
-	"github.com/klauspost/compress":              {"ingest", "columnar", "internal/cli", "internal/verify"},
+	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app"},
 	"github.com/goccy/go-yaml":                   {"internal/cli"},
-	"github.com/chromedp/chromedp":               {"console", "web", "internal/app", "internal/testbed"},
+	"github.com/chromedp/chromedp":               {"console", "web", "internal/app"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/cli", "internal/app"},
 }
 
