@@ -67,7 +67,8 @@ func (x *expander) Read(p []byte) (int, error) {
 	n, err := x.out.Read(p)
 	x.n += int64(n)
 	if x.n > expansionFree && x.n > x.ratio*x.src.n && x.out != io.Reader(x.src) {
-		return n, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDecompressionLimit,
+		// Without these bytes: a reader's own limits come after this one.
+		return 0, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDecompressionLimit,
 			"The archive expands to more than %d times its size. Upload the file uncompressed.", x.ratio)
 	}
 	if err != nil && err != io.EOF {

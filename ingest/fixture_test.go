@@ -28,11 +28,57 @@ type fixture struct {
 	objects *objects.Folder
 	account bulk.AccountID
 	staged  atomic.Int64
+	moved   chan struct{} // the ledger was written to
+}
+
+// watched is the ledger, telling the fixture of every write.
+type watched struct {
+	ingest.Ledger
+	moved chan struct{}
+}
+
+func (w watched) tell() {
+	select {
+	case w.moved <- struct{}{}:
+	default:
+	}
+}
+
+// TakeUpload implements ingest.Ledger.
+func (w watched) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	defer w.tell()
+	return w.Ledger.TakeUpload(ctx, account, id)
+}
+
+// Advance implements ingest.Ledger.
+func (w watched) Advance(ctx context.Context, p bulk.Progress) error {
+	defer w.tell()
+	return w.Ledger.Advance(ctx, p)
+}
+
+// Refuse implements ingest.Ledger.
+func (w watched) Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error {
+	defer w.tell()
+	return w.Ledger.Refuse(ctx, account, id, why)
+}
+
+// until waits for something that comes about by a write to the ledger.
+func (f *fixture) until(is func() bool) {
+	f.t.Helper()
+	for !is() {
+		select {
+		case <-f.moved:
+		case <-f.t.Context().Done():
+			f.t.Fatal("it did not come about")
+		}
+	}
 }
 
 var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Column{
 	{Name: "id", Type: bulk.TypeText}, {Name: "name", Type: bulk.TypeText}, {Name: "size", Type: bulk.TypeInteger},
 }}
+
+type config = ingest.Config
 
 // small makes every bound small, so that short files meet them all.
 func small(c *ingest.Config) {
@@ -44,7 +90,7 @@ func small(c *ingest.Config) {
 
 func newFixture(t testing.TB, tweaks ...func(*ingest.Config)) *fixture {
 	t.Helper()
-	f := &fixture{t: t}
+	f := &fixture{t: t, moved: make(chan struct{}, 1)}
 	var err error
 	f.store, err = store.New(store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
 	f.must(err)
@@ -68,7 +114,7 @@ func newFixture(t testing.TB, tweaks ...func(*ingest.Config)) *fixture {
 func (f *fixture) another(tweaks ...func(*ingest.Config)) *ingest.Uploads {
 	f.t.Helper()
 	c := ingest.Config{
-		Ledger: f.store, Objects: f.objects, Notifier: f, Limits: bulk.DefaultLimits(), Logger: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
+		Ledger: watched{f.store, f.moved}, Objects: f.objects, Notifier: f, Limits: bulk.DefaultLimits(), Logger: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
 		Principal: func(context.Context) (bulk.Principal, bool) { return bulk.Principal{Account: f.account}, true },
 	}
 	for _, tweak := range tweaks {
@@ -138,22 +184,13 @@ func (f *fixture) pieces(id bulk.ImportID, file string, n int) error {
 // decodeAll runs the decoder until the import is sealed or failed.
 func (f *fixture) decodeAll(id bulk.ImportID) bulk.Import {
 	f.t.Helper()
-	return f.decodeWith(f.Uploads, id)
-}
-
-func (f *fixture) decodeWith(u *ingest.Uploads, id bulk.ImportID) bulk.Import {
-	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.t.Context())
 	done := make(chan error)
-	go func() { done <- u.Run(ctx) }()
-	for {
-		imp := f.imp(id)
-		if imp.Sealed || imp.State.Terminal() || f.t.Context().Err() != nil {
-			cancel()
-			f.must(<-done)
-			return imp
-		}
-	}
+	go func() { done <- f.Run(ctx) }()
+	f.until(func() bool { imp := f.imp(id); return imp.Sealed || imp.State.Terminal() })
+	cancel()
+	f.must(<-done)
+	return f.imp(id)
 }
 
 // result is what a sealed import staged.
