@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -109,11 +110,12 @@ func (w *rowWriter) chunk(from, to int, lookFirst bool) (conflicts int, err erro
 }
 
 // overwrite renders the clause by which the greater (op_seq, row_no) keeps the key.
-// Columns that the file does not feed keep their values.
+// Columns that the file does not feed keep their values, also when they have a
+// default: that is for new records.
 func (w *rowWriter) overwrite() string {
-	var set []string
-	for _, c := range w.columns[1:] {
-		if !w.c.Work.Spec.IsKey(c) {
+	set := []string{`_op_seq = excluded._op_seq`, `_row_no = excluded._row_no`}
+	for _, c := range w.c.Records.Columns {
+		if !w.c.Work.Spec.IsKey(c) && slices.Contains(w.c.Work.Import.Layout.Fields, c) {
 			set = append(set, fmt.Sprintf(`%q = excluded.%q`, c, c))
 		}
 	}
