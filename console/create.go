@@ -86,6 +86,9 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	n.Size = r.ContentLength
 	imp, replayed, err := s.create(w, r, n)
+	if err == nil && replayed { // the first answer is from before the file came
+		imp, err = s.Imports.Import(r.Context(), imp.AccountID, imp.ID)
+	}
 	if err != nil {
 		return err
 	}
