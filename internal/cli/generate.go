@@ -8,6 +8,7 @@ import (
 
 type generateCommand struct {
 	Contacts generateContacts `cmd:"" help:"Write a CSV file of contacts to standard output, and what importing it must report to standard error."`
+	Spec     generateSpec     `cmd:"" help:"Print the dataset spec (YAML) that these contacts are meant for."`
 }
 
 type generateContacts struct {
@@ -28,3 +29,8 @@ func (c *generateContacts) Run(e *env) error {
 	}
 	return json.NewEncoder(e.stderr).Encode(answer)
 }
+
+type generateSpec struct{}
+
+// Run implements `bulkhead generate spec`.
+func (c *generateSpec) Run(e *env) error { return printSpec(e, sample.Spec()) }
