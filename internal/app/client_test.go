@@ -287,3 +287,13 @@ func (s server) Records(_ context.Context, name bulk.DatasetName, each func([]by
 }
 
 var _ verify.Server = server{}
+
+// imports lists the account's imports, newest first.
+func (c *client) imports(query string) []bulk.Import {
+	c.t.Helper()
+	var page struct {
+		Imports []bulk.Import `json:"imports"`
+	}
+	c.get("/v1/imports?"+query, &page)
+	return page.Imports
+}
