@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // zones of timestamp columns, on machines without zone files
 
 	"bulkhead/internal/app"
 	"bulkhead/internal/cli"

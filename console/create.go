@@ -59,6 +59,9 @@ func (s *Server) createJSON(w http.ResponseWriter, r *http.Request) error {
 		if n.Size = *body.Size; n.Size < 0 {
 			return bulk.Errorf(bulk.KindInvalid, "bad_size", "size is %d; leave it out when it is not known.", n.Size)
 		}
+		if err := notEmpty(n.Size); err != nil {
+			return err
+		}
 	}
 	imp, _, err := s.create(w, r, n)
 	if err != nil {
@@ -69,6 +72,15 @@ func (s *Server) createJSON(w http.ResponseWriter, r *http.Request) error {
 		bulk.Import
 		UploadURL string `json:"upload_url"`
 	}{imp, contentPath(imp.ID)})
+}
+
+// notEmpty refuses a file that is announced as empty: no client would send its
+// bytes, so the import would stay open.
+func notEmpty(size int64) error {
+	if size == 0 {
+		return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrEmptyFile, "The file is empty. It needs at least a header.")
+	}
+	return nil
 }
 
 // createFile takes a whole file in one request.
@@ -86,6 +98,9 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	n.Size = r.ContentLength
 	imp, replayed, err := s.create(w, r, n)
+	if err == nil && replayed { // the first answer is from before the file came
+		imp, err = s.Imports.Import(r.Context(), imp.AccountID, imp.ID)
+	}
 	if err != nil {
 		return err
 	}

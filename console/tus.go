@@ -42,6 +42,9 @@ func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := notEmpty(size); err != nil {
+		return err
+	}
 	meta, err := tusMetadata(r.Header.Get("Upload-Metadata"))
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ type apiKey struct {
 }
 
 type apiAnswer struct {
-	id   bulk.ImportID
+	imp  bulk.Import
 	hash string
 }
 
@@ -173,14 +173,14 @@ func (w *apiWorld) CreateImport(_ context.Context, n bulk.NewImport, maxOpen int
 		if first.hash != n.RequestHash {
 			return bulk.Import{}, false, bulk.Errorf(bulk.KindUnprocessed, "idempotency_key_reused", "The key came with another request before.")
 		}
-		return *w.imports[first.id], true, nil
+		return first.imp, true, nil // as it was then
 	}
 	imp := &bulk.Import{
 		ID: bulk.NewImportID(), AccountID: n.Account, Dataset: n.Dataset, State: bulk.StateOpen, Mode: n.Mode, Filename: n.Filename, Priority: n.Priority,
 		Bytes: bulk.ByteCounts{Total: max(n.Size, 0)}, Options: n.Options, Version: 1, CreatedAt: time.Now().UTC(),
 	}
 	w.imports[imp.ID] = imp
-	w.answers[key] = apiAnswer{imp.ID, n.RequestHash}
+	w.answers[key] = apiAnswer{*imp, n.RequestHash}
 	return *imp, false, nil
 }
 

@@ -237,3 +237,17 @@ func TestWrongOffsetAndLength(t *testing.T) {
 		t.Errorf("a wrong request changed the import: %+v", imp)
 	}
 }
+
+func TestTrailingBlankLinesAreCovered(t *testing.T) {
+	f := newFixture(t, small)
+	for _, blanks := range []int{1, 150, 300, 5000} {
+		file := "id,name,size\n1,a,1\n" + strings.Repeat("\n", blanks)
+		for _, n := range []int{95, 1200, len(file)} {
+			id := f.open(int64(len(file)), bulk.Options{})
+			f.must(f.pieces(id, file, n))
+			if r := f.result(id, int64(len(file))); len(r.rows) != 1 || r.blank != int64(blanks) || r.batches == 0 {
+				t.Errorf("%d blank lines in pieces of %d: %d rows in %d batches, %d blank lines", blanks, n, len(r.rows), r.batches, r.blank)
+			}
+		}
+	}
+}

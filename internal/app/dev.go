@@ -52,6 +52,7 @@ func RunDev(out, logs io.Writer) func(context.Context, config.DevConfig) error {
 	return func(ctx context.Context, c config.DevConfig) error {
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(devMemory)
+			debug.SetGCPercent(300) // the limit above bounds it
 		}
 		d, err := StartDev(ctx, c, telemetry.NewLogger(logs, slog.LevelWarn, false))
 		if err != nil {
@@ -73,8 +74,8 @@ func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	d = &Dev{lock: flock.New(filepath.Join(c.DataDir, "lock")), demo: c.Demo, dataDir: c.DataDir}
-	if held, err := d.lock.TryLock(); err != nil || !held {
-		return nil, errors.Join(err, bulk.Errorf(bulk.KindConflict, "in_use", "Another bulkhead runs in %s. Stop it, or choose another --data-dir.", c.DataDir))
+	if !takeLock(ctx, d.lock) {
+		return nil, bulk.Errorf(bulk.KindConflict, "in_use", "Another bulkhead runs in %s. Stop it, or choose another --data-dir.", c.DataDir)
 	}
 	defer func() {
 		if err != nil {
@@ -101,6 +102,14 @@ func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev
 		return nil, errors.Join(err, parts.close(), d.listener.Close())
 	}
 	return d, nil
+}
+
+// takeLock waits a little for the lock: a process that was just killed may still hold it.
+func takeLock(ctx context.Context, lock *flock.Flock) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	held, err := lock.TryLockContext(ctx, 50*time.Millisecond)
+	return held && err == nil
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

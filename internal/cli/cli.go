@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,10 +58,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, json: g.JSON, dataDir: g.DataDir, roles: roles}
 	err := command.Run(e)
-	if ctx.Err() != nil && err != nil { // whatever broke, broke because of the interrupt
-		if _, said := err.(outcome); !said {
-			err = context.Canceled
-		}
+	if _, said := errors.AsType[outcome](err); ctx.Err() != nil && err != nil && !said {
+		err = context.Canceled // whatever broke, broke because of the interrupt
 	}
 	return finish(err, stderr)
 }

@@ -133,6 +133,15 @@ func TestImportOfStandardInput(t *testing.T) {
 	}
 }
 
+func TestEmptyFileIsSentForItsRefusal(t *testing.T) {
+	s := newFakeServer(t)
+	s.fail = func(*http.Request) int { return http.StatusUnprocessableEntity }
+	code, _, stderr := run(t, "", "import", writeFile(t, ""), "--dataset", "people", "--wait")
+	if code != exitFailed || !strings.Contains(stderr, "Made up.") || s.seen("POST /v1/imports") != 1 {
+		t.Errorf("got %d, %q after %v; want one POST and its refusal", code, stderr, s.requests)
+	}
+}
+
 func TestInterruptedImportSaysWhatGoesOn(t *testing.T) {
 	s := newFakeServer(t)
 	s.sealed = func([]byte) bulk.Import {
@@ -147,8 +156,8 @@ func TestInterruptedImportSaysWhatGoesOn(t *testing.T) {
 		return nil
 	}
 	code, _, stderr := runWith(ctx, "", "import", writeFile(t, "id\n1\n"), "--dataset", "people", "--wait")
-	if code != exitInterrupted || !strings.Contains(stderr, "imp_1") {
-		t.Errorf("got %d, %q; want %d and how to go on with imp_1", code, stderr, exitInterrupted)
+	if code != exitInterrupted || !strings.Contains(stderr, "imports cancel imp_1") || strings.Contains(stderr, "bulkhead: interrupted") {
+		t.Errorf("got %d, %q; want %d and only how to go on with imp_1", code, stderr, exitInterrupted)
 	}
 }
 

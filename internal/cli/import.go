@@ -59,7 +59,7 @@ func (c *importCommand) Run(e *env) error {
 	}
 	api.patience.total = c.RetryFor
 	if c.File == "-" {
-		return c.stream(e, api)
+		return c.stream(e, api, "stdin.csv", e.stdin)
 	}
 	f, err := os.Open(c.File)
 	if err != nil {
@@ -72,6 +72,9 @@ func (c *importCommand) Run(e *env) error {
 	}
 	if !info.Mode().IsRegular() {
 		return usage("%s is not a regular file; pipe it in and give - as the file.", c.File)
+	}
+	if info.Size() == 0 && c.Resume == "" { // there is nothing to resume, and the server says what is wrong
+		return c.stream(e, api, filepath.Base(c.File), f)
 	}
 	return c.file(e, api, f, info.Size())
 }
@@ -86,13 +89,13 @@ func (c *importCommand) request(name string) newImport {
 	}
 }
 
-// stream sends standard input in one request.
-func (c *importCommand) stream(e *env, api *client) error {
-	if c.SHA256 || c.Resume != "" {
+// stream sends what can be read once only in one request.
+func (c *importCommand) stream(e *env, api *client, name string, in io.Reader) error {
+	if in == e.stdin && (c.SHA256 || c.Resume != "") {
 		return usage("Standard input can be read once only: --sha256 and --resume need a file.")
 	}
-	bar := newProgress(e.stderr, "stdin", -1)
-	imp, err := api.post(e.ctx, c.request("stdin.csv"), &meter{r: e.stdin, report: bar.sentBytes})
+	bar := newProgress(e.stderr, name, -1)
+	imp, err := api.post(e.ctx, c.request(name), &meter{r: in, report: bar.sentBytes})
 	bar.close()
 	if err != nil {
 		return err

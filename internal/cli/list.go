@@ -24,7 +24,7 @@ func list[T any](ctx context.Context, c *client, path string, q url.Values, fiel
 	}
 	for {
 		var page map[string]json.RawMessage
-		if err := c.call(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &page); err != nil {
+		if err := c.call(ctx, http.MethodGet, (&url.URL{Path: path, RawQuery: q.Encode()}).String(), nil, &page); err != nil {
 			return nil, err
 		}
 		var more []T

@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 
@@ -53,11 +55,11 @@ func printReport(w io.Writer, r verify.Report) {
 		fmt.Fprintf(w, "  and %s more\n", humanize.Comma(r.More))
 	}
 	fmt.Fprintf(w, "rows in the source\t%s\n", humanize.Comma(r.Rows))
-	for code, n := range r.Rejected {
-		fmt.Fprintf(w, "  break a rule, %s\t%s\n", code, humanize.Comma(n))
+	for _, code := range slices.Sorted(maps.Keys(r.Rejected)) {
+		fmt.Fprintf(w, "  break a rule, %s\t%s\n", code, humanize.Comma(r.Rejected[code]))
 	}
-	for code, n := range r.Refused {
-		fmt.Fprintf(w, "  refused, %s\t%s\n", code, humanize.Comma(n))
+	for _, code := range slices.Sorted(maps.Keys(r.Refused)) {
+		fmt.Fprintf(w, "  refused, %s\t%s\n", code, humanize.Comma(r.Refused[code]))
 	}
 	fmt.Fprintf(w, "different keys\t%s\n", humanize.Comma(r.Keys))
 	fmt.Fprintf(w, "records compared\t%s\n", humanize.Comma(r.Compared))

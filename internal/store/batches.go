@@ -259,9 +259,9 @@ func (s *Store) selectIn(ctx context.Context, dest any, query string, list any) 
 // BatchStates counts the batches of unfinished imports by state, and all that are quarantined.
 func (s *Store) BatchStates(ctx context.Context) (states map[bulk.BatchState]int64, quarantined int64, err error) {
 	var n struct {
-		Staged      int64 `db:"staged"`
-		Committed   int64 `db:"committed"`
-		Total       int64 `db:"total"`
+		Staged    int64 `db:"staged"`
+		Committed int64 `db:"committed"`
+		Total     int64 `db:"total"`
 	}
 	if err := s.read.GetContext(ctx, &n, `
 		SELECT COALESCE(SUM(batches_staged), 0) AS staged, COALESCE(SUM(batches_committed), 0) AS committed,

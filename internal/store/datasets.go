@@ -199,7 +199,7 @@ func (s *Store) spec(ctx context.Context, q querier, name bulk.DatasetName, vers
 // unknownDataset is what an import into a dataset that does not exist gets.
 func unknownDataset(err error, name bulk.DatasetName) error {
 	if errors.Is(err, sql.ErrNoRows) || bulk.KindOf(err) == bulk.KindNotFound {
-		return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownDataset, "There is no dataset %q. List them with GET /v1/datasets.", name)
+		return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownDataset, "There is no dataset %q. Check the name against the list of datasets, or have it created first.", name)
 	}
 	return err
 }

@@ -36,7 +36,8 @@ func (v *verification) readSource() (same bool, err error) {
 		v.report.differ("the source has the columns %q, the import read %q: this is another file", header, v.imp.Layout.Header)
 		return false, nil
 	}
-	if err := v.readRows(f); err != nil {
+	rejected, err := v.readRows(f)
+	if err != nil {
 		return false, fmt.Errorf("read the source: %w", err)
 	}
 	if _, err := io.Copy(io.Discard, raw); err != nil {
@@ -46,22 +47,22 @@ func (v *verification) readSource() (same bool, err error) {
 	if got := v.imp.SHA256; got == nil || *got != v.report.SHA256 {
 		v.report.differ("the source is not the file that was imported: their SHA-256 differ")
 	}
+	v.compareRejects(rejected)
 	return true, nil
 }
 
-func (v *verification) readRows(f *csvfile.File) error {
+func (v *verification) readRows(f *csvfile.File) (rejected tally, err error) {
 	j, err := v.newJudge()
 	if err != nil {
-		return err
+		return rejected, err
 	}
-	var rejected tally
 	for row := int64(1); ; row++ {
 		r, err := f.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return err
+			return rejected, err
 		}
 		v.report.Rows++
 		values, code := j.judge(row, r)
@@ -70,7 +71,7 @@ func (v *verification) readRows(f *csvfile.File) error {
 			continue
 		}
 		if err := v.claim(j, row, values); err != nil {
-			return err
+			return rejected, err
 		}
 	}
 	v.report.Rejected, v.report.Keys = rejected.byCode, int64(len(v.keys))
@@ -82,8 +83,7 @@ func (v *verification) readRows(f *csvfile.File) error {
 			v.uncertain++
 		}
 	}
-	v.compareRejects(rejected)
-	return nil
+	return rejected, nil
 }
 
 // claim notes a valid row: unless it was refused, it takes its key from earlier rows.

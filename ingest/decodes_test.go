@@ -1,0 +1,90 @@
+package ingest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+func waiting(account bulk.AccountID, id bulk.ImportID, epoch, boundary int64) bulk.Upload {
+	return bulk.Upload{Import: bulk.Import{ID: id, AccountID: account}, Epoch: epoch, Boundary: bulk.Boundary{Offset: boundary}}
+}
+
+func TestDecodersAreSharedAmongAccounts(t *testing.T) {
+	d := newDecodes()
+	for _, id := range []bulk.ImportID{"a1", "a2", "b1", "c1"} {
+		d.announce(id)
+	}
+	all := []bulk.Upload{waiting("a", "a1", 1, 0), waiting("a", "a2", 1, 0), waiting("b", "b1", 1, 0), waiting("c", "c1", 1, 0)}
+	begun := func(list []bulk.Upload) (ids []bulk.ImportID) {
+		for _, up := range d.begin(list, 2, time.Minute, time.Now()) {
+			ids = append(ids, up.Import.ID)
+		}
+		return ids
+	}
+	if got := begun(all); !slices.Equal(got, []bulk.ImportID{"a1", "b1"}) {
+		t.Errorf("begun %v, want one of each account, two in all", got)
+	}
+	d.done("b")
+	if got := begun([]bulk.Upload{all[1], all[3]}); !slices.Equal(got, []bulk.ImportID{"c1"}) {
+		t.Errorf("begun %v, want c1: a has its decoder", got)
+	}
+	d.done("a")
+	if got := begun([]bulk.Upload{all[1]}); !slices.Equal(got, []bulk.ImportID{"a2"}) {
+		t.Errorf("begun %v, want a2", got)
+	}
+}
+
+func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
+	d := newDecodes()
+	now := time.Now()
+	begun := func(after time.Duration, epoch, boundary int64) bool {
+		return len(d.begin([]bulk.Upload{waiting("a", "i", epoch, boundary)}, 4, time.Minute, now.Add(after))) > 0
+	}
+	for _, c := range []struct {
+		after           time.Duration
+		epoch, boundary int64
+		want            bool
+	}{
+		{0, 1, 0, false},                                // first seen
+		{50 * time.Second, 1, 0, false},                 // not for long enough
+		{70 * time.Second, 2, 0, false},                 // another took it
+		{110 * time.Second, 2, 10 * slowestSkip, false}, // it moves
+		{175 * time.Second, 2, 10 * slowestSkip, false}, // a minute, but it may be skipping ten seconds' worth
+		{185 * time.Second, 2, 10 * slowestSkip, true},
+	} {
+		if got := begun(c.after, c.epoch, c.boundary); got != c.want {
+			t.Errorf("after %v at epoch %d, byte %d: %v, want %v", c.after, c.epoch, c.boundary, got, c.want)
+		}
+	}
+	d.done("a")
+	if begun(186*time.Second, 2, 10*slowestSkip) {
+		t.Error("a decoding that just failed begins at once again")
+	}
+}
+
+func TestOneAccountCannotTakeEveryPlace(t *testing.T) {
+	g := newGate(8)
+	for i := range 2 {
+		if err := g.enter("a"); err != nil {
+			t.Fatalf("place %d: %v", i, err)
+		}
+	}
+	if err := g.enter("a"); bulk.KindOf(err) != bulk.KindUnavailable {
+		t.Errorf("a third place for one account: %v", err)
+	}
+	for _, account := range []bulk.AccountID{"b", "b", "c", "c", "d", "d"} {
+		if err := g.enter(account); err != nil {
+			t.Errorf("account %s: %v", account, err)
+		}
+	}
+	if err := g.enter("e"); bulk.KindOf(err) != bulk.KindUnavailable {
+		t.Errorf("a ninth place: %v", err)
+	}
+	g.leave("a")
+	if err := g.enter("e"); err != nil {
+		t.Errorf("after one left: %v", err)
+	}
+}
