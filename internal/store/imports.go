@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,6 +66,12 @@ func getImport(ctx context.Context, q querier, account bulk.AccountID, id bulk.I
 	return r, noRows(err, "import")
 }
 
+// lockImport reads an import that the transaction will change.
+func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
+	err = tx.GetContext(ctx, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`+tx.lock, account, id)
+	return r, noRows(err, "import")
+}
+
 // Import reads one import.
 func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (i bulk.Import, err error) {
 	r, err := getImport(ctx, s.read, account, id)
@@ -121,7 +125,7 @@ var uploadLife = time.Duration(bulk.DefaultLimits().UploadExpiryDays * 24 * floa
 // CreateImport creates an import in state open with its upload at offset 0.
 func (s *Store) CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error) {
 	err = s.tx(ctx, "create import", func(tx *txn) error {
-		if imp, replayed, err = firstAnswer(ctx, tx, n); err != nil || replayed {
+		if imp, replayed, err = claimKey(ctx, tx, n); err != nil || replayed {
 			return err
 		}
 		if imp, err = s.createImport(ctx, tx, n, maxOpen); err != nil {
@@ -143,7 +147,10 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 				"The mapping sends %q to %q, which is not a column of dataset %q.", header, field, n.Dataset)
 		}
 	}
-	var open int
+	var open int // counted under the account's lock, so that the limit is exact
+	if err := tx.GetContext(ctx, new(string), `SELECT id FROM accounts WHERE id = ?`+tx.lock, n.Account); err != nil {
+		return imp, noRows(err, "account")
+	}
 	if err := tx.GetContext(ctx, &open, `
 		SELECT COUNT(*) FROM imports WHERE account_id = ? AND NOT sealed AND finished_at IS NULL`, n.Account); err != nil {
 		return imp, err
@@ -179,19 +186,24 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 	return r.public()
 }
 
-// firstAnswer returns what a repeated request was answered first.
-func firstAnswer(ctx context.Context, tx *txn, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
+// claimKey takes an idempotency key for this request, or returns what the request
+// that took it first was answered. Of two at once the later waits for the earlier.
+func claimKey(ctx context.Context, tx *txn, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
 	if n.IdempotencyKey == "" {
 		return imp, false, nil
 	}
+	claimed, err := changed(tx.ExecContext(ctx, `
+		INSERT INTO idempotency (account_id, key, request_hash, answer, created_at) VALUES (?, ?, ?, '', ?) ON CONFLICT DO NOTHING`,
+		n.Account, n.IdempotencyKey, n.RequestHash, now()))
+	if err != nil || claimed == 1 {
+		return imp, false, err
+	}
 	var hash, answer string
 	row := tx.QueryRowxContext(ctx, `SELECT request_hash, answer FROM idempotency WHERE account_id = ? AND key = ?`, n.Account, n.IdempotencyKey)
-	switch err := row.Scan(&hash, &answer); {
-	case errors.Is(err, sql.ErrNoRows):
-		return imp, false, nil
-	case err != nil:
+	if err := row.Scan(&hash, &answer); err != nil {
 		return imp, false, err
-	case hash != n.RequestHash:
+	}
+	if hash != n.RequestHash {
 		return imp, false, bulk.Errorf(bulk.KindUnprocessed, "idempotency_mismatch",
 			"This Idempotency-Key was used for another request. Use a new key for a new import.")
 	}
@@ -206,8 +218,7 @@ func keepAnswer(ctx context.Context, tx *txn, n bulk.NewImport, imp bulk.Import)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO idempotency (account_id, key, request_hash, import_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		n.Account, n.IdempotencyKey, n.RequestHash, imp.ID, string(answer), imp.CreatedAt)
+	_, err = tx.ExecContext(ctx, `UPDATE idempotency SET answer = ? WHERE account_id = ? AND key = ?`, string(answer), n.Account, n.IdempotencyKey)
 	return err
 }
 

@@ -19,7 +19,7 @@ import (
 // Cancel ends the import. What was committed stays; the receipt says how much.
 func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	err := s.tx(ctx, "cancel import", func(tx *txn) error {
-		r, err := getImport(ctx, tx, account, id)
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil || r.State == bulk.StateCancelling || r.State == bulk.StateCancelled {
 			return err
 		}
@@ -37,7 +37,7 @@ func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.Impo
 // Refuse fails the import because of its file.
 func (s *Store) Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error {
 	err := s.tx(ctx, "refuse file", func(tx *txn) error {
-		r, err := getImport(ctx, tx, account, id)
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil || r.State.Terminal() || r.State == bulk.StateCancelling {
 			return err
 		}
@@ -80,22 +80,23 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		if err != nil || r.State != bulk.StateCancelling {
 			return err
 		}
-		var dropped int64
-		if err := tx.GetContext(ctx, &dropped, `
-			SELECT COALESCE(SUM(rows_read), 0) FROM batches WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
-			return err
-		}
 		// What a dry run found wrong was not committed either: its rows count as unprocessed.
-		if _, err := tx.ExecContext(ctx, `
+		var rows []int64
+		if err := tx.SelectContext(ctx, &rows, `
 			UPDATE batches SET state = 'dropped', rows_rejected = 0, rows_unprocessed = rows_read
-			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
+			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked') RETURNING rows_read`, account, id); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `
+		dropped := int64(0)
+		for _, n := range rows {
+			dropped += n
+		}
+		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE imports SET state = outcome, finished_at = ?, batches_staged = 0, version = version + 1,
 				rows_unprocessed = rows_unprocessed + ?, rows_rejected = CASE WHEN ? THEN 0 ELSE rows_rejected END
-			WHERE account_id = ? AND id = ?`, now(), dropped, r.isDryRun(), account, id); err != nil {
-			return err
+			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, r.isDryRun(), account, id))
+		if err != nil || n == 0 {
+			return err // 0: another process wound it up meanwhile
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 			return err
@@ -151,7 +152,7 @@ func cannot(done string, state bulk.State) error {
 
 func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id bulk.ImportID, next func(*importRow) (bulk.State, error)) (bulk.Import, error) {
 	err := s.tx(ctx, op+" import", func(tx *txn) error {
-		r, err := getImport(ctx, tx, account, id)
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 // upload. What the check counted is counted again by the commits.
 func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	err := s.tx(ctx, "approve import", func(tx *txn) error {
-		r, err := getImport(ctx, tx, account, id)
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -205,7 +206,7 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 // finish moves the import on when its upload is sealed and none of its batches
 // waits. It runs in the transaction that made the last of both true.
 func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) error {
-	r, err := getImport(ctx, tx, account, id)
+	r, err := lockImport(ctx, tx, account, id)
 	if err != nil || !r.Sealed || r.Staged > 0 || r.State.Terminal() || r.State == bulk.StateCancelling {
 		return err
 	}

@@ -60,7 +60,7 @@ func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, i
 // TakeUpload makes the caller the upload's one writer by raising its epoch.
 func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, err error) {
 	err = s.tx(ctx, "take upload", func(tx *txn) error {
-		r, err := getImport(ctx, tx, account, id)
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func stage(ctx context.Context, tx *txn, p bulk.Progress) error {
 
 // advanceImport carries the step to what people see of the import.
 func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) error {
-	r, err := getImport(ctx, tx, p.Account, p.Import)
+	r, err := lockImport(ctx, tx, p.Account, p.Import)
 	if err != nil {
 		return err
 	}
