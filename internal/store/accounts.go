@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
@@ -15,7 +13,7 @@ func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, wei
 	if err := checkAccount(name, quota, weight); err != nil {
 		return a, err
 	}
-	return a, s.tx(ctx, "create account", func(tx *sqlx.Tx) error {
+	return a, s.tx(ctx, "create account", func(tx *txn) error {
 		var taken int
 		if err := tx.GetContext(ctx, &taken, `SELECT COUNT(*) FROM accounts WHERE name = ?`, name); err != nil {
 			return err
@@ -45,14 +43,14 @@ func checkAccount(name string, quota int64, weight int) error {
 // Account reads one account.
 func (s *Store) Account(ctx context.Context, id bulk.AccountID) (a bulk.Account, err error) {
 	err = s.read.GetContext(ctx, &a, `SELECT * FROM accounts WHERE id = ?`, id)
-	return a, storeError("read account", noRows(err, "account"))
+	return a, s.error("read account", noRows(err, "account"))
 }
 
 // ListAccounts lists every account by name.
 func (s *Store) ListAccounts(ctx context.Context) ([]bulk.Account, error) {
 	out := []bulk.Account{}
 	err := s.read.SelectContext(ctx, &out, `SELECT * FROM accounts ORDER BY name`)
-	return out, storeError("list accounts", err)
+	return out, s.error("list accounts", err)
 }
 
 // SetQuota changes how many records the account may hold. Records above a lowered
@@ -73,7 +71,7 @@ func (s *Store) SetWeight(ctx context.Context, id bulk.AccountID, weight int) er
 }
 
 func (s *Store) setAccount(ctx context.Context, op, query string, value any, id bulk.AccountID) error {
-	return s.tx(ctx, op, func(tx *sqlx.Tx) error {
+	return s.tx(ctx, op, func(tx *txn) error {
 		n, err := changed(tx.ExecContext(ctx, query, value, id))
 		if err == nil && n == 0 {
 			err = bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such account.")
@@ -91,23 +89,23 @@ func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err
 	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
 	rows, err := s.read.QueryxContext(ctx, `SELECT dataset, records FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
 	if err != nil {
-		return u, storeError("read usage", err)
+		return u, s.error("read usage", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var d bulk.DatasetUsage
 		if err := rows.Scan(&d.Dataset, &d.Records); err != nil {
-			return u, storeError("read usage", err)
+			return u, s.error("read usage", err)
 		}
 		u.ByDataset = append(u.ByDataset, d)
 	}
-	return u, storeError("read usage", rows.Err())
+	return u, s.error("read usage", rows.Err())
 }
 
 // CreateUser makes a person who signs in by login links.
 func (s *Store) CreateUser(ctx context.Context, account bulk.AccountID, name string, operator bool) (bulk.UserID, error) {
 	id := bulk.NewUserID()
-	return id, s.tx(ctx, "create user", func(tx *sqlx.Tx) error {
+	return id, s.tx(ctx, "create user", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (account_id, id, name, operator, created_at) VALUES (?, ?, ?, ?, ?)`,
 			account, id, name, operator, now())
 		return err
@@ -118,12 +116,12 @@ func (s *Store) CreateUser(ctx context.Context, account bulk.AccountID, name str
 func (s *Store) FirstOperator(ctx context.Context) (account bulk.AccountID, user bulk.UserID, err error) {
 	row := s.read.QueryRowxContext(ctx, `SELECT account_id, id FROM users WHERE operator ORDER BY created_at, id LIMIT 1`)
 	err = row.Scan(&account, &user)
-	return account, user, storeError("find operator", noRows(err, "operator"))
+	return account, user, s.error("find operator", noRows(err, "operator"))
 }
 
 // CreateLogin stores a one-time login link by its hash.
 func (s *Store) CreateLogin(ctx context.Context, account bulk.AccountID, user bulk.UserID, hash string, expires time.Time) error {
-	return s.tx(ctx, "create login link", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "create login link", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO login_links (account_id, hash, user_id, expires_at) VALUES (?, ?, ?, ?)`,
 			account, hash, user, expires.UTC())
 		return err

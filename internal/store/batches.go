@@ -30,7 +30,7 @@ func (r batchRow) public() bulk.Batch {
 // Batches lists an import's batches by number, after the given one (-1 for all).
 func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
 	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, storeError("list batches", err)
+		return nil, s.error("list batches", err)
 	}
 	var rows []batchRow
 	err := s.read.SelectContext(ctx, &rows, `
@@ -39,7 +39,7 @@ func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.Imp
 	for i, r := range rows {
 		out[i] = r.public()
 	}
-	return out, storeError("list batches", err)
+	return out, s.error("list batches", err)
 }
 
 // BatchRejects reads the rows of a batch that only its transaction could reject.
@@ -47,9 +47,9 @@ func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bul
 	var d, q []byte
 	row := s.read.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
 	if err := row.Scan(&d, &q); err != nil {
-		return nil, nil, storeError("read batch rejects", noRows(err, "batch"))
+		return nil, nil, s.error("read batch rejects", noRows(err, "batch"))
 	}
-	return duplicate, overQuota, storeError("read batch rejects", errors.Join(duplicate.UnmarshalBinary(d), overQuota.UnmarshalBinary(q)))
+	return duplicate, overQuota, s.error("read batch rejects", errors.Join(duplicate.UnmarshalBinary(d), overQuota.UnmarshalBinary(q)))
 }
 
 // ImportSpec reads the spec that an import was created with.
@@ -58,7 +58,7 @@ func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.
 	if err == nil {
 		spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
 	}
-	return spec, storeError("read spec of import", err)
+	return spec, s.error("read spec of import", err)
 }
 
 // Work reads what is needed to process a batch.
@@ -69,11 +69,11 @@ func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err err
 		return w, bulk.ErrSkip
 	}
 	if err != nil {
-		return w, storeError("read work", err)
+		return w, s.error("read work", err)
 	}
 	r, err := getImport(ctx, s.read, b.Account, id.Import)
 	if err != nil {
-		return w, storeError("read work", err)
+		return w, s.error("read work", err)
 	}
 	switch {
 	case r.State == bulk.StatePaused:
@@ -83,11 +83,11 @@ func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err err
 	}
 	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
 	if w.Import, err = r.public(); err != nil {
-		return w, storeError("read work", err)
+		return w, s.error("read work", err)
 	}
 	w.DryRun = r.dryRun(w.Import.Options)
 	w.Spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
-	return w, storeError("read work", err)
+	return w, s.error("read work", err)
 }
 
 func acceptsCommits(s bulk.State) bool {
@@ -97,7 +97,7 @@ func acceptsCommits(s bulk.State) bool {
 // Fail counts a deterministic failure and quarantines the batch at the last one.
 func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error) {
 	var account bulk.AccountID
-	err = s.tx(ctx, "fail batch", func(tx *sqlx.Tx) error {
+	err = s.tx(ctx, "fail batch", func(tx *txn) error {
 		var failures int
 		var rows int64
 		row := tx.QueryRowxContext(ctx, `
@@ -163,12 +163,12 @@ func refs(rows *sqlx.Rows, err error) ([]bulk.BatchRef, error) {
 func (s *Store) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error) {
 	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
 		WHERE state = 'staged' AND published_at IS NULL ORDER BY staged_at, import_id, no LIMIT ?`, limit))
-	return out, storeError("list unpublished batches", err)
+	return out, s.error("list unpublished batches", err)
 }
 
 // MarkPublished notes that the broker has the references.
 func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
-	return s.tx(ctx, "mark published", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "mark published", func(tx *txn) error {
 		st, err := tx.PreparexContext(ctx, `UPDATE batches SET published_at = ? WHERE import_id = ? AND no = ? AND state = 'staged'`)
 		if err != nil {
 			return err
@@ -193,7 +193,7 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 	for id, group := range byImport {
 		var nos []int64
 		if err := s.read.SelectContext(ctx, &nos, `SELECT no FROM batches WHERE import_id = ? AND state = 'staged'`, id); err != nil {
-			return nil, storeError("filter staged batches", err)
+			return nil, s.error("filter staged batches", err)
 		}
 		waiting := make(map[int64]bool, len(nos))
 		for _, no := range nos {
@@ -214,7 +214,7 @@ func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.B
 	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
 		WHERE state = 'staged' AND (import_id, no) > (?, ?) AND staged_at < ? ORDER BY import_id, no LIMIT ?`,
 		after.Import, after.No, before.UTC(), limit))
-	return out, storeError("list staged batches", err)
+	return out, s.error("list staged batches", err)
 }
 
 // Standing reads the weight of each account and the hold of each import.
@@ -253,7 +253,7 @@ func (s *Store) selectIn(ctx context.Context, dest any, query string, list any) 
 	if err != nil {
 		return err
 	}
-	return storeError("read standing", s.read.SelectContext(ctx, dest, s.read.Rebind(q), args...))
+	return s.error("read standing", s.read.SelectContext(ctx, dest, s.read.Rebind(q), args...))
 }
 
 // BatchStates counts the batches of unfinished imports by state, and all that are quarantined.
@@ -267,10 +267,10 @@ func (s *Store) BatchStates(ctx context.Context) (states map[bulk.BatchState]int
 		SELECT COALESCE(SUM(batches_staged), 0) AS staged, COALESCE(SUM(batches_committed), 0) AS committed,
 			COALESCE(SUM(batches_total - batches_quarantined), 0) AS total
 		FROM imports WHERE finished_at IS NULL`); err != nil {
-		return nil, 0, storeError("count batches", err)
+		return nil, 0, s.error("count batches", err)
 	}
 	if err := s.read.GetContext(ctx, &quarantined, `SELECT COALESCE(SUM(batches_quarantined), 0) FROM imports`); err != nil {
-		return nil, 0, storeError("count batches", err)
+		return nil, 0, s.error("count batches", err)
 	}
 	return map[bulk.BatchState]int64{
 		bulk.BatchStaged: n.Staged, bulk.BatchCommitted: n.Committed, bulk.BatchChecked: n.Total - n.Staged - n.Committed,

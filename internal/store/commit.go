@@ -8,51 +8,46 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
-
-// landed says what became of a batch's rows, by their index in bulk.Records.
-type landed struct {
-	created    []int // new keys, ascending
-	updated    int64
-	superseded int64 // this row, or an earlier row of the same import that it displaced
-	duplicate  []int // mode create: the key belongs to another import
-}
 
 // Commit applies a batch in one transaction, or nothing of it.
 func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
 	ending := false
-	err = s.tx(ctx, "commit batch", func(tx *sqlx.Tx) error {
+	err = s.tx(ctx, "commit batch", func(tx *txn) error {
 		begun := time.Now()
 		if err := claim(ctx, tx, c, bulk.BatchCommitted); err != nil {
 			return err
 		}
-		l, err := s.writeRows(ctx, tx, c)
-		if err != nil {
+		table := s.engine.rows(s, tx)
+		defer table.close()
+		if err := table.begin(ctx, c); err != nil {
+			return err
+		}
+		l := landing{c: c, table: table}
+		if err := l.run(ctx); err != nil {
 			return err
 		}
 		if err := openForCommits(ctx, tx, c.Work); err != nil {
 			return err
 		}
-		over, err := takeQuota(ctx, tx, c, l.created)
+		over, err := takeQuota(ctx, tx, c, table, l.out.created)
 		if err != nil {
 			return err
 		}
 		counts = bulk.Counts{
-			Read: c.Work.Batch.Rows.Read, Created: int64(len(l.created) - len(over)), Updated: l.updated,
-			Superseded: c.Superseded + l.superseded, Rejected: c.Rejected + int64(len(l.duplicate)), OverQuota: int64(len(over)),
+			Read: c.Work.Batch.Rows.Read, Created: int64(len(l.out.created) - len(over)), Updated: l.out.updated,
+			Superseded: c.Superseded + l.out.superseded, Rejected: c.Rejected + int64(len(l.out.duplicate)), OverQuota: int64(len(over)),
 		}
 		if counts.Sum() != counts.Read {
 			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Work.Batch.No, c.Work.Import.ID, counts)
 		}
-		clusters := append(slices.Clone(c.Clusters), clustersOf(c, bulk.CodeDuplicateKey, l.duplicate)...)
+		clusters := append(slices.Clone(c.Clusters), clustersOf(c, bulk.CodeDuplicateKey, l.out.duplicate)...)
 		clusters = append(clusters, clustersOf(c, bulk.CodeOverQuota, over)...)
 		if err := addClusters(ctx, tx, c.Work, clusters); err != nil {
 			return err
 		}
-		if err := closeBatch(ctx, tx, c, counts, rowSet(c, l.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
+		if err := closeBatch(ctx, tx, c, counts, rowSet(c, l.out.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
 			return err
 		}
 		ending, err = addToImport(ctx, tx, c.Work, counts, "batches_committed = batches_committed + 1")
@@ -67,7 +62,7 @@ func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 // Check records what a dry run found in a batch; it commits no row.
 func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
 	ending := false
-	err := s.tx(ctx, "check batch", func(tx *sqlx.Tx) error {
+	err := s.tx(ctx, "check batch", func(tx *txn) error {
 		if err := claim(ctx, tx, c, bulk.BatchChecked); err != nil {
 			return err
 		}
@@ -93,7 +88,7 @@ func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
 
 // claim makes this transaction the one that applies the batch. The compare-and-set
 // on its state is what applies a batch at most once, however often it is delivered.
-func claim(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, to bulk.BatchState) error {
+func claim(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState) error {
 	n, err := changed(tx.ExecContext(ctx, `UPDATE batches SET state = ? WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
 		to, c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
 	if err == nil && n == 0 {
@@ -105,7 +100,7 @@ func claim(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, to bulk.BatchState) 
 // openForCommits locks the import and rolls everything back if it ended meanwhile:
 // after a cancel not one more row lands. A dry run that was approved while this
 // batch was being checked comes again, too.
-func openForCommits(ctx context.Context, tx *sqlx.Tx, w bulk.Work) error {
+func openForCommits(ctx context.Context, tx *txn, w bulk.Work) error {
 	n, err := changed(tx.ExecContext(ctx, `
 		UPDATE imports SET version = version + 1
 		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)`,
@@ -119,7 +114,7 @@ func openForCommits(ctx context.Context, tx *sqlx.Tx, w bulk.Work) error {
 // takeQuota charges the created rows to the account and returns those for which
 // there was no room, last rows first to go; they leave the table again before
 // anyone could see them.
-func takeQuota(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, created []int) (over []int, err error) {
+func takeQuota(ctx context.Context, tx *txn, c bulk.Commit, table rowTable, created []int) (over []int, err error) {
 	if len(created) == 0 {
 		return nil, nil
 	}
@@ -129,12 +124,15 @@ func takeQuota(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, created []int) (
 		return nil, err
 	}
 	if n == 0 {
-		var room int
-		if err := tx.GetContext(ctx, &room, `SELECT MAX(record_quota - records_used, 0) FROM accounts WHERE id = ?`, c.Work.Account); err != nil {
+		var a struct {
+			Used  int64 `db:"records_used"`
+			Quota int64 `db:"record_quota"`
+		}
+		if err := tx.GetContext(ctx, &a, `SELECT records_used, record_quota FROM accounts WHERE id = ?`+tx.lock, c.Work.Account); err != nil {
 			return nil, err
 		}
-		over = overQuota(c, created, room)
-		if err := deleteRows(ctx, tx, c, over); err != nil {
+		over = overQuota(c, created, int(max(0, min(a.Quota-a.Used, int64(len(created))))))
+		if err := table.remove(ctx, over); err != nil {
 			return nil, err
 		}
 		if _, err := tx.ExecContext(ctx, charge, len(created)-len(over), c.Work.Account, len(created)-len(over)); err != nil {
@@ -181,7 +179,7 @@ func clustersOf(c bulk.Commit, code bulk.Code, indexes []int) []bulk.Cluster {
 
 // addClusters merges a batch's clusters into its import's. The lowest rows stay as
 // examples, so that they do not depend on the order of commits.
-func addClusters(ctx context.Context, tx *sqlx.Tx, w bulk.Work, clusters []bulk.Cluster) error {
+func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Cluster) error {
 	for _, c := range clusters {
 		var old []string
 		if err := tx.SelectContext(ctx, &old, `
@@ -212,7 +210,7 @@ func addClusters(ctx context.Context, tx *sqlx.Tx, w bulk.Work, clusters []bulk.
 	return nil
 }
 
-func closeBatch(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
+func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
 	d, err1 := duplicate.MarshalBinary()
 	q, err2 := over.MarshalBinary()
 	if err := errors.Join(err1, err2); err != nil {
@@ -229,7 +227,7 @@ func closeBatch(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, n bulk.Counts, 
 
 // addToImport adds a batch's outcome to its import, fails the import when it has
 // too many rejects, and finishes it when this was its last batch.
-func addToImport(ctx context.Context, tx *sqlx.Tx, w bulk.Work, n bulk.Counts, batches string) (ending bool, err error) {
+func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batches string) (ending bool, err error) {
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
 			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`

@@ -179,7 +179,7 @@ func TestQuotaIsExactUnderConcurrency(t *testing.T) {
 				default:
 				}
 				var live int
-				if err := f.read.Get(&live, `SELECT COUNT(*) FROM ds_things WHERE _account_id = ?`, account); err != nil || live > 500 {
+				if err := f.read.GetContext(t.Context(), &live, `SELECT COUNT(*) FROM ds_things WHERE _account_id = ?`, account); err != nil || live > 500 {
 					t.Errorf("live %d, %v", live, err)
 					return
 				}

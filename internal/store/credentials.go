@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
@@ -23,7 +21,7 @@ func (s *Store) CreateKey(ctx context.Context, k bulk.APIKey, hash string) error
 	if _, err := s.Account(ctx, k.Account); err != nil {
 		return err
 	}
-	return s.tx(ctx, "create key", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "create key", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO api_keys (account_id, id, name, prefix, hash, operator, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			k.Account, k.ID, k.Name, k.Prefix, hash, k.Operator, now())
@@ -37,12 +35,12 @@ func (s *Store) ListKeys(ctx context.Context, account bulk.AccountID) ([]bulk.AP
 	err := s.read.SelectContext(ctx, &out, `
 		SELECT account_id, id, name, prefix, operator, created_at, revoked_at, last_used_at
 		FROM api_keys WHERE account_id = ? ORDER BY id DESC`, account)
-	return out, storeError("list keys", err)
+	return out, s.error("list keys", err)
 }
 
 // RevokeKey ends a key and the sessions that it opened.
 func (s *Store) RevokeKey(ctx context.Context, account bulk.AccountID, id bulk.KeyID) error {
-	return s.tx(ctx, "revoke key", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "revoke key", func(tx *txn) error {
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE account_id = ? AND id = ?`, now(), account, id))
 		if err != nil {
@@ -66,10 +64,10 @@ func (s *Store) KeyPrincipal(ctx context.Context, hash string) (p bulk.Principal
 		return p, unauthorized("API key")
 	}
 	if err != nil {
-		return p, storeError("resolve key", err)
+		return p, s.error("resolve key", err)
 	}
 	if k.LastUsedAt == nil || time.Since(*k.LastUsedAt) > lastUsedEvery {
-		err = s.tx(ctx, "note use of key", func(tx *sqlx.Tx) error {
+		err = s.tx(ctx, "note use of key", func(tx *txn) error {
 			_, err := tx.ExecContext(ctx, `UPDATE api_keys SET last_used_at = ? WHERE account_id = ? AND id = ?`, now(), k.Account, k.ID)
 			return err
 		})
@@ -85,12 +83,12 @@ func (s *Store) SessionPrincipal(ctx context.Context, hash string) (p bulk.Princ
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, unauthorized("session")
 	}
-	return p, storeError("resolve session", err)
+	return p, s.error("resolve session", err)
 }
 
 // RedeemLogin spends a login link: the second to try finds it gone.
 func (s *Store) RedeemLogin(ctx context.Context, linkHash, sessionHash string, expires time.Time) error {
-	return s.tx(ctx, "redeem login link", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "redeem login link", func(tx *txn) error {
 		var p bulk.Principal
 		row := tx.QueryRowxContext(ctx, `DELETE FROM login_links WHERE hash = ? AND expires_at > ? RETURNING account_id, user_id`, linkHash, now())
 		if err := row.Scan(&p.Account, &p.User); errors.Is(err, sql.ErrNoRows) {
@@ -108,10 +106,10 @@ func (s *Store) RedeemLogin(ctx context.Context, linkHash, sessionHash string, e
 
 // OpenSession opens a session for a principal.
 func (s *Store) OpenSession(ctx context.Context, p bulk.Principal, sessionHash string, expires time.Time) error {
-	return s.tx(ctx, "open session", func(tx *sqlx.Tx) error { return openSession(ctx, tx, p, sessionHash, expires) })
+	return s.tx(ctx, "open session", func(tx *txn) error { return openSession(ctx, tx, p, sessionHash, expires) })
 }
 
-func openSession(ctx context.Context, tx *sqlx.Tx, p bulk.Principal, hash string, expires time.Time) error {
+func openSession(ctx context.Context, tx *txn, p bulk.Principal, hash string, expires time.Time) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, now()); err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func openSession(ctx context.Context, tx *sqlx.Tx, p bulk.Principal, hash string
 
 // CloseSession ends a session.
 func (s *Store) CloseSession(ctx context.Context, sessionHash string) error {
-	return s.tx(ctx, "close session", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "close session", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash = ?`, sessionHash)
 		return err
 	})

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
@@ -22,20 +20,20 @@ func (s *Store) ApplyDataset(ctx context.Context, spec bulk.Spec) (d bulk.Datase
 	if err := spec.Check(); err != nil {
 		return d, err
 	}
-	err = s.tx(ctx, "apply dataset", func(tx *sqlx.Tx) error {
+	err = s.tx(ctx, "apply dataset", func(tx *txn) error {
 		d, err = dataset(ctx, tx, spec.Name)
 		switch {
 		case bulk.KindOf(err) == bulk.KindNotFound:
-			d, err = createDataset(ctx, tx, spec)
+			d, err = s.createDataset(ctx, tx, spec)
 		case err == nil:
-			d, err = changeDataset(ctx, tx, d, spec)
+			d, err = s.changeDataset(ctx, tx, d, spec)
 		}
 		return err
 	})
 	return d, err
 }
 
-func createDataset(ctx context.Context, tx *sqlx.Tx, spec bulk.Spec) (bulk.Dataset, error) {
+func (s *Store) createDataset(ctx context.Context, tx *txn, spec bulk.Spec) (bulk.Dataset, error) {
 	d := bulk.Dataset{Spec: spec, Version: 1, CreatedAt: now(), UpdatedAt: now()}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO datasets (name, version, created_at, updated_at) VALUES (?, 1, ?, ?)`,
 		spec.Name, d.CreatedAt, d.UpdatedAt); err != nil {
@@ -44,21 +42,20 @@ func createDataset(ctx context.Context, tx *sqlx.Tx, spec bulk.Spec) (bulk.Datas
 	if err := saveSpec(ctx, tx, spec, 1); err != nil {
 		return d, err
 	}
-	defs := []string{`_account_id TEXT NOT NULL`}
+	defs := []string{"_account_id " + s.engine.columnType(bulk.TypeText) + " NOT NULL"}
 	for _, c := range spec.Columns {
-		def := columnDef(c)
+		def := s.columnDef(c)
 		if spec.IsKey(c.Name) {
 			def += " NOT NULL"
 		}
 		defs = append(defs, def)
 	}
 	defs = append(defs, `_op_seq BIGINT NOT NULL`, `_row_no BIGINT NOT NULL`, fmt.Sprintf(`PRIMARY KEY (_account_id, %s)`, quoted(spec.Key)))
-	// Without a rowid the table is its primary key's tree: one write a row, in key order.
-	_, err := tx.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE %q (%s) WITHOUT ROWID`, spec.Table(), strings.Join(defs, ", ")))
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE %q (%s) %s`, spec.Table(), strings.Join(defs, ", "), s.engine.tableOptions()))
 	return d, err
 }
 
-func changeDataset(ctx context.Context, tx *sqlx.Tx, d bulk.Dataset, spec bulk.Spec) (bulk.Dataset, error) {
+func (s *Store) changeDataset(ctx context.Context, tx *txn, d bulk.Dataset, spec bulk.Spec) (bulk.Dataset, error) {
 	if sameSpec(d.Spec, spec) {
 		return d, nil
 	}
@@ -69,7 +66,7 @@ func changeDataset(ctx context.Context, tx *sqlx.Tx, d bulk.Dataset, spec bulk.S
 		if d.Column(c.Name) != nil {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`ALTER TABLE %q ADD COLUMN %s`, spec.Table(), columnDef(c))); err != nil {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`ALTER TABLE %q ADD COLUMN %s`, spec.Table(), s.columnDef(c))); err != nil {
 			return d, err
 		}
 	}
@@ -102,15 +99,9 @@ func losesData(was, is bulk.Spec) error {
 		"Dataset %q was not changed: %s. Add columns instead, or apply the spec under a new name.", is.Name, strings.Join(why, "; "))
 }
 
-// columnDef renders a column for CREATE and ALTER TABLE. Decimals are text, since
-// SQLite's numbers are not exact.
-func columnDef(c bulk.Column) string {
-	types := map[bulk.Type]string{bulk.TypeInteger: "BIGINT", bulk.TypeFloat: "DOUBLE PRECISION", bulk.TypeBoolean: "BOOLEAN"}
-	t, ok := types[c.Type]
-	if !ok {
-		t = "TEXT"
-	}
-	return fmt.Sprintf("%q %s", c.Name, t)
+// columnDef renders a column for CREATE and ALTER TABLE.
+func (s *Store) columnDef(c bulk.Column) string {
+	return fmt.Sprintf("%q %s", c.Name, s.engine.columnType(c.Type))
 }
 
 // quoted renders column names as identifiers; [bulk.Spec.Check] allows no quote in them.
@@ -128,7 +119,7 @@ func sameSpec(a, b bulk.Spec) bool {
 	return string(x) == string(y)
 }
 
-func saveSpec(ctx context.Context, tx *sqlx.Tx, spec bulk.Spec, version int64) error {
+func saveSpec(ctx context.Context, tx *txn, spec bulk.Spec, version int64) error {
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return err
@@ -153,9 +144,9 @@ func (r datasetRow) dataset() (d bulk.Dataset, err error) {
 	return d, json.Unmarshal([]byte(r.Spec), &d.Spec)
 }
 
-func dataset(ctx context.Context, q sqlx.QueryerContext, name bulk.DatasetName) (d bulk.Dataset, err error) {
+func dataset(ctx context.Context, q querier, name bulk.DatasetName) (d bulk.Dataset, err error) {
 	var r datasetRow
-	if err := sqlx.GetContext(ctx, q, &r, selectDatasets+` WHERE d.name = ?`, name); err != nil {
+	if err := q.GetContext(ctx, &r, selectDatasets+` WHERE d.name = ?`, name); err != nil {
 		return d, noRows(err, "dataset")
 	}
 	return r.dataset()
@@ -164,27 +155,27 @@ func dataset(ctx context.Context, q sqlx.QueryerContext, name bulk.DatasetName) 
 // Dataset reads one dataset with its newest spec.
 func (s *Store) Dataset(ctx context.Context, name bulk.DatasetName) (bulk.Dataset, error) {
 	d, err := dataset(ctx, s.read, name)
-	return d, storeError("read dataset", err)
+	return d, s.error("read dataset", err)
 }
 
 // ListDatasets lists every dataset by name.
 func (s *Store) ListDatasets(ctx context.Context) ([]bulk.Dataset, error) {
 	var rows []datasetRow
 	if err := s.read.SelectContext(ctx, &rows, selectDatasets+` ORDER BY d.name`); err != nil {
-		return nil, storeError("list datasets", err)
+		return nil, s.error("list datasets", err)
 	}
 	out := make([]bulk.Dataset, len(rows))
 	for i, r := range rows {
 		var err error
 		if out[i], err = r.dataset(); err != nil {
-			return nil, storeError("list datasets", err)
+			return nil, s.error("list datasets", err)
 		}
 	}
 	return out, nil
 }
 
 // spec reads one version of a spec, which never changes once stored.
-func (s *Store) spec(ctx context.Context, q sqlx.QueryerContext, name bulk.DatasetName, version int64) (spec bulk.Spec, err error) {
+func (s *Store) spec(ctx context.Context, q querier, name bulk.DatasetName, version int64) (spec bulk.Spec, err error) {
 	key := specVersion{name, version}
 	s.mu.Lock()
 	spec, ok := s.specs[key]
@@ -193,7 +184,7 @@ func (s *Store) spec(ctx context.Context, q sqlx.QueryerContext, name bulk.Datas
 		return spec, nil
 	}
 	var text string
-	if err := sqlx.GetContext(ctx, q, &text, `SELECT spec FROM dataset_specs WHERE name = ? AND version = ?`, name, version); err != nil {
+	if err := q.GetContext(ctx, &text, `SELECT spec FROM dataset_specs WHERE name = ? AND version = ?`, name, version); err != nil {
 		return spec, err
 	}
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {

@@ -2,8 +2,10 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"bulkhead/internal/bulk"
@@ -29,6 +31,43 @@ var engines = map[string]func(t *testing.T) *Store{
 		}
 		return s
 	},
+	"postgres": func(t *testing.T) *Store {
+		url := os.Getenv("BULKHEAD_TEST_POSTGRES")
+		if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
+			t.Fatal("BULKHEAD_TEST_POSTGRES is not set, but services are required")
+		}
+		if url == "" {
+			t.Skip("SKIPPED: no PostgreSQL; set BULKHEAD_TEST_POSTGRES, for example by `task services:up`")
+		}
+		s, err := New(Config{URL: ownSchema(t, url)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+}
+
+// ownSchema makes a schema for this test, drops it afterwards and returns a URL that works in it.
+func ownSchema(t *testing.T, url string) string {
+	admin, err := New(Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := "t_" + string(bulk.NewUserID()[4:])
+	if _, err := admin.write.Exec(`CREATE SCHEMA ` + schema); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := admin.write.Exec(`DROP SCHEMA ` + schema + ` CASCADE`); err != nil {
+			t.Error(err)
+		}
+		admin.Close()
+	})
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	return url + separator + "search_path=" + schema
 }
 
 // onEngines runs the test on every engine.

@@ -39,5 +39,5 @@ func (s *Store) FinishedSince(ctx context.Context, since time.Time) ([]Finished,
 	err := s.read.SelectContext(ctx, &out, `
 		SELECT id, rows_read, started_at, finished_at FROM imports
 		WHERE finished_at > ? AND started_at IS NOT NULL ORDER BY finished_at LIMIT 1000`, since.UTC())
-	return out, storeError("list finished imports", err)
+	return out, s.error("list finished imports", err)
 }

@@ -2,16 +2,12 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"bulkhead/internal/bulk"
 )
@@ -65,8 +61,14 @@ func (r *importRow) public() (bulk.Import, error) {
 	return i, err
 }
 
-func getImport(ctx context.Context, q sqlx.QueryerContext, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
-	err = sqlx.GetContext(ctx, q, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`, account, id)
+func getImport(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
+	err = q.GetContext(ctx, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`, account, id)
+	return r, noRows(err, "import")
+}
+
+// lockImport reads an import that the transaction will change.
+func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
+	err = tx.GetContext(ctx, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`+tx.lock, account, id)
 	return r, noRows(err, "import")
 }
 
@@ -76,7 +78,7 @@ func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	if err == nil {
 		i, err = r.public()
 	}
-	return i, storeError("read import", err)
+	return i, s.error("read import", err)
 }
 
 // ListImports lists an account's imports, newest first.
@@ -102,7 +104,7 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 	var rows []importRow
 	query := fmt.Sprintf(`SELECT * FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, strings.Join(where, " AND "), f.Limit+1)
 	if err := s.read.SelectContext(ctx, &rows, query, args...); err != nil {
-		return nil, "", storeError("list imports", err)
+		return nil, "", s.error("list imports", err)
 	}
 	if len(rows) > f.Limit {
 		rows = rows[:f.Limit]
@@ -111,7 +113,7 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 	out = make([]bulk.Import, len(rows))
 	for i := range rows {
 		if out[i], err = rows[i].public(); err != nil {
-			return nil, "", storeError("list imports", err)
+			return nil, "", s.error("list imports", err)
 		}
 	}
 	return out, next, nil
@@ -122,8 +124,8 @@ var uploadLife = time.Duration(bulk.DefaultLimits().UploadExpiryDays * 24 * floa
 
 // CreateImport creates an import in state open with its upload at offset 0.
 func (s *Store) CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error) {
-	err = s.tx(ctx, "create import", func(tx *sqlx.Tx) error {
-		if imp, replayed, err = firstAnswer(ctx, tx, n); err != nil || replayed {
+	err = s.tx(ctx, "create import", func(tx *txn) error {
+		if imp, replayed, err = claimKey(ctx, tx, n); err != nil || replayed {
 			return err
 		}
 		if imp, err = s.createImport(ctx, tx, n, maxOpen); err != nil {
@@ -134,7 +136,7 @@ func (s *Store) CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int)
 	return imp, replayed, err
 }
 
-func (s *Store) createImport(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport, maxOpen int) (imp bulk.Import, err error) {
+func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, maxOpen int) (imp bulk.Import, err error) {
 	d, err := dataset(ctx, tx, n.Dataset)
 	if err != nil {
 		return imp, unknownDataset(err, n.Dataset)
@@ -145,7 +147,10 @@ func (s *Store) createImport(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport,
 				"The mapping sends %q to %q, which is not a column of dataset %q.", header, field, n.Dataset)
 		}
 	}
-	var open int
+	var open int // counted under the account's lock, so that the limit is exact
+	if err := tx.GetContext(ctx, new(string), `SELECT id FROM accounts WHERE id = ?`+tx.lock, n.Account); err != nil {
+		return imp, noRows(err, "account")
+	}
 	if err := tx.GetContext(ctx, &open, `
 		SELECT COUNT(*) FROM imports WHERE account_id = ? AND NOT sealed AND finished_at IS NULL`, n.Account); err != nil {
 		return imp, err
@@ -181,26 +186,31 @@ func (s *Store) createImport(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport,
 	return r.public()
 }
 
-// firstAnswer returns what a repeated request was answered first.
-func firstAnswer(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
+// claimKey takes an idempotency key for this request, or returns what the request
+// that took it first was answered. Of two at once the later waits for the earlier.
+func claimKey(ctx context.Context, tx *txn, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
 	if n.IdempotencyKey == "" {
 		return imp, false, nil
 	}
+	claimed, err := changed(tx.ExecContext(ctx, `
+		INSERT INTO idempotency (account_id, key, request_hash, answer, created_at) VALUES (?, ?, ?, '', ?) ON CONFLICT DO NOTHING`,
+		n.Account, n.IdempotencyKey, n.RequestHash, now()))
+	if err != nil || claimed == 1 {
+		return imp, false, err
+	}
 	var hash, answer string
 	row := tx.QueryRowxContext(ctx, `SELECT request_hash, answer FROM idempotency WHERE account_id = ? AND key = ?`, n.Account, n.IdempotencyKey)
-	switch err := row.Scan(&hash, &answer); {
-	case errors.Is(err, sql.ErrNoRows):
-		return imp, false, nil
-	case err != nil:
+	if err := row.Scan(&hash, &answer); err != nil {
 		return imp, false, err
-	case hash != n.RequestHash:
+	}
+	if hash != n.RequestHash {
 		return imp, false, bulk.Errorf(bulk.KindUnprocessed, "idempotency_mismatch",
 			"This Idempotency-Key was used for another request. Use a new key for a new import.")
 	}
 	return imp, true, json.Unmarshal([]byte(answer), &imp)
 }
 
-func keepAnswer(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport, imp bulk.Import) error {
+func keepAnswer(ctx context.Context, tx *txn, n bulk.NewImport, imp bulk.Import) error {
 	if n.IdempotencyKey == "" {
 		return nil
 	}
@@ -208,13 +218,12 @@ func keepAnswer(ctx context.Context, tx *sqlx.Tx, n bulk.NewImport, imp bulk.Imp
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO idempotency (account_id, key, request_hash, import_id, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		n.Account, n.IdempotencyKey, n.RequestHash, imp.ID, string(answer), imp.CreatedAt)
+	_, err = tx.ExecContext(ctx, `UPDATE idempotency SET answer = ? WHERE account_id = ? AND key = ?`, string(answer), n.Account, n.IdempotencyKey)
 	return err
 }
 
 // event writes a milestone; the caller has changed the import in the same transaction.
-func event(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID, kind, text string) error {
+func event(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID, kind, text string) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO import_events (account_id, import_id, seq, at, kind, text)
 		SELECT ?, ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ? FROM import_events WHERE account_id = ? AND import_id = ?`,
@@ -225,25 +234,25 @@ func event(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.Imp
 // ImportEvents lists milestones after the sequence number, oldest first.
 func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
 	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, storeError("list events", err)
+		return nil, s.error("list events", err)
 	}
 	out := []bulk.Event{}
 	err := s.read.SelectContext(ctx, &out, `
 		SELECT seq, at, kind, text FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
 		account, id, after, limit)
-	return out, storeError("list events", err)
+	return out, s.error("list events", err)
 }
 
 // Clusters groups an import's rejects by cause, most frequent first.
 func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
 	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, storeError("list clusters", err)
+		return nil, s.error("list clusters", err)
 	}
 	rows, err := s.read.QueryxContext(ctx, `
 		SELECT source_column, code, rejects, examples FROM error_clusters
 		WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code`, account, id)
 	if err != nil {
-		return nil, storeError("list clusters", err)
+		return nil, s.error("list clusters", err)
 	}
 	defer rows.Close()
 	out := []bulk.Cluster{}
@@ -251,15 +260,15 @@ func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.Im
 		var c bulk.Cluster
 		var examples string
 		if err := rows.Scan(&c.Column, &c.Code, &c.Count, &examples); err != nil {
-			return nil, storeError("list clusters", err)
+			return nil, s.error("list clusters", err)
 		}
 		if err := json.Unmarshal([]byte(examples), &c.Examples); err != nil {
-			return nil, storeError("list clusters", err)
+			return nil, s.error("list clusters", err)
 		}
 		c.Sentence = c.Code.Sentence()
 		out = append(out, c)
 	}
-	return out, storeError("list clusters", rows.Err())
+	return out, s.error("list clusters", rows.Err())
 }
 
 // Receipt is the final account of a terminal import.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
@@ -20,8 +18,8 @@ import (
 
 // Cancel ends the import. What was committed stays; the receipt says how much.
 func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	err := s.tx(ctx, "cancel import", func(tx *sqlx.Tx) error {
-		r, err := getImport(ctx, tx, account, id)
+	err := s.tx(ctx, "cancel import", func(tx *txn) error {
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil || r.State == bulk.StateCancelling || r.State == bulk.StateCancelled {
 			return err
 		}
@@ -38,8 +36,8 @@ func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.Impo
 
 // Refuse fails the import because of its file.
 func (s *Store) Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error {
-	err := s.tx(ctx, "refuse file", func(tx *sqlx.Tx) error {
-		r, err := getImport(ctx, tx, account, id)
+	err := s.tx(ctx, "refuse file", func(tx *txn) error {
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil || r.State.Terminal() || r.State == bulk.StateCancelling {
 			return err
 		}
@@ -52,7 +50,7 @@ func (s *Store) Refuse(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	return err
 }
 
-func end(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID, outcome bulk.State, why *bulk.Error) error {
+func end(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID, outcome bulk.State, why *bulk.Error) error {
 	var text *string
 	if why != nil {
 		b, err := json.Marshal(why)
@@ -77,27 +75,28 @@ func (s *Store) afterEnd(ctx context.Context, account bulk.AccountID, id bulk.Im
 }
 
 func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.ImportID) error {
-	return s.tx(ctx, "wind up import", func(tx *sqlx.Tx) error {
+	return s.tx(ctx, "wind up import", func(tx *txn) error {
 		r, err := getImport(ctx, tx, account, id)
 		if err != nil || r.State != bulk.StateCancelling {
 			return err
 		}
-		var dropped int64
-		if err := tx.GetContext(ctx, &dropped, `
-			SELECT COALESCE(SUM(rows_read), 0) FROM batches WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
-			return err
-		}
 		// What a dry run found wrong was not committed either: its rows count as unprocessed.
-		if _, err := tx.ExecContext(ctx, `
+		var rows []int64
+		if err := tx.SelectContext(ctx, &rows, `
 			UPDATE batches SET state = 'dropped', rows_rejected = 0, rows_unprocessed = rows_read
-			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked')`, account, id); err != nil {
+			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked') RETURNING rows_read`, account, id); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `
+		dropped := int64(0)
+		for _, n := range rows {
+			dropped += n
+		}
+		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE imports SET state = outcome, finished_at = ?, batches_staged = 0, version = version + 1,
 				rows_unprocessed = rows_unprocessed + ?, rows_rejected = CASE WHEN ? THEN 0 ELSE rows_rejected END
-			WHERE account_id = ? AND id = ?`, now(), dropped, r.isDryRun(), account, id); err != nil {
-			return err
+			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, r.isDryRun(), account, id))
+		if err != nil || n == 0 {
+			return err // 0: another process wound it up meanwhile
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 			return err
@@ -152,8 +151,8 @@ func cannot(done string, state bulk.State) error {
 }
 
 func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id bulk.ImportID, next func(*importRow) (bulk.State, error)) (bulk.Import, error) {
-	err := s.tx(ctx, op+" import", func(tx *sqlx.Tx) error {
-		r, err := getImport(ctx, tx, account, id)
+	err := s.tx(ctx, op+" import", func(tx *txn) error {
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -175,8 +174,8 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 // Approve commits the batches that a dry run checked: the same objects, no second
 // upload. What the check counted is counted again by the commits.
 func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	err := s.tx(ctx, "approve import", func(tx *sqlx.Tx) error {
-		r, err := getImport(ctx, tx, account, id)
+	err := s.tx(ctx, "approve import", func(tx *txn) error {
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -206,8 +205,8 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 
 // finish moves the import on when its upload is sealed and none of its batches
 // waits. It runs in the transaction that made the last of both true.
-func finish(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID) error {
-	r, err := getImport(ctx, tx, account, id)
+func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) error {
+	r, err := lockImport(ctx, tx, account, id)
 	if err != nil || !r.Sealed || r.Staged > 0 || r.State.Terminal() || r.State == bulk.StateCancelling {
 		return err
 	}
@@ -261,7 +260,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	if err := s.read.SelectContext(ctx, &ids, `
 		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
 		WHERE NOT i.sealed AND i.finished_at IS NULL AND i.state <> 'cancelling' AND u.expires_at < ? LIMIT 100`, now()); err != nil {
-		return storeError("find expired uploads", err)
+		return s.error("find expired uploads", err)
 	}
 	for _, i := range ids {
 		if err := s.Refuse(ctx, i.Account, i.ID, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUploadExpired,
@@ -271,7 +270,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	}
 	ids = ids[:0]
 	if err := s.read.SelectContext(ctx, &ids, `SELECT account_id, id FROM imports WHERE finished_at IS NULL AND state = 'cancelling' LIMIT 100`); err != nil {
-		return storeError("find ending imports", err)
+		return s.error("find ending imports", err)
 	}
 	for _, i := range ids {
 		if err := s.windUp(ctx, i.Account, i.ID); err != nil {

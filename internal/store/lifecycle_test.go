@@ -269,10 +269,10 @@ func TestSweepWindsUpAndExpires(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
 		f.stage(imp, 4)
-		_, err := f.write.Exec(`UPDATE imports SET state = 'cancelling', outcome = 'cancelled' WHERE id = ?`, imp.ID)
+		_, err := f.write.Exec(f.write.Rebind(`UPDATE imports SET state = 'cancelling', outcome = 'cancelled' WHERE id = ?`), imp.ID)
 		f.must(err)
 		idle := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
-		_, err = f.write.Exec(`UPDATE uploads SET expires_at = ? WHERE import_id = ?`, time.Now().UTC().Add(-time.Second), idle.ID)
+		_, err = f.write.Exec(f.write.Rebind(`UPDATE uploads SET expires_at = ? WHERE import_id = ?`), time.Now().UTC().Add(-time.Second), idle.ID)
 		f.must(err)
 		f.must(f.Sweep(t.Context()))
 		wantState(t, f.get(imp), bulk.StateCancelled)

@@ -35,7 +35,7 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 	}
 	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(d.Key), limit+1)
 	if err := s.readRecords(ctx, &p, d.Spec, query, args); err != nil {
-		return p, storeError("list records", err)
+		return p, s.error("list records", err)
 	}
 	if len(p.Records) > limit {
 		p.Records = p.Records[:limit]
@@ -61,27 +61,11 @@ func (s *Store) readRecords(ctx context.Context, p *bulk.RecordPage, spec bulk.S
 			return err
 		}
 		for i, c := range spec.Columns {
-			r.Values[i] = asValue(c.Type, r.Values[i])
+			r.Values[i] = s.engine.value(c.Type, r.Values[i])
 		}
 		p.Records = append(p.Records, r)
 	}
 	return rows.Err()
-}
-
-// asValue gives a column's Go type back to what the engine returned.
-func asValue(t bulk.Type, v any) bulk.Value {
-	switch x := v.(type) {
-	case []byte:
-		return string(x)
-	case int64:
-		if t == bulk.TypeBoolean {
-			return x != 0
-		}
-		if t == bulk.TypeFloat {
-			return float64(x)
-		}
-	}
-	return v
 }
 
 func prefixed(columns []string) string {

@@ -2,171 +2,175 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
-// chunkCells bounds the parameters of one statement: large enough that the cost of
-// a call is shared by many rows, small enough to stay in the parser's caches.
-const chunkCells = 480
-
-// rowWriter writes one batch's rows into the dataset's typed table.
-type rowWriter struct {
-	ctx     context.Context
-	tx      *sqlx.Tx
-	c       bulk.Commit
-	table   string
-	columns []string // _account_id, the records' columns, _op_seq, _row_no
-	keys    []int    // of the key columns among Records.Columns
-	stmts   map[string]*sqlx.Stmt
-	out     landed
+// rowTable writes rows of one batch into its dataset's typed table. Rows are given
+// by their index in bulk.Records, ascending, which is the order of their keys.
+type rowTable interface {
+	begin(ctx context.Context, c bulk.Commit) error
+	// chunk is how many rows are best handled at once.
+	chunk() int
+	// insert adds rows whose keys are new, skips the others and returns how many it added.
+	insert(ctx context.Context, rows []int) (int64, error)
+	// owners reads who holds the keys of the rows, and keeps them from changing
+	// until the transaction ends. Keys that nobody holds are absent.
+	owners(ctx context.Context, rows []int) (map[int]owner, error)
+	// overwrite replaces records by rows, which must be greater in (op_seq, row_no).
+	overwrite(ctx context.Context, rows []int) error
+	// remove takes rows out again that this transaction inserted.
+	remove(ctx context.Context, rows []int) error
+	close()
 }
 
-// writeRows inserts the batch's rows and settles repeated keys by (op_seq, row_no).
+// owner is the row that holds a key.
+type owner struct{ op, row int64 }
+
+// landed says what became of a batch's rows.
+type landed struct {
+	created    []int
+	updated    int64
+	superseded int64 // this row, or an earlier row of the same import that it displaced
+	duplicate  []int // mode create: the key belongs to another import
+}
+
+// landing puts a batch's rows into their table and settles repeated keys by
+// (op_seq, row_no).
 //
-// It hopes for new keys first: one statement a chunk that skips what exists. Only a
-// chunk that met an existing key is looked at row by row, and as soon as half of one
-// does, the next chunks look first.
-func (s *Store) writeRows(ctx context.Context, tx *sqlx.Tx, c bulk.Commit) (landed, error) {
-	w := &rowWriter{ctx: ctx, tx: tx, c: c, table: c.Work.Spec.Table(), stmts: map[string]*sqlx.Stmt{}}
-	defer w.close()
-	w.columns = append(append([]string{"_account_id"}, c.Records.Columns...), "_op_seq", "_row_no")
-	for i, name := range c.Records.Columns {
-		if c.Work.Spec.IsKey(name) {
-			w.keys = append(w.keys, i)
-		}
-	}
-	size := max(1, chunkCells/len(w.columns))
+// It hopes for new keys first: rows are inserted, skipping what exists. Only a
+// chunk that met an existing key is looked at row by row, and as soon as half of
+// one does, the next chunks look first.
+type landing struct {
+	c     bulk.Commit
+	table rowTable
+	out   landed
+}
+
+func (l *landing) run(ctx context.Context) error {
 	lookFirst := false
-	for from := 0; from < c.Records.Len(); from += size {
-		conflicts, err := w.chunk(from, min(from+size, c.Records.Len()), lookFirst)
-		if err != nil {
-			return landed{}, err
+	size := l.table.chunk()
+	for from := 0; from < l.c.Records.Len(); from += size {
+		rows := make([]int, 0, size)
+		for i := from; i < min(from+size, l.c.Records.Len()); i++ {
+			rows = append(rows, i)
 		}
-		lookFirst = 2*conflicts > size
+		conflicts, err := l.chunk(ctx, rows, lookFirst)
+		if err != nil {
+			return err
+		}
+		lookFirst = 2*conflicts > len(rows)
 	}
-	return w.out, nil
+	return nil
 }
 
-func (w *rowWriter) close() {
-	for _, st := range w.stmts {
-		st.Close()
-	}
-}
-
-// chunk writes rows [from, to) and returns how many keys existed before.
-func (w *rowWriter) chunk(from, to int, lookFirst bool) (conflicts int, err error) {
-	rows := make([]int, 0, to-from)
-	for i := from; i < to; i++ {
-		rows = append(rows, i)
-	}
+// chunk lands rows and returns how many of their keys existed before.
+func (l *landing) chunk(ctx context.Context, rows []int, lookFirst bool) (conflicts int, err error) {
 	if !lookFirst {
-		n, err := w.insert(rows, " ON CONFLICT DO NOTHING")
+		n, err := l.table.insert(ctx, rows)
 		if err != nil {
 			return 0, err
 		}
 		if n == int64(len(rows)) {
-			w.out.created = append(w.out.created, rows...)
+			l.out.created = append(l.out.created, rows...)
 			return 0, nil
 		}
 	}
-	owners, err := w.owners(rows)
+	owners, err := l.table.owners(ctx, rows)
 	if err != nil {
 		return 0, err
 	}
-	var fresh, winners []int
+	fresh, winners := l.settle(rows, owners)
+	if err := l.table.overwrite(ctx, winners); err != nil {
+		return 0, err
+	}
+	if len(fresh) == 0 {
+		return len(owners), nil
+	}
+	// Another transaction may have taken one of these keys since they were looked
+	// up; then they are settled once more, now that its row can be seen.
+	more, err := l.chunk(ctx, fresh, false)
+	return len(owners) + more, err
+}
+
+// settle decides for each row by who holds its key, and returns the rows to insert
+// and those to overwrite with.
+func (l *landing) settle(rows []int, owners map[int]owner) (fresh, winners []int) {
 	for _, i := range rows {
 		o, exists := owners[i]
-		switch own := exists && o.op == w.c.Work.OpSeq; {
+		switch own := exists && o.op == l.c.Work.OpSeq; {
 		case !exists:
 			fresh = append(fresh, i)
-		case own && o.row == w.c.Records.RowNo[i]:
-			w.out.created = append(w.out.created, i) // inserted just now
+		case own && o.row == l.c.Records.RowNo[i]:
+			l.out.created = append(l.out.created, i) // inserted just now
 		case own:
-			w.out.superseded++
-			if o.row < w.c.Records.RowNo[i] {
+			l.out.superseded++
+			if o.row < l.c.Records.RowNo[i] {
 				winners = append(winners, i)
 			}
-		case w.c.Work.Import.Mode == bulk.ModeCreate:
-			w.out.duplicate = append(w.out.duplicate, i)
-		case o.op > w.c.Work.OpSeq:
-			w.out.superseded++ // a later import was here first
+		case l.c.Work.Import.Mode == bulk.ModeCreate:
+			l.out.duplicate = append(l.out.duplicate, i)
+		case o.op > l.c.Work.OpSeq:
+			l.out.superseded++ // a later import was here first
 		default:
-			w.out.updated++
+			l.out.updated++
 			winners = append(winners, i)
 		}
 	}
-	if _, err := w.insert(fresh, ""); err != nil {
-		return 0, err
-	}
-	w.out.created = append(w.out.created, fresh...)
-	_, err = w.insert(winners, w.overwrite())
-	return len(owners), err
+	return fresh, winners
 }
 
-// overwrite renders the clause by which the greater (op_seq, row_no) keeps the key.
-// Columns that the file does not feed keep their values, also when they have a
-// default: that is for new records.
-func (w *rowWriter) overwrite() string {
-	set := []string{`_op_seq = excluded._op_seq`, `_row_no = excluded._row_no`}
-	for _, c := range w.c.Records.Columns {
-		if !w.c.Work.Spec.IsKey(c) && slices.Contains(w.c.Work.Import.Layout.Fields, c) {
-			set = append(set, fmt.Sprintf(`%q = excluded.%q`, c, c))
+// rowColumns are the typed table's columns that a batch writes.
+func rowColumns(c bulk.Commit) []string {
+	return append(append([]string{"_account_id"}, c.Records.Columns...), "_op_seq", "_row_no")
+}
+
+// keyIndexes are the places of the key columns among the records' columns.
+func keyIndexes(c bulk.Commit) (keys []int) {
+	for i, name := range c.Records.Columns {
+		if c.Work.Spec.IsKey(name) {
+			keys = append(keys, i)
 		}
 	}
-	return fmt.Sprintf(` ON CONFLICT (_account_id, %s) DO UPDATE SET %s WHERE (%q._op_seq, %q._row_no) < (excluded._op_seq, excluded._row_no)`,
-		quoted(w.c.Work.Spec.Key), strings.Join(set, ", "), w.table, w.table)
+	return keys
 }
 
-func (w *rowWriter) insert(rows []int, onConflict string) (int64, error) {
-	if len(rows) == 0 {
-		return 0, nil
+// onKeys renders the condition that two tables agree in the key columns.
+func onKeys(c bulk.Commit, left, right string) string {
+	var on []string
+	for _, k := range keyIndexes(c) {
+		on = append(on, fmt.Sprintf(`%s.%q = %s.%q`, left, c.Records.Columns[k], right, c.Records.Columns[k]))
 	}
-	st, err := w.prepare(fmt.Sprintf(`INSERT INTO %q (%s) VALUES %s%s`, w.table, quoted(w.columns), tuples(len(rows), len(w.columns)), onConflict))
-	if err != nil {
-		return 0, err
-	}
-	args := make([]any, 0, len(rows)*len(w.columns))
-	for _, i := range rows {
-		args = append(args, string(w.c.Work.Account))
-		args = append(args, w.c.Records.Values[i]...)
-		args = append(args, w.c.Work.OpSeq, w.c.Records.RowNo[i])
-	}
-	return changed(st.ExecContext(w.ctx, args...))
+	return strings.Join(on, " AND ")
 }
 
-type owner struct{ op, row int64 }
-
-// owners reads who holds the keys of the rows, by row index; absent keys are absent.
-func (w *rowWriter) owners(rows []int) (map[int]owner, error) {
-	on := make([]string, len(w.keys))
-	for j, k := range w.keys {
-		on[j] = fmt.Sprintf(`t.%q = v.column%d`, w.c.Records.Columns[k], j+2)
-	}
-	// CROSS JOIN keeps the planner from scanning the table for the values.
-	st, err := w.prepare(fmt.Sprintf(`SELECT v.column1, t._op_seq, t._row_no FROM (VALUES %s) v CROSS JOIN %q t ON t._account_id = ? AND %s`,
-		tuples(len(rows), 1+len(w.keys)), w.table, strings.Join(on, " AND ")))
-	if err != nil {
-		return nil, err
-	}
-	args := make([]any, 0, len(rows)*(1+len(w.keys))+1)
-	for _, i := range rows {
-		args = append(args, i)
-		for _, k := range w.keys {
-			args = append(args, w.c.Records.Values[i][k])
+// assignments renders what an overwrite sets from the source table: every column
+// that the file feeds, but not the key, and not a column that is only there
+// because it has a default: an existing record keeps what it has.
+func assignments(c bulk.Commit, source string) string {
+	set := []string{fmt.Sprintf(`_op_seq = %s._op_seq`, source), fmt.Sprintf(`_row_no = %s._row_no`, source)}
+	for _, name := range c.Records.Columns {
+		if !c.Work.Spec.IsKey(name) && slices.Contains(c.Work.Import.Layout.Fields, name) {
+			set = append(set, fmt.Sprintf(`%q = %s.%q`, name, source, name))
 		}
 	}
-	found, err := st.QueryContext(w.ctx, append(args, string(w.c.Work.Account))...)
-	if err != nil {
-		return nil, err
-	}
+	return strings.Join(set, ", ")
+}
+
+// tuples renders n parenthesised groups of that many parameters.
+func tuples(n, width int) string {
+	tuple := "(" + strings.Repeat("?, ", width-1) + "?)"
+	return strings.Repeat(tuple+", ", n-1) + tuple
+}
+
+// readOwners reads (row index, op_seq, row_no).
+func readOwners(found *sql.Rows) (map[int]owner, error) {
 	defer found.Close()
-	out := make(map[int]owner, len(rows))
+	out := map[int]owner{}
 	for found.Next() {
 		var i int
 		var o owner
@@ -176,53 +180,4 @@ func (w *rowWriter) owners(rows []int) (map[int]owner, error) {
 		out[i] = o
 	}
 	return out, found.Err()
-}
-
-func (w *rowWriter) prepare(query string) (*sqlx.Stmt, error) {
-	if st, ok := w.stmts[query]; ok {
-		return st, nil
-	}
-	st, err := w.tx.PreparexContext(w.ctx, query)
-	if err == nil {
-		w.stmts[query] = st
-	}
-	return st, err
-}
-
-// tuples renders n parenthesised groups of that many parameters.
-func tuples(n, width int) string {
-	tuple := "(" + strings.Repeat("?, ", width-1) + "?)"
-	return strings.Repeat(tuple+", ", n-1) + tuple
-}
-
-// deleteRows takes rows out again that this transaction inserted.
-func deleteRows(ctx context.Context, tx *sqlx.Tx, c bulk.Commit, rows []int) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	where := make([]string, 0, len(c.Work.Spec.Key))
-	var keys []int
-	for i, name := range c.Records.Columns {
-		if c.Work.Spec.IsKey(name) {
-			keys = append(keys, i)
-			where = append(where, fmt.Sprintf(`%q = ?`, name))
-		}
-	}
-	st, err := tx.PreparexContext(ctx, fmt.Sprintf(`DELETE FROM %q WHERE _account_id = ? AND %s`, c.Work.Spec.Table(), strings.Join(where, " AND ")))
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for _, i := range rows {
-		args := []any{string(c.Work.Account)}
-		for _, k := range keys {
-			args = append(args, c.Records.Values[i][k])
-		}
-		if n, err := changed(st.ExecContext(ctx, args...)); err != nil {
-			return err
-		} else if n != 1 {
-			return fmt.Errorf("row %d to take out again is not there", c.Records.RowNo[i])
-		}
-	}
-	return nil
 }

@@ -1,5 +1,6 @@
 // Package store is the transactional store: accounts, datasets, the ledger of
-// imports and batches, and the typed tables where records land.
+// imports and batches, and the typed tables where records land. It stands on
+// PostgreSQL, or on SQLite for one machine; both pass the same tests.
 //
 // It guarantees that a batch is applied at most once, that an account never
 // holds more records than its quota at any moment, that of two rows with one key
@@ -7,27 +8,24 @@
 // method returns or changes what belongs to another account than the one given.
 // Each of these is decided inside one transaction; nothing is decided from memory.
 //
-// SQL stands beside the one method that runs it, one file a noun. Locks are taken
-// in the order batch, keys ascending, import, account.
+// SQL stands beside the one method that runs it, one file a noun, with ? for
+// parameters; engine.go says what else differs between the engines. Locks are
+// taken in the order batch, keys, import, account.
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"bulkhead/internal/bulk"
 )
@@ -37,11 +35,13 @@ var migrations embed.FS
 
 // Store is safe for concurrent use.
 type Store struct {
-	write *sqlx.DB // one connection: SQLite has one writer
-	read  *sqlx.DB
+	engine engine
+	write  *db
+	read   *db
 
-	mu    sync.Mutex
-	specs map[specVersion]bulk.Spec // immutable once stored, so never stale
+	mu       sync.Mutex
+	specs    map[specVersion]bulk.Spec // immutable once stored, so never stale
+	overlaps map[bulk.ImportID]int     // batches for which an import is expected to meet existing keys
 }
 
 type specVersion struct {
@@ -51,50 +51,45 @@ type specVersion struct {
 
 // Config says where the store is.
 type Config struct {
-	URL     string // "sqlite:PATH"
-	Readers int    // connections for reading; 0: 4
+	URL         string // "sqlite:PATH" or "postgres://…", see [pgx.ParseConfig]
+	Connections int    // at most, to PostgreSQL, or for reading from SQLite; 0: 16, or 4
 }
 
 // New prepares a store without touching it.
 func New(c Config) (*Store, error) {
-	path, ok := strings.CutPrefix(c.URL, "sqlite:")
-	if !ok || path == "" {
-		return nil, bulk.Errorf(bulk.KindInvalid, "bad_store", "The store is %q; use sqlite:PATH.", c.URL)
+	s := &Store{specs: map[specVersion]bulk.Spec{}, overlaps: map[bulk.ImportID]int{}}
+	var err error
+	if path, ok := strings.CutPrefix(c.URL, "sqlite:"); ok && path != "" {
+		s.engine = sqliteEngine{}
+		s.write, s.read, err = openSQLite(path, c.Connections)
+	} else if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
+		s.engine = postgresEngine{}
+		s.write, err = openPostgres(c.URL, c.Connections)
+		s.read = s.write
+	} else {
+		err = bulk.Errorf(bulk.KindInvalid, "bad_store", "The store is %q; use sqlite:PATH or postgres://HOST/DATABASE.", redact(c.URL))
 	}
-	write, err := openSQLite(path, "immediate", 1)
-	if err != nil {
-		return nil, err
-	}
-	read, err := openSQLite(path, "deferred", cmp.Or(c.Readers, 4))
-	if err != nil {
-		return nil, err
-	}
-	return &Store{write: write, read: read, specs: map[specVersion]bulk.Spec{}}, nil
+	return s, err
 }
 
-// openSQLite opens a pool. synchronous(full) makes a commit survive a loss of
-// power; a bounded cache keeps memory flat whatever the tables' size.
-func openSQLite(path, txlock string, conns int) (*sqlx.DB, error) {
-	q := url.Values{"_txlock": {txlock}, "_time_format": {"sqlite"}, "_pragma": {
-		"busy_timeout(30000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
-		"cache_size(-16000)", "temp_store(memory)", "journal_size_limit(67108864)",
-	}}
-	db, err := sqlx.Open("sqlite", "file:"+path+"?"+q.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
+// redact keeps a password out of messages.
+func redact(url string) string {
+	scheme, _, _ := strings.Cut(url, ":")
+	return scheme + ":…"
 }
 
-// Migrate brings the schema up to date. Repeating it is harmless.
+// Migrate brings the schema up to date. Repeating it is harmless, and so are
+// several processes doing it at once.
 func (s *Store) Migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations/sqlite")
+	dir, err := fs.Sub(migrations, "migrations/"+s.engine.name())
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.write.DB, dir)
+	options, err := s.engine.migrationLock()
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	p, err := goose.NewProvider(s.engine.goose(), s.write.DB.DB, dir, options...)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -104,41 +99,101 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// Ready reports whether the store answers.
+// Ready reports whether the store answers and has its schema.
 func (s *Store) Ready(ctx context.Context) error {
-	var one int
-	return s.read.GetContext(ctx, &one, `SELECT 1 FROM accounts LIMIT 1`)
+	var n int
+	return s.error("check store", s.read.GetContext(ctx, &n, `SELECT COUNT(*) FROM accounts WHERE id = ''`))
 }
 
 // Close ends all connections.
-func (s *Store) Close() error { return errors.Join(s.write.Close(), s.read.Close()) }
-
-// tx runs fn in one write transaction: all of it or nothing.
-func (s *Store) tx(ctx context.Context, op string, fn func(tx *sqlx.Tx) error) error {
-	tx, err := s.write.BeginTxx(ctx, nil)
-	if err != nil {
-		return storeError(op, err)
+func (s *Store) Close() error {
+	if s.read == s.write {
+		return s.write.Close()
 	}
-	defer tx.Rollback()
-	if err := fn(tx); err != nil {
-		return storeError(op, err)
-	}
-	return storeError(op, tx.Commit())
+	return errors.Join(s.write.Close(), s.read.Close())
 }
 
-// storeError names the operation and turns a busy or full database into an error
-// that tells its receiver to come again.
-func storeError(op string, err error) error {
-	if err == nil || bulk.KindOf(err) != "" {
+// querier is what reading needs: the pool or a transaction.
+type querier interface {
+	GetContext(ctx context.Context, dest any, query string, args ...any) error
+	SelectContext(ctx context.Context, dest any, query string, args ...any) error
+}
+
+// db is a pool that takes ? for parameters.
+type db struct{ *sqlx.DB }
+
+func (d *db) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return d.DB.GetContext(ctx, dest, d.Rebind(query), args...)
+}
+
+func (d *db) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return d.DB.SelectContext(ctx, dest, d.Rebind(query), args...)
+}
+
+func (d *db) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	return d.DB.QueryxContext(ctx, d.Rebind(query), args...)
+}
+
+func (d *db) QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row {
+	return d.DB.QueryRowxContext(ctx, d.Rebind(query), args...)
+}
+
+// txn is a transaction that takes ? for parameters.
+type txn struct {
+	*sqlx.Tx
+	conn *sqlx.Conn // that it runs on
+	lock string     // ends a SELECT whose rows the transaction will change
+}
+
+func (t *txn) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return t.Tx.GetContext(ctx, dest, t.Rebind(query), args...)
+}
+
+func (t *txn) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return t.Tx.SelectContext(ctx, dest, t.Rebind(query), args...)
+}
+
+func (t *txn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return t.Tx.ExecContext(ctx, t.Rebind(query), args...)
+}
+
+func (t *txn) QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row {
+	return t.Tx.QueryRowxContext(ctx, t.Rebind(query), args...)
+}
+
+func (t *txn) PreparexContext(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	return t.Tx.PreparexContext(ctx, t.Rebind(query))
+}
+
+// tx runs fn in one write transaction: all of it or nothing.
+func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error {
+	conn, err := s.write.Connx(ctx)
+	if err != nil {
+		return s.error(op, err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return s.error(op, err)
+	}
+	defer tx.Rollback()
+	if err := fn(&txn{Tx: tx, conn: conn, lock: s.engine.rowLock()}); err != nil {
+		return s.error(op, err)
+	}
+	return s.error(op, tx.Commit())
+}
+
+// error names the operation and turns what may pass (a busy or unreachable
+// database, a deadlock) into an error that tells its receiver to come again.
+func (s *Store) error(op string, err error) error {
+	switch {
+	case err == nil || bulk.KindOf(err) != "":
 		return err
+	case s.engine.passes(err):
+		return fmt.Errorf("%s: %w (%v)", op, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."), err)
+	default:
+		return fmt.Errorf("%s: %w", op, err)
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-			return fmt.Errorf("%s: %v: %w", op, err, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."))
-		}
-	}
-	return fmt.Errorf("%s: %w", op, err)
 }
 
 // changed returns how many rows a statement changed.

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"bulkhead/internal/bulk"
 )
 
@@ -31,10 +29,10 @@ type uploadRow struct {
 // Upload reads an upload's position without taking it over.
 func (s *Store) Upload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
 	u, _, err := s.upload(ctx, s.read, account, id)
-	return u, storeError("read upload", err)
+	return u, s.error("read upload", err)
 }
 
-func (s *Store) upload(ctx context.Context, q sqlx.QueryerContext, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, r importRow, err error) {
+func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, r importRow, err error) {
 	if r, err = getImport(ctx, q, account, id); err != nil {
 		return u, r, err
 	}
@@ -45,7 +43,7 @@ func (s *Store) upload(ctx context.Context, q sqlx.QueryerContext, account bulk.
 		return u, r, err
 	}
 	var p uploadRow
-	if err = sqlx.GetContext(ctx, q, &p, `
+	if err = q.GetContext(ctx, &p, `
 		SELECT epoch, byte_offset, length, tail, digest, spooled, boundary_offset, boundary_line, boundary_row, boundary_blank, boundary_batch_no, expires_at
 		FROM uploads WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 		return u, r, err
@@ -53,7 +51,7 @@ func (s *Store) upload(ctx context.Context, q sqlx.QueryerContext, account bulk.
 	u.Epoch, u.Offset, u.Length, u.Tail, u.Digest, u.Spooled, u.Expires = p.Epoch, p.Offset, p.Length, p.Tail, p.Digest, p.Spooled, p.Expires
 	u.Boundary = bulk.Boundary{Offset: p.BOffset, Line: p.BLine, Row: p.BRow, Blank: p.BBlank, BatchNo: p.BBatchNo}
 	if u.Spooled {
-		err = sqlx.SelectContext(ctx, q, &u.Parts, `
+		err = q.SelectContext(ctx, &u.Parts, `
 			SELECT object, byte_from AS "from", bytes AS size, sha256 FROM upload_parts WHERE account_id = ? AND import_id = ? ORDER BY byte_from`, account, id)
 	}
 	return u, r, err
@@ -61,8 +59,8 @@ func (s *Store) upload(ctx context.Context, q sqlx.QueryerContext, account bulk.
 
 // TakeUpload makes the caller the upload's one writer by raising its epoch.
 func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, err error) {
-	err = s.tx(ctx, "take upload", func(tx *sqlx.Tx) error {
-		r, err := getImport(ctx, tx, account, id)
+	err = s.tx(ctx, "take upload", func(tx *txn) error {
+		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -94,7 +92,7 @@ func acceptsBytes(s bulk.State) bool {
 // Advance applies one durable step of an upload: compare-and-set on (epoch, offset).
 func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 	ending := false
-	err := s.tx(ctx, "advance upload", func(tx *sqlx.Tx) error {
+	err := s.tx(ctx, "advance upload", func(tx *txn) error {
 		if p.Batch != nil {
 			if err := stage(ctx, tx, p); err != nil {
 				return err
@@ -137,7 +135,7 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 }
 
 // stage inserts the batch's manifest; unpublished, it waits for the relay.
-func stage(ctx context.Context, tx *sqlx.Tx, p bulk.Progress) error {
+func stage(ctx context.Context, tx *txn, p bulk.Progress) error {
 	b := p.Batch
 	n, err := changed(tx.ExecContext(ctx, `
 		INSERT INTO batches (account_id, import_id, no, state, priority, object, object_bytes, sha256, first_row, byte_from, byte_to, rows_read, staged_at)
@@ -151,8 +149,8 @@ func stage(ctx context.Context, tx *sqlx.Tx, p bulk.Progress) error {
 }
 
 // advanceImport carries the step to what people see of the import.
-func advanceImport(ctx context.Context, tx *sqlx.Tx, p bulk.Progress) error {
-	r, err := getImport(ctx, tx, p.Account, p.Import)
+func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) error {
+	r, err := lockImport(ctx, tx, p.Account, p.Import)
 	if err != nil {
 		return err
 	}
@@ -187,7 +185,7 @@ func advanceImport(ctx context.Context, tx *sqlx.Tx, p bulk.Progress) error {
 	return err
 }
 
-func describe(ctx context.Context, tx *sqlx.Tx, r *importRow, p bulk.Progress) error {
+func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error {
 	b, err := json.Marshal(p.Layout)
 	if err != nil {
 		return err
@@ -198,7 +196,7 @@ func describe(ctx context.Context, tx *sqlx.Tx, r *importRow, p bulk.Progress) e
 		len(p.Layout.Header), string(rune(p.Layout.Dialect.Delimiter)), p.Layout.Dialect.Encoding))
 }
 
-func isEnding(ctx context.Context, tx *sqlx.Tx, account bulk.AccountID, id bulk.ImportID) (bool, error) {
+func isEnding(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (bool, error) {
 	var state bulk.State
 	err := tx.GetContext(ctx, &state, `SELECT state FROM imports WHERE account_id = ? AND id = ?`, account, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -216,7 +214,7 @@ func (s *Store) Undecoded(ctx context.Context, limit int) ([]bulk.Upload, error)
 	if err := s.read.SelectContext(ctx, &ids, `
 		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
 		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.state IN ('receiving', 'paused') ORDER BY i.id LIMIT ?`, limit); err != nil {
-		return nil, storeError("list undecoded uploads", err)
+		return nil, s.error("list undecoded uploads", err)
 	}
 	out := make([]bulk.Upload, len(ids))
 	for i, id := range ids {

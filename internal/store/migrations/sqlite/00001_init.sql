@@ -211,7 +211,6 @@ CREATE TABLE idempotency (
     account_id   TEXT NOT NULL,
     key          TEXT NOT NULL,
     request_hash TEXT NOT NULL,
-    import_id    TEXT NOT NULL,
     answer       TEXT NOT NULL, -- the import as first answered
     created_at   TIMESTAMP NOT NULL,
     PRIMARY KEY (account_id, key)

@@ -1,0 +1,20 @@
+package store
+
+import (
+	"github.com/pressly/goose/v3"
+
+	"bulkhead/internal/bulk"
+)
+
+// engine is where PostgreSQL and SQLite differ; all other SQL is common to both.
+type engine interface {
+	name() string // of its folder of migrations
+	goose() goose.Dialect
+	migrationLock() ([]goose.ProviderOption, error)
+	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
+	columnType(t bulk.Type) string       // of a typed table
+	tableOptions() string                // that follow CREATE TABLE
+	passes(err error) bool               // whether the same call may succeed later
+	rows(s *Store, tx *txn) rowTable     // how a batch's rows are written
+	value(t bulk.Type, v any) bulk.Value // a column's Go type for what the driver returned
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"bulkhead/internal/bulk"
+)
+
+// postgresEngine has many writers; what a transaction will change it locks first.
+type postgresEngine struct{}
+
+// applicationName marks our own sessions, so that the reaper touches no others.
+const applicationName = "bulkhead"
+
+// openPostgres opens one pool for reading and writing. Timeouts end sessions whose
+// process is paused or gone, which would otherwise hold their locks.
+func openPostgres(url string, conns int) (*db, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, bulk.Errorf(bulk.KindInvalid, "bad_store", "The store's address is not a PostgreSQL URL.")
+	}
+	for name, value := range map[string]string{
+		"application_name": applicationName, "timezone": "UTC", "idle_in_transaction_session_timeout": "30s", "lock_timeout": "20s",
+		"tcp_user_timeout": "30000",
+	} {
+		if _, set := c.RuntimeParams[name]; !set {
+			c.RuntimeParams[name] = value
+		}
+	}
+	pool := sqlx.NewDb(stdlib.OpenDB(*c), "pgx")
+	pool.SetMaxOpenConns(cmp.Or(conns, 16))
+	pool.SetMaxIdleConns(cmp.Or(conns, 16))
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return &db{pool}, nil
+}
+
+func (postgresEngine) name() string { return "postgres" }
+
+func (postgresEngine) goose() goose.Dialect { return goose.DialectPostgres }
+
+// Processes that start together take turns.
+func (postgresEngine) migrationLock() ([]goose.ProviderOption, error) {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, err
+	}
+	return []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
+}
+
+// Foreign keys to a locked row may still be checked.
+func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }
+
+// Text compares by its bytes, as it does in keys, cursors and every other engine.
+func (postgresEngine) columnType(t bulk.Type) string {
+	switch t {
+	case bulk.TypeInteger:
+		return "BIGINT"
+	case bulk.TypeDecimal:
+		return "NUMERIC"
+	case bulk.TypeFloat:
+		return "DOUBLE PRECISION"
+	case bulk.TypeBoolean:
+		return "BOOLEAN"
+	case bulk.TypeDate:
+		return "DATE"
+	case bulk.TypeTimestamp:
+		return "TIMESTAMPTZ"
+	case bulk.TypeJSON:
+		return "JSON"
+	default:
+		return `TEXT COLLATE "C"`
+	}
+}
+
+func (postgresEngine) tableOptions() string { return "" }
+
+// passes: a lost connection, a deadlock or serialization failure, too many
+// connections, a shutdown, or a full disk, but no fault of the statement.
+func (postgresEngine) passes(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code[:2] {
+		case "08", "40", "53", "55", "57", "58":
+			return e.Code != "57014" // the caller itself gave up
+		case "25":
+			return e.Code == "25P03" // idle in a transaction too long
+		}
+		return false
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+func (postgresEngine) value(t bulk.Type, v any) bulk.Value {
+	switch x := v.(type) {
+	case []byte:
+		return string(x)
+	case time.Time:
+		if t == bulk.TypeDate {
+			return x.Format(time.DateOnly)
+		}
+		return x.UTC().Format("2006-01-02T15:04:05.000000Z")
+	}
+	return v
+}
+
+// Reap ends sessions of ours that hold locks although nobody waits for them any
+// more: a process that was paused in the middle of a COPY keeps its locks past every
+// timeout. It returns how many it ended.
+func (s *Store) Reap(ctx context.Context, stuckFor time.Duration) (int64, error) {
+	if _, ok := s.engine.(postgresEngine); !ok {
+		return 0, nil
+	}
+	n, err := changed(s.write.ExecContext(ctx, `
+		SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = $1 AND usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()
+			AND state <> 'idle' AND xact_start < now() - make_interval(secs => $2)
+			AND (wait_event_type = 'Client' OR state LIKE 'idle in transaction%')`, applicationName, stuckFor.Seconds()))
+	return n, s.error("reap sessions", err)
+}
+
+// copyFrom streams rows into a table within the transaction.
+func copyFrom(ctx context.Context, tx *txn, table []string, columns []string, src pgx.CopyFromSource) (n int64, err error) {
+	err = tx.conn.Raw(func(c any) error {
+		conn, ok := c.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("copy needs a pgx connection, have %T", c)
+		}
+		n, err = conn.Conn().CopyFrom(ctx, pgx.Identifier(table), columns, src)
+		return err
+	})
+	return n, err
+}
+
+// uniqueViolation reports whether a key existed already.
+func uniqueViolation(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
+}

@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"bulkhead/internal/bulk"
+)
+
+// postgresRows writes a whole batch at once. Where keys are expected to be new it
+// copies straight into the table, inside a savepoint; when that meets an existing
+// key, and for some batches of the import after it, rows are copied into a
+// temporary table and inserted from there, which may skip what exists.
+type postgresRows struct {
+	store   *Store
+	tx      *txn
+	c       bulk.Commit
+	columns []string
+	types   []bulk.Type // of the records' columns
+	staged  bool        // the batch's rows are in the temporary table
+}
+
+// overlapFor is how many batches of an import go through the temporary table after
+// one that met an existing key.
+const overlapFor = 16
+
+func (postgresEngine) rows(s *Store, tx *txn) rowTable { return &postgresRows{store: s, tx: tx} }
+
+func (r *postgresRows) begin(_ context.Context, c bulk.Commit) error {
+	r.c, r.columns = c, rowColumns(c)
+	for _, name := range c.Records.Columns {
+		r.types = append(r.types, c.Work.Spec.Column(name).Type)
+	}
+	return nil
+}
+
+func (r *postgresRows) chunk() int { return max(1, r.c.Records.Len()) }
+
+func (r *postgresRows) close() {}
+
+func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
+	if len(rows) == r.c.Records.Len() && !r.staged && !r.overlapping() {
+		n, err := r.copyStraight(ctx, rows)
+		if err != nil || n > 0 {
+			return n, err
+		}
+	}
+	if err := r.stage(ctx); err != nil {
+		return 0, err
+	}
+	return changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
+		INSERT INTO %q (%s) SELECT %s FROM _staged WHERE _i = ANY($1) ORDER BY _i ON CONFLICT DO NOTHING`,
+		r.c.Work.Spec.Table(), quoted(r.columns), quoted(r.columns)), indexes(rows)))
+}
+
+// copyStraight returns 0 rows, and leaves no trace, when a key existed.
+func (r *postgresRows) copyStraight(ctx context.Context, rows []int) (int64, error) {
+	if _, err := r.tx.Tx.ExecContext(ctx, `SAVEPOINT straight`); err != nil {
+		return 0, err
+	}
+	n, err := copyFrom(ctx, r.tx, []string{r.c.Work.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
+	if err == nil {
+		return n, nil
+	}
+	if !uniqueViolation(err) {
+		return 0, err
+	}
+	r.store.expectOverlap(r.c.Work.Import.ID)
+	_, err = r.tx.Tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT straight`)
+	return 0, err
+}
+
+// stage copies the batch into the temporary table, once.
+func (r *postgresRows) stage(ctx context.Context) error {
+	if r.staged {
+		return nil
+	}
+	r.staged = true
+	if _, err := r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
+		CREATE TEMP TABLE _staged ON COMMIT DROP AS SELECT 0 AS _i, %s FROM %q WITH NO DATA`, quoted(r.columns), r.c.Work.Spec.Table())); err != nil {
+		return err
+	}
+	all := make([]int, r.c.Records.Len())
+	for i := range all {
+		all[i] = i
+	}
+	if _, err := copyFrom(ctx, r.tx, []string{"_staged"}, append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: all, numbered: true}); err != nil {
+		return err
+	}
+	_, err := r.tx.Tx.ExecContext(ctx, `ANALYZE _staged`)
+	return err
+}
+
+func (r *postgresRows) owners(ctx context.Context, rows []int) (map[int]owner, error) {
+	if err := r.stage(ctx); err != nil {
+		return nil, err
+	}
+	found, err := r.tx.Tx.QueryContext(ctx, fmt.Sprintf(`
+		SELECT v._i, t._op_seq, t._row_no FROM _staged v JOIN %q t ON t._account_id = v._account_id AND %s
+		WHERE v._i = ANY($1) ORDER BY v._i FOR NO KEY UPDATE OF t`, r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows))
+	if err != nil {
+		return nil, err
+	}
+	return readOwners(found)
+}
+
+func (r *postgresRows) overwrite(ctx context.Context, rows []int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
+		UPDATE %q t SET %s FROM _staged v
+		WHERE v._i = ANY($1) AND t._account_id = v._account_id AND %s AND (t._op_seq, t._row_no) < (v._op_seq, v._row_no)`,
+		r.c.Work.Spec.Table(), assignments(r.c, "v"), onKeys(r.c, "t", "v")), indexes(rows))
+	return err
+}
+
+func (r *postgresRows) remove(ctx context.Context, rows []int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := r.stage(ctx); err != nil {
+		return err
+	}
+	n, err := changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
+		DELETE FROM %q t USING _staged v WHERE v._i = ANY($1) AND t._account_id = v._account_id AND %s`,
+		r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows)))
+	if err == nil && n != int64(len(rows)) {
+		err = fmt.Errorf("%d rows to take out again, %d were there", len(rows), n)
+	}
+	return err
+}
+
+// overlapping reports whether the import met existing keys lately, and counts down.
+func (r *postgresRows) overlapping() bool {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	id := r.c.Work.Import.ID
+	n := r.store.overlaps[id]
+	switch {
+	case n > 1:
+		r.store.overlaps[id] = n - 1
+	case n == 1:
+		delete(r.store.overlaps, id)
+	}
+	return n > 0
+}
+
+func (s *Store) expectOverlap(id bulk.ImportID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.overlaps[id] = overlapFor
+}
+
+func indexes(rows []int) []int32 {
+	out := make([]int32, len(rows))
+	for i, r := range rows {
+		out[i] = int32(r)
+	}
+	return out
+}
+
+// rowSource feeds COPY, in key order.
+type rowSource struct {
+	r        *postgresRows
+	rows     []int
+	numbered bool // with the row's index first
+	at       int
+	values   []any
+}
+
+func (s *rowSource) Next() bool {
+	s.at++
+	return s.at <= len(s.rows)
+}
+
+func (s *rowSource) Err() error { return nil }
+
+func (s *rowSource) Values() ([]any, error) {
+	i := s.rows[s.at-1]
+	s.values = s.values[:0]
+	if s.numbered {
+		s.values = append(s.values, int32(i))
+	}
+	s.values = append(s.values, string(s.r.c.Work.Account))
+	for j, v := range s.r.c.Records.Values[i] {
+		x, err := toPostgres(s.r.types[j], v)
+		if err != nil {
+			return nil, err
+		}
+		s.values = append(s.values, x)
+	}
+	s.values = append(s.values, s.r.c.Work.OpSeq, s.r.c.Records.RowNo[i])
+	return s.values, nil
+}
+
+// toPostgres makes of canonical text what the binary format of its column needs.
+func toPostgres(t bulk.Type, v bulk.Value) (any, error) {
+	text, ok := v.(string)
+	if !ok {
+		return v, nil
+	}
+	switch t {
+	case bulk.TypeDate:
+		return time.Parse(time.DateOnly, text)
+	case bulk.TypeTimestamp:
+		return time.Parse(time.RFC3339, text)
+	case bulk.TypeDecimal:
+		var n pgtype.Numeric
+		err := n.Scan(text)
+		return n, err
+	case bulk.TypeJSON:
+		return []byte(text), nil
+	}
+	return text, nil
+}
