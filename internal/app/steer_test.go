@@ -1,0 +1,202 @@
+package app_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/sample"
+)
+
+// sending is an upload under way in a request of its own.
+type sending struct {
+	id     bulk.ImportID
+	answer chan answer // nothing but its zero value when the connection broke
+}
+
+// begin posts a file, and returns once its import exists.
+func (c *client) begin(query string, file []byte) sending {
+	c.t.Helper()
+	s := sending{answer: make(chan answer, 1)}
+	go func() {
+		a, _ := c.ask(http.MethodPost, "/v1/imports?"+query, bytes.NewReader(file), http.Header{"Content-Type": {"text/csv"}})
+		s.answer <- a
+	}()
+	s.id = c.first()
+	return s
+}
+
+// committed says that at least n batches are in the store.
+func committed(n int64) func(bulk.Import) bool {
+	return func(imp bulk.Import) bool { return imp.Batches.Committed >= n }
+}
+
+// barrier imports a file of several batches for another account. The batches that
+// were being worked on when it began have ended by its end, because it needs every slot.
+func (s *system) barrier(name string) {
+	s.t.Helper()
+	file, want := contacts(s.t, sample.Options{Rows: 25_000})
+	c := s.account(name, 100_000)
+	c.wantEnd(c.run("dataset=contacts", file), bulk.StateCompleted, counts(want))
+}
+
+// After the answer to a cancel not one more row lands, whether the file was still
+// coming or not.
+func TestCancelInMidFlight(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	file, want := contacts(t, sample.Options{Rows: rows(t, 100_000, 60_000), Seed: 5, RejectRate: 0.02, DuplicateRate: 0.01})
+	for name, ready := range map[string]func(c *client, upload sending){
+		"while the file comes": func(c *client, upload sending) { c.until(upload.id, committed(2)) },
+		"once the file is there": func(c *client, upload sending) {
+			c.until(upload.id, committed(2))
+			c.steer(upload.id, "pause")
+			<-upload.answer
+			c.steer(upload.id, "resume")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := s.account(name, 1_000_000)
+			upload := c.begin("dataset=contacts", file)
+			ready(c, upload)
+			imp := c.steer(upload.id, "cancel")
+			live := int64(len(c.records("contacts")))
+			if imp.State != bulk.StateCancelled || imp.Batches.Committed < 2 || imp.Rows.Created == 0 || imp.Rows.Created >= want.Created {
+				t.Fatalf("cancelled in mid-flight: %s %+v %+v", imp.State, imp.Rows, imp.Batches)
+			}
+			if name == "once the file is there" && (!imp.Sealed || imp.Rows.Read != want.Rows || imp.Rows.Unprocessed == 0) {
+				t.Errorf("sealed %v, %+v, want all %d rows read", imp.Sealed, imp.Rows, want.Rows)
+			}
+			s.barrier("after " + name)
+			after := c.imp(imp.ID)
+			if after.Rows != imp.Rows || after.State != imp.State || int64(len(c.records("contacts"))) != live || live != imp.Rows.Created {
+				t.Errorf("after cancelled: %+v then %+v, %d live rows then %d", imp.Rows, after.Rows, live, len(c.records("contacts")))
+			}
+			c.wantSound(after, want.Bytes)
+			c.wantUsage("contacts", live)
+			if p := c.try(http.MethodPost, "/v1/imports/"+string(imp.ID)+"/resume", nil, nil); p == nil || p.Status != http.StatusConflict {
+				t.Errorf("resume after cancel: %+v, want 409", p)
+			}
+			again := c.run("dataset=contacts&mode=upsert", file)
+			c.wantEnd(again, bulk.StateCompletedWithRejects, bulk.Counts{
+				Read: want.Rows, Created: want.Created - live, Updated: live, Superseded: want.Superseded, Rejected: want.Rejected})
+		})
+	}
+}
+
+// While paused nothing commits; resumed, the import ends as if nothing had been.
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	c := s.account("pause", 1_000_000)
+	file, want := contacts(t, sample.Options{Rows: rows(t, 60_000, 40_000), Seed: 6, RejectRate: 0.02, DuplicateRate: 0.01})
+	upload := c.begin("dataset=contacts", file)
+	c.until(upload.id, committed(1))
+	if imp := c.steer(upload.id, "pause"); imp.State != bulk.StatePaused {
+		t.Fatalf("state %s, want paused", imp.State)
+	}
+	if a := <-upload.answer; a.status != http.StatusAccepted { // the upload goes on
+		t.Fatalf("upload while paused: %d %s", a.status, a.body)
+	}
+	s.barrier("first")
+	paused := c.imp(upload.id)
+	s.barrier("second")
+	if still := c.imp(upload.id); still.Batches != paused.Batches || still.State != bulk.StatePaused || still.Batches.Staged == 0 {
+		t.Fatalf("while paused: %+v then %+v (%s)", paused.Batches, still.Batches, still.State)
+	}
+	c.steer(upload.id, "resume")
+	imp := c.end(upload.id)
+	c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
+	c.wantSound(imp, want.Bytes)
+	c.wantUsage("contacts", want.Created)
+	c.verify(imp.ID, file)
+}
+
+// A dry run tells everything and commits nothing until it is approved.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	c := newSystem(t).account("dry run", 1_000_000)
+	file, want := contacts(t, sample.Options{Rows: rows(t, 20_000, 9_000), Seed: 7, RejectRate: 0.02, DuplicateRate: 0.01})
+	checked := func(id bulk.ImportID) bulk.Import {
+		return c.until(id, func(imp bulk.Import) bool { return imp.State == bulk.StateAwaitingApproval })
+	}
+	imp := checked(c.send("dataset=contacts&dry_run=true", file).ID)
+	if imp.Rows != (bulk.Counts{Read: want.Rows, Rejected: want.Rejected}) {
+		t.Errorf("checked: %+v, want %d rows and %d rejects", imp.Rows, want.Rows, want.Rejected)
+	}
+	c.wantUsage("contacts", 0)
+	before := c.rejects(imp.ID, "")
+	if n := bytes.Count(before, []byte("\n")); int64(n) < want.Rejected {
+		t.Errorf("rejects.csv before approval has %d lines, want %d rejects", n, want.Rejected)
+	}
+	c.steer(imp.ID, "approve")
+	imp = c.end(imp.ID)
+	c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
+	c.wantSound(imp, want.Bytes)
+	c.wantUsage("contacts", want.Created)
+	c.verify(imp.ID, file)
+	if !bytes.Equal(before, c.rejects(imp.ID, "")) {
+		t.Error("the approved import rejects other rows than the dry run told")
+	}
+
+	dropped := c.steer(checked(c.send("dataset=contacts&mode=upsert&dry_run=true", file).ID).ID, "cancel")
+	c.wantEnd(dropped, bulk.StateCancelled, bulk.Counts{Read: want.Rows, Unprocessed: want.Rows})
+	c.wantUsage("contacts", want.Created)
+}
+
+// Too many rejects end an import; what landed stays and is accounted for.
+func TestOnError(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	file, want := contacts(t, sample.Options{Rows: 30_000, Seed: 8, RejectRate: 0.02})
+	for limit, state := range map[string]bulk.State{"abort": bulk.StateFailed, "100": bulk.StateFailed, "5%25": bulk.StateCompletedWithRejects, "skip": bulk.StateCompletedWithRejects} {
+		c := s.account("on error "+limit, 100_000)
+		upload := c.begin("dataset=contacts&on_error="+limit, file)
+		<-upload.answer
+		imp := c.end(upload.id)
+		if imp.State != state || state == bulk.StateFailed && (imp.Error == nil || imp.Error.Code != bulk.ErrTooManyRejects) {
+			t.Errorf("on_error=%s: %s %+v, want %s", limit, imp.State, imp.Error, state)
+		}
+		c.wantSound(imp, want.Bytes)
+		c.wantUsage("contacts", imp.Rows.Created)
+	}
+}
+
+// The broker's files are lost while batches wait: the sweep finds them in the ledger.
+func TestBrokerWiped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits half a minute for the sweep")
+	}
+	t.Parallel()
+	s := newSystem(t)
+	c := s.account("wiped", 1_000_000)
+	file, want := contacts(t, sample.Options{Rows: rows(t, 60_000, 0), Seed: 9, RejectRate: 0.02, DuplicateRate: 0.01})
+	upload := c.begin("dataset=contacts", file)
+	c.until(upload.id, committed(1))
+	c.steer(upload.id, "pause")
+	<-upload.answer
+	s.barrier("published") // and so is what was staged before it
+
+	s.stop()
+	wiped := filepath.Join(s.dir, "broker")
+	entries, err := os.ReadDir(wiped)
+	c.must(err)
+	if len(entries) == 0 {
+		t.Fatal("the broker keeps nothing in its directory")
+	}
+	c.must(os.RemoveAll(wiped))
+	s.start()
+	c.url = s.url
+	if imp := c.imp(upload.id); imp.State != bulk.StatePaused || imp.Batches.Staged == 0 || imp.Batches.Committed == 0 {
+		t.Fatalf("after the restart: %s %+v", imp.State, imp.Batches)
+	}
+	c.steer(upload.id, "resume")
+	imp := c.end(upload.id)
+	c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
+	c.wantSound(imp, want.Bytes)
+	c.wantUsage("contacts", want.Created)
+	c.verify(imp.ID, file)
+}
