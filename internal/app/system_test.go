@@ -27,7 +27,7 @@ type system struct {
 	ended  chan error
 }
 
-// newSystem starts one that knows the contacts dataset.
+// newSystem starts one that knows the datasets contacts and things.
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	s := &system{client: &client{t: t}, dir: t.TempDir(), logs: &logs{}}
@@ -39,8 +39,20 @@ func newSystem(t *testing.T) *system {
 		}
 	})
 	s.apply(sample.Spec())
+	s.apply(things)
 	return s
 }
+
+// things is a dataset for files that are written by hand.
+var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Column{
+	{Name: "id", Type: bulk.TypeText},
+	{Name: "text", Type: bulk.TypeText},
+	{Name: "integer", Type: bulk.TypeInteger},
+	{Name: "float", Type: bulk.TypeFloat},
+	{Name: "decimal", Type: bulk.TypeDecimal},
+	{Name: "date", Type: bulk.TypeDate},
+	{Name: "moment", Type: bulk.TypeTimestamp, Timezone: "Europe/Berlin"},
+}}
 
 func (s *system) start() {
 	s.t.Helper()
