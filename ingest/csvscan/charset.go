@@ -35,12 +35,6 @@ func charset(sample []byte, whole bool) (name string, bom bool) {
 	return utf8Name, false
 }
 
-// hasMark reports whether the sample begins with the encoding's byte order mark.
-func hasMark(sample []byte, encoding string) bool {
-	name, bom := charset(sample[:min(len(sample), len(byteOrderMark))], false)
-	return bom && name == encoding
-}
-
 // wide reports whether the sample is UTF-16 of mostly ASCII text, its zero bytes at
 // even (0) or odd (1) places.
 func wide(sample []byte, zeroes int) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -170,9 +171,7 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 		return nil, nil, err
 	}
 	req.ContentLength = length
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := c.do(req)
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errStalled) {

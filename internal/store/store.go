@@ -190,7 +190,7 @@ func (s *Store) error(op string, err error) error {
 	case err == nil || bulk.KindOf(err) != "":
 		return err
 	case s.engine.passes(err):
-		return fmt.Errorf("%s: %w (%v)", op, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."), err)
+		return fmt.Errorf("%s: %w (%w)", op, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."), err)
 	default:
 		return fmt.Errorf("%s: %w", op, err)
 	}

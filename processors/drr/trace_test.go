@@ -329,7 +329,7 @@ func TestShuffleIsSeeded(t *testing.T) {
 		w.Shuffle()
 		return w.pops(8)
 	}
-	if order(1) != order(1) {
+	if first, again := order(1), order(1); first != again {
 		t.Error("the same seed gave two orders")
 	}
 	if order(1) == order(2) {

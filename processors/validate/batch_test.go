@@ -198,7 +198,7 @@ func TestSortedFile(t *testing.T) {
 		{"a", []int64{1}},
 	} {
 		var rows [][]string
-		for _, id := range strings.Fields(c.ids) {
+		for id := range strings.FieldsSeq(c.ids) {
 			rows = append(rows, []string{id, "1"})
 		}
 		got := v.Batch(stage(t, []string{"id", "age"}, rows...))
