@@ -300,8 +300,12 @@ func TestSteerImport(t *testing.T) {
 		action string
 		want   bulk.State
 	}{
-		{imp.ID, "pause", bulk.StatePaused}, {imp.ID, "pause", bulk.StatePaused}, {imp.ID, "resume", bulk.StateProcessing},
-		{imp.ID, "cancel", bulk.StateCancelled}, {imp.ID, "cancel", bulk.StateCancelled}, {dry.ID, "approve", bulk.StateProcessing},
+		{imp.ID, "pause", bulk.StatePaused},
+		{imp.ID, "pause", bulk.StatePaused},
+		{imp.ID, "resume", bulk.StateProcessing},
+		{imp.ID, "cancel", bulk.StateCancelled},
+		{imp.ID, "cancel", bulk.StateCancelled},
+		{dry.ID, "approve", bulk.StateProcessing},
 	} {
 		rec := a.do(a.alice, "POST", importPath(step.id)+"/"+step.action, "")
 		if got := decode[bulk.Import](t, rec); rec.Code != 200 || got.State != step.want {

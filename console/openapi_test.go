@@ -137,7 +137,8 @@ func TestOpenAPIDescribesEveryChoice(t *testing.T) {
 			Ref  string `json:"$ref"`
 			Name string
 			In   string
-		}) bool {
+		},
+		) bool {
 			return p.Ref == "#/components/parameters/"+name
 		}) {
 			t.Errorf("the parameter %s is not described", name)

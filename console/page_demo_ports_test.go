@@ -81,8 +81,10 @@ func (w *demo) find(id bulk.ImportID) (*demoImport, error) {
 func (w *demo) CreateImport(_ context.Context, n bulk.NewImport, _ int) (bulk.Import, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := &demoImport{Import: bulk.Import{ID: bulk.NewImportID(), AccountID: n.Account, Dataset: n.Dataset, State: bulk.StateOpen, Mode: n.Mode, Filename: n.Filename, Priority: n.Priority,
-		Options: n.Options, CreatedAt: time.Now().UTC(), Bytes: bulk.ByteCounts{Total: max(0, n.Size)}, Version: 1}}
+	i := &demoImport{Import: bulk.Import{
+		ID: bulk.NewImportID(), AccountID: n.Account, Dataset: n.Dataset, State: bulk.StateOpen, Mode: n.Mode, Filename: n.Filename, Priority: n.Priority,
+		Options: n.Options, CreatedAt: time.Now().UTC(), Bytes: bulk.ByteCounts{Total: max(0, n.Size)}, Version: 1,
+	}}
 	w.imports = slices.Insert(w.imports, 0, i)
 	return i.Import, false, nil
 }
@@ -183,8 +185,10 @@ func (w *demo) Receipt(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (b
 	if i.StartedAt != nil && i.FinishedAt != nil {
 		took = i.FinishedAt.Sub(*i.StartedAt).Seconds()
 	}
-	return bulk.Receipt{Import: i.Import, Balanced: i.Rows.Sum() == i.Rows.Read, Clusters: i.clusters, Usage: bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota},
-		Seconds: took, RowsPerS: float64(i.Rows.Read) / took}, nil
+	return bulk.Receipt{
+		Import: i.Import, Balanced: i.Rows.Sum() == i.Rows.Read, Clusters: i.clusters, Usage: bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota},
+		Seconds: took, RowsPerS: float64(i.Rows.Read) / took,
+	}, nil
 }
 
 func (w *demo) ImportEvents(_ context.Context, _ bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
@@ -317,22 +321,29 @@ func (w *demo) Each(context.Context, bulk.Import, func(bulk.Reject) error) error
 func (w *demo) CreateAccount(context.Context, string, int64, int) (bulk.Account, error) {
 	return bulk.Account{}, errors.ErrUnsupported
 }
+
 func (w *demo) ListAccounts(context.Context) ([]bulk.Account, error) {
 	return nil, errors.ErrUnsupported
 }
+
 func (w *demo) SetQuota(context.Context, bulk.AccountID, int64) error {
 	return errors.ErrUnsupported
 }
+
 func (w *demo) SetWeight(context.Context, bulk.AccountID, int) error {
 	return errors.ErrUnsupported
 }
+
 func (w *demo) CreateKey(context.Context, bulk.APIKey, string) error { return errors.ErrUnsupported }
+
 func (w *demo) ListKeys(context.Context, bulk.AccountID) ([]bulk.APIKey, error) {
 	return nil, errors.ErrUnsupported
 }
+
 func (w *demo) RevokeKey(context.Context, bulk.AccountID, bulk.KeyID) error {
 	return errors.ErrUnsupported
 }
+
 func (w *demo) ApplyDataset(context.Context, bulk.Spec) (bulk.Dataset, error) {
 	return bulk.Dataset{}, errors.ErrUnsupported
 }

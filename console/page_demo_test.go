@@ -52,7 +52,8 @@ func newDemo() *demo {
 			{Name: "newsletter", Type: bulk.TypeBoolean},
 		}}},
 		empty: bulk.Dataset{Version: 1, Spec: bulk.Spec{Name: "products", Title: "Products", Key: []string{"sku"}, Columns: []bulk.Column{
-			{Name: "sku", Type: bulk.TypeText, Required: true}, {Name: "price", Type: bulk.TypeDecimal}}}},
+			{Name: "sku", Type: bulk.TypeText, Required: true}, {Name: "price", Type: bulk.TypeDecimal},
+		}}},
 	}
 	w.imports = []*demoImport{
 		w.make("crm-export-2026-11.csv", bulk.StateProcessing, 310, 176, now.Add(-4*time.Minute)),

@@ -166,8 +166,10 @@ func TestBrokenObjectIsQuarantined(t *testing.T) {
 	}{
 		"missing": {func(r *rig, w *bulk.Work) { delete(r.objects, w.Batch.Object) }, "The batch object is not in the object store."},
 		"flipped": {func(r *rig, w *bulk.Work) { r.objects[w.Batch.Object][20] ^= 1 }, ""},
-		"other rows": {func(r *rig, w *bulk.Work) { w.Batch.Rows.Read = 7; r.ledger.set(*w) },
-			"The batch object has 1 rows, the ledger says 7."},
+		"other rows": {
+			func(r *rig, w *bulk.Work) { w.Batch.Rows.Read = 7; r.ledger.set(*w) },
+			"The batch object has 1 rows, the ledger says 7.",
+		},
 		"no header": {func(r *rig, w *bulk.Work) { w.Import.Layout = nil; r.ledger.set(*w) }, "The import has staged rows but no header."},
 	} {
 		t.Run(name, func(t *testing.T) {

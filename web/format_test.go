@@ -12,8 +12,13 @@ func TestShareNeverRoundsAway(t *testing.T) {
 		part, whole int64
 		want        string
 	}{
-		{0, 10, "0 %"}, {1, 1_000_000, "< 0.1 %"}, {999_999, 1_000_000, "> 99.9 %"}, {10, 10, "100 %"},
-		{1, 40, "2.5 %"}, {995, 1000, "99 %"}, {0, 0, "–"},
+		{0, 10, "0 %"},
+		{1, 1_000_000, "< 0.1 %"},
+		{999_999, 1_000_000, "> 99.9 %"},
+		{10, 10, "100 %"},
+		{1, 40, "2.5 %"},
+		{995, 1000, "99 %"},
+		{0, 0, "–"},
 	} {
 		if got := share(tt.part, tt.whole); got != tt.want {
 			t.Errorf("share(%d, %d): got %q, want %q", tt.part, tt.whole, got, tt.want)

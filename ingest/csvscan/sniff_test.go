@@ -26,15 +26,27 @@ func TestSniff(t *testing.T) {
 		{"a path at the end of a quoted cell", "id,name\n1,\"C:\\\"\n2,\"D:\\\"\n", true, bulk.DialectChoice{}, bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8"}},
 		{"one unclosed quote", "id;name\n1;\"a\n2;b,c\n3;d,e\n", true, bulk.DialectChoice{}, bulk.Dialect{Delimiter: ';', Quote: '"', Escape: '"', Encoding: "utf-8"}},
 		{"ragged rows", "a,b,c\n" + strings.Repeat("1,2\n", 200), true, bulk.DialectChoice{}, bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8"}},
-		{"the choice wins", "sep=;\nid;name\n", true, bulk.DialectChoice{Delimiter: "|", Quote: "'", Escape: "\\", Encoding: "UTF-8", NoHeader: true},
-			bulk.Dialect{Delimiter: '|', Quote: '\'', Escape: '\\', Encoding: "utf-8", NoHeader: true, SepLine: true}},
+		{
+			"the choice wins", "sep=;\nid;name\n", true,
+			bulk.DialectChoice{Delimiter: "|", Quote: "'", Escape: "\\", Encoding: "UTF-8", NoHeader: true},
+			bulk.Dialect{Delimiter: '|', Quote: '\'', Escape: '\\', Encoding: "utf-8", NoHeader: true, SepLine: true},
+		},
 		{"BOM", "\xEF\xBB\xBFid\tname\n", true, bulk.DialectChoice{}, bulk.Dialect{Delimiter: '\t', Quote: '"', Escape: '"', Encoding: "utf-8", BOM: true}},
-		{"an export in backslashes", `id,name,_line,_row,_code,_column,_message` + "\n" + `1,"a\"b",2,1,pattern,name,no` + "\n", true, bulk.DialectChoice{},
-			bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '\\', Encoding: "utf-8", Rejects: true}},
-		{"an export with bytes that were rejected", "id,name,_line,_row,_code,_column,_message\n1,Jos\xE9,2,1,invalid_encoding,,no\n2,Mar\xEDa,3,2,invalid_encoding,,no\n", true, bulk.DialectChoice{},
-			bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8", Rejects: true}},
-		{"an export that a spreadsheet saved", "id;name;_line;_row;_code;_column;_message\n1;Jos\xE9;;;;;\n", true, bulk.DialectChoice{Encoding: "windows-1252"},
-			bulk.Dialect{Delimiter: ';', Quote: '"', Escape: '"', Encoding: "windows-1252", Rejects: true}},
+		{
+			"an export in backslashes", `id,name,_line,_row,_code,_column,_message` + "\n" + `1,"a\"b",2,1,pattern,name,no` + "\n", true,
+			bulk.DialectChoice{},
+			bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '\\', Encoding: "utf-8", Rejects: true},
+		},
+		{
+			"an export with bytes that were rejected", "id,name,_line,_row,_code,_column,_message\n1,Jos\xE9,2,1,invalid_encoding,,no\n2,Mar\xEDa,3,2,invalid_encoding,,no\n", true,
+			bulk.DialectChoice{},
+			bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8", Rejects: true},
+		},
+		{
+			"an export that a spreadsheet saved", "id;name;_line;_row;_code;_column;_message\n1;Jos\xE9;;;;;\n", true,
+			bulk.DialectChoice{Encoding: "windows-1252"},
+			bulk.Dialect{Delimiter: ';', Quote: '"', Escape: '"', Encoding: "windows-1252", Rejects: true},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -209,8 +209,13 @@ func summary(w io.Writer, imp bulk.Import) {
 		name string
 		n    int64
 	}{
-		{"rows read", imp.Rows.Read}, {"created", imp.Rows.Created}, {"updated", imp.Rows.Updated}, {"superseded", imp.Rows.Superseded},
-		{"rejected", imp.Rows.Rejected}, {"over quota", imp.Rows.OverQuota}, {"unprocessed", imp.Rows.Unprocessed},
+		{"rows read", imp.Rows.Read},
+		{"created", imp.Rows.Created},
+		{"updated", imp.Rows.Updated},
+		{"superseded", imp.Rows.Superseded},
+		{"rejected", imp.Rows.Rejected},
+		{"over quota", imp.Rows.OverQuota},
+		{"unprocessed", imp.Rows.Unprocessed},
 	} {
 		if line.n > 0 || line.name == "rows read" {
 			fmt.Fprintf(w, "%s\t%s\n", line.name, humanize.Comma(line.n))

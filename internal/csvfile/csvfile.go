@@ -92,9 +92,6 @@ func (f *File) Next() (*csvscan.Record, error) {
 // Scanner returns what reads the records, for those who take them from the very first on.
 func (f *File) Scanner() *csvscan.Scanner { return f.scan }
 
-// Blank returns how many blank lines were skipped so far.
-func (f *File) Blank() int64 { return f.scan.Blank() }
-
 // Close frees what decompression holds; it does not close the reader.
 func (f *File) Close() { f.close() }
 

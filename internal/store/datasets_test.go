@@ -48,8 +48,14 @@ func TestApplyDataset(t *testing.T) {
 func TestRecordsKeepTypes(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		spec := bulk.Spec{Name: "typed", Key: []string{"a", "b"}, Columns: []bulk.Column{
-			{Name: "a", Type: bulk.TypeInteger}, {Name: "b", Type: bulk.TypeText}, {Name: "d", Type: bulk.TypeDecimal}, {Name: "f", Type: bulk.TypeFloat},
-			{Name: "yes", Type: bulk.TypeBoolean}, {Name: "on_day", Type: bulk.TypeDate}, {Name: "ts", Type: bulk.TypeTimestamp}, {Name: "order", Type: bulk.TypeJSON},
+			{Name: "a", Type: bulk.TypeInteger},
+			{Name: "b", Type: bulk.TypeText},
+			{Name: "d", Type: bulk.TypeDecimal},
+			{Name: "f", Type: bulk.TypeFloat},
+			{Name: "yes", Type: bulk.TypeBoolean},
+			{Name: "on_day", Type: bulk.TypeDate},
+			{Name: "ts", Type: bulk.TypeTimestamp},
+			{Name: "order", Type: bulk.TypeJSON},
 		}}
 		_, err := f.ApplyDataset(t.Context(), spec)
 		f.must(err)

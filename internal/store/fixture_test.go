@@ -132,8 +132,10 @@ func (f *fixture) stageOpen(imp bulk.Import, sizes ...int) {
 		u, err := f.TakeUpload(f.t.Context(), imp.AccountID, imp.ID)
 		f.must(err)
 		p := f.next(u)
-		p.Batch = &bulk.Batch{No: u.Boundary.BatchNo, Object: fmt.Sprintf("o/%s/%d", imp.ID, u.Boundary.BatchNo), Size: 1, SHA256: "x",
-			FirstRow: u.Boundary.Row + 1, ByteFrom: u.Offset, ByteTo: u.Offset + 100, Rows: bulk.Counts{Read: int64(size)}}
+		p.Batch = &bulk.Batch{
+			No: u.Boundary.BatchNo, Object: fmt.Sprintf("o/%s/%d", imp.ID, u.Boundary.BatchNo), Size: 1, SHA256: "x",
+			FirstRow: u.Boundary.Row + 1, ByteFrom: u.Offset, ByteTo: u.Offset + 100, Rows: bulk.Counts{Read: int64(size)},
+		}
 		p.Offset += 100
 		p.Boundary.Offset, p.Boundary.BatchNo = p.Offset, u.Boundary.BatchNo+1
 		p.Boundary.Row += int64(size)
@@ -151,8 +153,10 @@ func (f *fixture) seal(imp bulk.Import) {
 }
 
 func (f *fixture) next(u bulk.Upload) bulk.Progress {
-	return bulk.Progress{Account: u.Import.AccountID, Import: u.Import.ID, Epoch: u.Epoch, From: u.Offset, Offset: u.Offset, Length: -1,
-		Boundary: u.Boundary, Layout: &bulk.Layout{Header: []string{"id", "name", "size"}, Fields: []string{"id", "name", "size"}}}
+	return bulk.Progress{
+		Account: u.Import.AccountID, Import: u.Import.ID, Epoch: u.Epoch, From: u.Offset, Offset: u.Offset, Length: -1,
+		Boundary: u.Boundary, Layout: &bulk.Layout{Header: []string{"id", "name", "size"}, Fields: []string{"id", "name", "size"}},
+	}
 }
 
 // commitOf makes the commit of a batch with these rows; the rest of the batch was rejected.

@@ -163,8 +163,12 @@ func TestOnError(t *testing.T) {
 			onError bulk.OnError
 			want    bulk.State
 		}{
-			{"skip", bulk.StateCompletedWithRejects}, {"abort", bulk.StateFailed}, {"1", bulk.StateCompletedWithRejects},
-			{"0", bulk.StateFailed}, {"50%", bulk.StateCompletedWithRejects}, {"10%", bulk.StateFailed},
+			{"skip", bulk.StateCompletedWithRejects},
+			{"abort", bulk.StateFailed},
+			{"1", bulk.StateCompletedWithRejects},
+			{"0", bulk.StateFailed},
+			{"50%", bulk.StateCompletedWithRejects},
+			{"10%", bulk.StateFailed},
 		} {
 			account := f.newAccount("on error "+string(tt.onError), 100)
 			imp := f.newImport(account, bulk.ModeCreate, bulk.Options{OnError: tt.onError})

@@ -209,8 +209,14 @@ func TestEqualWithWhatOnlyTheStoreKnows(t *testing.T) {
 
 func TestHostileRowsAndEveryType(t *testing.T) {
 	spec := bulk.Spec{Name: "d", Key: []string{"k", "n"}, Columns: []bulk.Column{
-		{Name: "k", Type: bulk.TypeText}, {Name: "n", Type: bulk.TypeInteger}, {Name: "f", Type: bulk.TypeFloat}, {Name: "b", Type: bulk.TypeBoolean},
-		{Name: "d", Type: bulk.TypeDate}, {Name: "j", Type: bulk.TypeJSON}, {Name: "later", Type: bulk.TypeText}, {Name: "preset", Type: bulk.TypeInteger, Default: "7"},
+		{Name: "k", Type: bulk.TypeText},
+		{Name: "n", Type: bulk.TypeInteger},
+		{Name: "f", Type: bulk.TypeFloat},
+		{Name: "b", Type: bulk.TypeBoolean},
+		{Name: "d", Type: bulk.TypeDate},
+		{Name: "j", Type: bulk.TypeJSON},
+		{Name: "later", Type: bulk.TypeText},
+		{Name: "preset", Type: bulk.TypeInteger, Default: "7"},
 	}}
 	file := "k;n;f;b;d;j\nA;9223372036854775807;1e3;yes;2024-02-29;{}\na;1;0.1;;;\n=x;2;-0;no;;\"[\"\"1\"\"]\"\nbad;\"q\"x;;;;\nfew;1\nA;+9223372036854775807;5;;;\n\xff;1;;;;\n\n;3;;;;\n"
 	s := imported(t, file, spec, nil, plenty)

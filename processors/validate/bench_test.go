@@ -12,9 +12,16 @@ import (
 // 585,000 to 700,000 rows a second of processor time.
 func BenchmarkBatch(b *testing.B) {
 	spec := bulk.Spec{Name: "contacts", Key: []string{"id"}, Columns: []bulk.Column{
-		{Name: "id", Type: bulk.TypeText, MaxLength: 40}, {Name: "first", Type: bulk.TypeText}, {Name: "last", Type: bulk.TypeText, Required: true},
-		{Name: "email", Type: bulk.TypeEmail}, {Name: "phone", Type: bulk.TypeText, MaxLength: 20}, {Name: "country", Type: bulk.TypeEnum, Values: []string{"DE", "US", "FR"}},
-		{Name: "signed_up", Type: bulk.TypeTimestamp}, {Name: "balance", Type: bulk.TypeDecimal, Min: "-100000"}, {Name: "visits", Type: bulk.TypeInteger}, {Name: "notes", Type: bulk.TypeText},
+		{Name: "id", Type: bulk.TypeText, MaxLength: 40},
+		{Name: "first", Type: bulk.TypeText},
+		{Name: "last", Type: bulk.TypeText, Required: true},
+		{Name: "email", Type: bulk.TypeEmail},
+		{Name: "phone", Type: bulk.TypeText, MaxLength: 20},
+		{Name: "country", Type: bulk.TypeEnum, Values: []string{"DE", "US", "FR"}},
+		{Name: "signed_up", Type: bulk.TypeTimestamp},
+		{Name: "balance", Type: bulk.TypeDecimal, Min: "-100000"},
+		{Name: "visits", Type: bulk.TypeInteger},
+		{Name: "notes", Type: bulk.TypeText},
 	}}
 	var header []string
 	for _, c := range spec.Columns {
