@@ -44,7 +44,7 @@ func (c *client) wantSound(imp bulk.Import, length int64) {
 		at, rows = b.ByteTo, rows+b.Rows.Read
 		states = append(states, b.State)
 	}
-	if imp.Sealed && at != length || rows != imp.Rows.Read {
+	if imp.Sealed && at != length && rows > 0 || rows != imp.Rows.Read {
 		c.t.Errorf("invariant 1: batches reach to byte %d and row %d, want %d and %d", at, rows, length, imp.Rows.Read)
 	}
 	if slices.Contains(states, bulk.BatchStaged) || slices.Contains(states, bulk.BatchChecked) { // 10
