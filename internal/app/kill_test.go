@@ -68,9 +68,9 @@ func (c *child) end() int {
 }
 
 // startChild starts dev in a process of its own and waits until it is ready.
-func startChild(t *testing.T, dir, listen string) (*child, *client) {
+func startChild(t *testing.T, dir, listen string, flags ...string) (*child, *client) {
 	t.Helper()
-	d := run(t, "--data-dir", dir, "dev", "--listen", listen)
+	d := run(t, append([]string{"--data-dir", dir, "dev", "--listen", listen}, flags...)...)
 	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for {
