@@ -1,0 +1,216 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Commits is the outbox of committed batches: references that the topic of commits
+// has not been given.
+type Commits struct{ s *Store }
+
+// Commits returns the outbox of committed batches.
+func (s *Store) Commits() Commits { return Commits{s} }
+
+// Unpublished lists references of committed batches that were not announced, oldest first.
+func (c Commits) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error) {
+	out, err := refs(c.s.read.QueryxContext(ctx, selectRefs+`
+		WHERE state = 'committed' AND announced_at IS NULL ORDER BY committed_at, import_id, no LIMIT ?`, limit))
+	return out, c.s.error("list unannounced batches", err)
+}
+
+// MarkPublished notes that the topic has the references.
+func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
+	return c.s.tx(ctx, "mark announced", func(tx *txn) error {
+		return markBatches(ctx, tx, "announced_at", ids, at)
+	})
+}
+
+func markBatches(ctx context.Context, tx *txn, column string, ids []bulk.BatchID, at time.Time) error {
+	st, err := tx.PreparexContext(ctx, fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = 'committed'`, column))
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for _, id := range ids {
+		if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unmirrored lists batches committed before the time that analytics may lack, oldest
+// first, after the given one.
+func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, before time.Time, limit int) ([]bulk.Committed, error) {
+	rows, err := s.read.QueryxContext(ctx, `
+		SELECT import_id, no, committed_at FROM batches
+		WHERE state = 'committed' AND mirrored_at IS NULL AND (committed_at, import_id, no) > (?, ?, ?) AND committed_at < ?
+		ORDER BY committed_at, import_id, no LIMIT ?`, after.At.UTC(), after.Import, after.No, before.UTC(), limit)
+	if err != nil {
+		return nil, s.error("list unmirrored batches", err)
+	}
+	defer rows.Close()
+	var out []bulk.Committed
+	for rows.Next() {
+		var c bulk.Committed
+		if err := rows.Scan(&c.Import, &c.No, &c.At); err != nil {
+			return nil, s.error("list unmirrored batches", err)
+		}
+		out = append(out, c)
+	}
+	return out, s.error("list unmirrored batches", rows.Err())
+}
+
+// Landed reads a committed batch that analytics may lack; [bulk.ErrSkip] says that
+// they have it.
+func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.Work, err error) {
+	var b batchRow
+	err = s.read.GetContext(ctx, &b, `
+		SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND state = 'committed' AND mirrored_at IS NULL`, id.Import, id.No)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, bulk.ErrSkip
+	}
+	if err != nil {
+		return w, s.error("read landed batch", err)
+	}
+	r, err := getImport(ctx, s.read, b.Account, id.Import)
+	if err != nil {
+		return w, s.error("read landed batch", err)
+	}
+	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
+	if w.Import, err = r.public(); err == nil {
+		w.Spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
+	}
+	return w, s.error("read landed batch", err)
+}
+
+// unmirroredBatch is true of an import i whose records analytics may lack.
+const unmirroredBatch = `EXISTS (
+	SELECT 1 FROM batches b WHERE b.account_id = i.account_id AND b.import_id = i.id AND b.state = 'committed' AND b.mirrored_at IS NULL)`
+
+// Unreported lists imports that ended, whose batches are all mirrored, but whose own
+// end is not, oldest first.
+func (s *Store) Unreported(ctx context.Context, limit int) ([]bulk.Import, error) {
+	var rows []importRow
+	if err := s.read.SelectContext(ctx, &rows, `
+		SELECT * FROM imports i WHERE finished_at IS NOT NULL AND NOT mirrored AND NOT `+unmirroredBatch+` ORDER BY id LIMIT ?`, limit); err != nil {
+		return nil, s.error("list unreported imports", err)
+	}
+	out := make([]bulk.Import, len(rows))
+	for i := range rows {
+		var err error
+		if out[i], err = rows[i].public(); err != nil {
+			return nil, s.error("list unreported imports", err)
+		}
+	}
+	return out, nil
+}
+
+// MarkMirrored notes that analytics have the batches' rows, and the imports as they
+// are given. An import that has ended, has not changed since it was read, and has no
+// other batch to mirror becomes mirrored in the same transaction.
+func (s *Store) MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error {
+	return s.tx(ctx, "mark mirrored", func(tx *txn) error {
+		if err := markBatches(ctx, tx, "mirrored_at", batches, now()); err != nil {
+			return err
+		}
+		for _, i := range imports {
+			if _, err := tx.ExecContext(ctx, `
+				UPDATE imports AS i SET mirrored = TRUE, version = version + 1
+				WHERE i.account_id = ? AND i.id = ? AND i.version = ? AND i.finished_at IS NOT NULL AND NOT i.mirrored AND NOT `+unmirroredBatch,
+				i.AccountID, i.ID, i.Version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// recordsByKey is how many keys one query looks up; SQLite bounds the depth of a condition.
+const recordsByKey = 100
+
+// LandedRecords reads those of the keys whose records are still as the batch left
+// them, with every column of the import's spec, in no order. Records has no Keys.
+// Each key has its values in the order of the spec's Key.
+func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Value) (out bulk.Records, err error) {
+	for _, c := range w.Spec.Columns {
+		out.Columns = append(out.Columns, c.Name)
+	}
+	one := `(t._account_id = ?`
+	for _, k := range w.Spec.Key {
+		one += fmt.Sprintf(` AND t.%q = ?`, k)
+	}
+	one += ")"
+	for ; len(keys) > 0; keys = keys[min(recordsByKey, len(keys)):] {
+		chunk := keys[:min(recordsByKey, len(keys))]
+		query := fmt.Sprintf(`SELECT %s, t._op_seq, t._row_no, '' FROM %q t WHERE %s`,
+			prefixed(out.Columns), w.Spec.Table(), strings.Repeat(one+" OR ", len(chunk)-1)+one)
+		args := make([]any, 0, len(chunk)*(1+len(w.Spec.Key)))
+		for _, k := range chunk {
+			args = append(append(args, string(w.Account)), k...)
+		}
+		var page bulk.RecordPage
+		if err := s.readRecords(ctx, &page, w.Spec, query, args); err != nil {
+			return out, s.error("read landed records", err)
+		}
+		for _, r := range page.Records {
+			if r.OpSeq == w.OpSeq && r.Row >= w.Batch.FirstRow && r.Row < w.Batch.FirstRow+w.Batch.Rows.Read {
+				out.RowNo = append(out.RowNo, r.Row)
+				out.Values = append(out.Values, r.Values)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Digests sums up the records of every account that has some in the dataset.
+func (s *Store) Digests(ctx context.Context, d bulk.Dataset) (map[bulk.AccountID]bulk.Digest, error) {
+	rows, err := s.read.QueryxContext(ctx, fmt.Sprintf(`
+		SELECT _account_id, COUNT(*), CAST(SUM(((_op_seq * 31 + _row_no) %% %[1]d) * ((_op_seq * 31 + _row_no) %% %[1]d)) AS BIGINT), CAST(SUM(%[2]s) AS BIGINT)
+		FROM %[3]q GROUP BY _account_id`, bulk.DigestModulus, digestOfValues(d.Spec), d.Table()))
+	if err != nil {
+		return nil, s.error("sum up records", err)
+	}
+	defer rows.Close()
+	out := map[bulk.AccountID]bulk.Digest{}
+	for rows.Next() {
+		var a bulk.AccountID
+		var g bulk.Digest
+		if err := rows.Scan(&a, &g.Rows, &g.Versions, &g.Values); err != nil {
+			return nil, s.error("sum up records", err)
+		}
+		out[a] = g
+	}
+	return out, s.error("sum up records", rows.Err())
+}
+
+// digestOfValues weighs each column by its place: texts by their bytes, whole numbers
+// by their value, what engines render differently by whether it is there.
+func digestOfValues(spec bulk.Spec) string {
+	const group = 64 // SQLite bounds the depth of an expression
+	var groups, sum []string
+	for i, c := range spec.Columns {
+		term := fmt.Sprintf(`CASE WHEN %q IS NULL THEN 0 ELSE 1 END`, c.Name)
+		switch c.Type {
+		case bulk.TypeText, bulk.TypeEmail, bulk.TypeEnum, bulk.TypeJSON:
+			term = fmt.Sprintf(`COALESCE(OCTET_LENGTH(CAST(%q AS TEXT)) + 1, 0)`, c.Name)
+		case bulk.TypeInteger:
+			term = fmt.Sprintf(`COALESCE(%q %% %d + %d, 0)`, c.Name, bulk.DigestModulus, bulk.DigestModulus+1)
+		case bulk.TypeBoolean:
+			term = fmt.Sprintf(`CASE WHEN %[1]q THEN 2 WHEN NOT %[1]q THEN 1 ELSE 0 END`, c.Name)
+		}
+		sum = append(sum, fmt.Sprintf(`%d * %s`, i+1, term))
+		if len(sum) == group || i+1 == len(spec.Columns) {
+			groups = append(groups, "("+strings.Join(sum, " + ")+")")
+			sum = sum[:0]
+		}
+	}
+	return strings.Join(groups, " + ")
+}
