@@ -32,14 +32,17 @@ func (d *Dispatcher) Snapshot() Snapshot {
 	s := Snapshot{
 		Partitions: slices.Sorted(maps.Keys(d.assigned)),
 		Waiting:    d.queue.Waiting(), InFlight: d.queue.InFlight(), BackingOff: len(d.backoff),
-		Accounts: d.queue.Accounts(),
-	}
-	for _, a := range s.Accounts {
-		if a.Waiting > a.Held {
-			s.Weight += a.Weight
-		}
+		Weight: d.queue.Weight(), Accounts: d.queue.Accounts(),
 	}
 	return s
+}
+
+// Weight is that of the accounts that have work due; nodes choose among dispatchers
+// in proportion to it.
+func (d *Dispatcher) Weight() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queue.Weight()
 }
 
 // Waits tells an account's imports why they wait.

@@ -162,3 +162,14 @@ func (q *Queue) dismiss(a *account) {
 	clear(a.lines)
 	q.spare.accounts = append(q.spare.accounts, a)
 }
+
+// Weight sums the weights of the accounts that have work due. It looks at every
+// account and allocates nothing.
+func (q *Queue) Weight() (sum int) {
+	for _, a := range q.accounts {
+		if a.ready > 0 {
+			sum += a.weight
+		}
+	}
+	return sum
+}

@@ -1,0 +1,161 @@
+package remote
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/peer"
+)
+
+// Client is a console's way to the ingest processes. It has the methods of what the
+// console calls Uploads, and the handler of its Content.
+type Client struct {
+	Secret    string
+	Ingests   func(ctx context.Context) []bulk.Node // those alive now
+	Principal func(ctx context.Context) (bulk.Principal, bool)
+	Transport http.RoundTripper // default: http.DefaultTransport
+}
+
+// noIngest is what a caller gets while no ingest process can be reached.
+func noIngest(cause error) error {
+	e := bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "No process can take the file just now. Try again in a few seconds.")
+	if cause == nil {
+		return e
+	}
+	return fmt.Errorf("%w (%w)", e, cause)
+}
+
+// homes orders the live processes for a key: the first is its home, the others stand
+// in when it is gone.
+func (c *Client) homes(ctx context.Context, key string) []bulk.Node {
+	nodes := slices.Clone(c.Ingests(ctx))
+	score := func(n bulk.Node) uint64 {
+		h := fnv.New64a()
+		h.Write([]byte(n.ID))
+		h.Write([]byte(key))
+		return h.Sum64()
+	}
+	slices.SortFunc(nodes, func(a, b bulk.Node) int { return cmp.Compare(score(b), score(a)) })
+	return nodes
+}
+
+// Receive streams a whole file into an import. Once bytes have been sent it cannot
+// go to another process: a broken connection is the caller's to resume.
+func (c *Client) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+	nodes := c.homes(ctx, string(id))
+	var last error
+	for _, n := range nodes {
+		once := &started{Reader: body}
+		err := c.call(ctx, n.URL+"/cluster/uploads/"+url.PathEscape(string(id))+"?length="+strconv.FormatInt(length, 10), account, once, nil)
+		if bulk.KindOf(err) != "" || err == nil || once.begun {
+			return err
+		}
+		last = err
+	}
+	return noIngest(last)
+}
+
+// started notes whether a byte was taken.
+type started struct {
+	io.Reader
+	begun bool
+}
+
+func (s *started) Read(p []byte) (int, error) {
+	s.begun = true
+	return s.Reader.Read(p)
+}
+
+// Preview reads the first bytes of a file the way an import would.
+func (c *Client) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (p bulk.Preview, err error) {
+	q, err := json.Marshal(previewRequest{Sample: sample, Whole: whole, Choice: choice, Spec: spec})
+	if err != nil {
+		return p, err
+	}
+	var last error
+	for _, n := range c.homes(ctx, strconv.FormatInt(time.Now().UnixNano(), 36)) {
+		last = c.call(ctx, n.URL+"/cluster/preview", "", bytes.NewReader(q), &p)
+		if last == nil || bulk.KindOf(last) != "" {
+			return p, last
+		}
+	}
+	return p, noIngest(last)
+}
+
+func (c *Client) call(ctx context.Context, target string, account bulk.AccountID, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
+	if err != nil {
+		return err
+	}
+	peer.Authorize(req, c.Secret)
+	req.Header.Set(accountHeader, string(account))
+	res, err := c.transport().RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusUnprocessableEntity:
+		return fromProblem(res.Body)
+	case res.StatusCode != http.StatusOK:
+		return fmt.Errorf("ingest answered %s", res.Status)
+	case out == nil:
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(out)
+}
+
+func (c *Client) transport() http.RoundTripper {
+	if c.Transport != nil {
+		return c.Transport
+	}
+	return http.DefaultTransport
+}
+
+// Content passes tus requests on. While no process can be reached it answers 503,
+// upon which clients come again.
+func (c *Client) Content() http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Transport:     c.transport(),
+		FlushInterval: -1,
+		Rewrite:       func(*httputil.ProxyRequest) {},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, ok := c.Principal(r.Context())
+		nodes := c.homes(r.Context(), r.PathValue("id"))
+		if !ok || len(nodes) == 0 {
+			proxy.ErrorHandler(w, r, errors.New("no ingest"))
+			return
+		}
+		home, err := url.Parse(nodes[0].URL)
+		if err != nil {
+			proxy.ErrorHandler(w, r, err)
+			return
+		}
+		one := *proxy
+		one.Rewrite = func(pr *httputil.ProxyRequest) {
+			pr.SetURL(home)
+			pr.Out.Header.Del("Cookie")
+			peer.Authorize(pr.Out, c.Secret)
+			pr.Out.Header.Set(accountHeader, string(p.Account))
+		}
+		one.ServeHTTP(w, r)
+	})
+}

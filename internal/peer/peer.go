@@ -1,0 +1,106 @@
+// Package peer is how processes of one cluster find and trust each other.
+//
+// A process announces itself in the store every second with the address under which
+// others reach it; a [Directory] knows who is alive. Calls between processes carry
+// the cluster secret, which everyone in the cluster has and nobody else; [Guard]
+// lets only such calls through. Traffic is plain HTTP: put TLS in front of it where
+// the network is not trusted.
+package peer
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Timing of announcements.
+const (
+	announceEvery = time.Second
+	silentFor     = 5 * time.Second // a process that was silent so long counts as gone
+)
+
+// Guard answers 401 to calls that do not carry the secret.
+func Guard(secret string, h http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(secret))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(given))
+		if !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			http.Error(w, "the cluster secret is missing or wrong", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Authorize adds the secret to a call.
+func Authorize(r *http.Request, secret string) { r.Header.Set("Authorization", "Bearer "+secret) }
+
+// Registry is where processes announce themselves.
+type Registry interface {
+	Announce(ctx context.Context, n bulk.Node) error
+	Leave(ctx context.Context, id bulk.NodeID) error
+	Nodes(ctx context.Context, role string, since time.Time) ([]bulk.Node, error)
+}
+
+// Announce keeps a process on the list until ctx ends, and takes it off then.
+// draining tells that it finishes what it has and takes nothing new.
+func Announce(ctx context.Context, reg Registry, n bulk.Node, draining func() bool, log *slog.Logger) error {
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	for {
+		n.Draining = draining()
+		if err := reg.Announce(ctx, n); err != nil && ctx.Err() == nil {
+			log.Warn("announcing failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			return reg.Leave(last, n.ID)
+		case <-tick.C:
+		}
+	}
+}
+
+// Directory knows the live processes of one role. It is safe for concurrent use.
+type Directory struct {
+	reg  Registry
+	role string
+
+	mu    sync.Mutex
+	nodes []bulk.Node
+	read  time.Time
+}
+
+// NewDirectory returns a directory of the role.
+func NewDirectory(reg Registry, role string) *Directory { return &Directory{reg: reg, role: role} }
+
+// Live returns the processes that take work, from a view at most a second old. When
+// the store does not answer, the last view stays.
+func (d *Directory) Live(ctx context.Context) []bulk.Node {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.read) < announceEvery {
+		return d.nodes
+	}
+	found, err := d.reg.Nodes(ctx, d.role, time.Now().Add(-silentFor))
+	if err != nil {
+		return d.nodes
+	}
+	d.read = time.Now()
+	d.nodes = d.nodes[:0:0]
+	for _, n := range found {
+		if !n.Draining {
+			d.nodes = append(d.nodes, n)
+		}
+	}
+	return d.nodes
+}

@@ -1,0 +1,13 @@
+// Package lease carries the lease protocol between processes: a processor's calls
+// to a dispatcher, over HTTP with the cluster secret.
+//
+//	POST /cluster/lease   {node, wait_ms}     → 200 lease, or 204 when nothing is due in time
+//	POST /cluster/extend  {node, lease}       → 200 {held}
+//	POST /cluster/return  {node, lease, outcome} → 204
+//	GET  /cluster/weight?above=N              → 200 {weight}; waits up to 5 s until it is above N
+//
+// A processor leases one batch for a free slot. It picks the dispatcher at random in
+// proportion to the weight of the accounts that have work due there, so that a
+// busy account gets its share of all slots whatever dispatcher owns it. Weights are
+// at most 250 ms old. Which process picks is decided last, when a slot is free.
+package lease

@@ -1,0 +1,134 @@
+package lease
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+)
+
+// Bounds of the long polls.
+const (
+	maxWait    = 10 * time.Second
+	weightWait = 5 * time.Second
+	weightStep = 10 * time.Millisecond
+)
+
+// Dispatcher is what the server offers to other processes.
+type Dispatcher interface {
+	processors.Dispatcher
+	// Weight is that of the accounts that have work due.
+	Weight() int
+}
+
+type leaseRequest struct {
+	Node   bulk.NodeID `json:"node"`
+	WaitMS int64       `json:"wait_ms"`
+}
+
+type heldRequest struct {
+	Node    bulk.NodeID        `json:"node"`
+	Lease   bulk.Lease         `json:"lease"`
+	Outcome processors.Outcome `json:"outcome,omitzero"`
+}
+
+type heldAnswer struct {
+	Held bool `json:"held"`
+}
+
+type weightAnswer struct {
+	Weight int `json:"weight"`
+}
+
+// Handler serves the protocol; the caller guards it with the cluster secret.
+func Handler(d Dispatcher) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /cluster/lease", func(w http.ResponseWriter, r *http.Request) {
+		var q leaseRequest
+		if !decode(w, r, &q) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(q.WaitMS)*time.Millisecond, maxWait))
+		defer cancel()
+		l, err := d.Lease(ctx, q.Node)
+		switch {
+		case err == nil:
+			answer(w, l)
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			http.Error(w, "no lease", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("POST /cluster/extend", func(w http.ResponseWriter, r *http.Request) {
+		var q heldRequest
+		if !decode(w, r, &q) {
+			return
+		}
+		held, err := d.Extend(r.Context(), q.Node, q.Lease)
+		if err != nil {
+			http.Error(w, "not extended", http.StatusServiceUnavailable)
+			return
+		}
+		answer(w, heldAnswer{held})
+	})
+	mux.HandleFunc("POST /cluster/return", func(w http.ResponseWriter, r *http.Request) {
+		var q heldRequest
+		if !decode(w, r, &q) {
+			return
+		}
+		if err := d.Return(r.Context(), q.Node, q.Lease, q.Outcome); err != nil {
+			http.Error(w, "not returned", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /cluster/weight", func(w http.ResponseWriter, r *http.Request) {
+		above, err := strconv.Atoi(r.URL.Query().Get("above"))
+		if err != nil {
+			http.Error(w, "above is a number", http.StatusBadRequest)
+			return
+		}
+		answer(w, weightAnswer{awaitWeight(r.Context(), d, above)})
+	})
+	return mux
+}
+
+// awaitWeight waits a while for the weight to rise above the given one.
+func awaitWeight(ctx context.Context, d Dispatcher, above int) int {
+	end := time.NewTimer(weightWait)
+	defer end.Stop()
+	tick := time.NewTicker(weightStep)
+	defer tick.Stop()
+	for {
+		n := d.Weight()
+		if n > above {
+			return n
+		}
+		select {
+		case <-ctx.Done():
+			return n
+		case <-end.C:
+			return n
+		case <-tick.C:
+		}
+	}
+}
+
+func decode(w http.ResponseWriter, r *http.Request, v any) bool {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(v); err != nil {
+		http.Error(w, "not the protocol's JSON", http.StatusBadRequest)
+		return false
+	}
+	return true
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v) // a caller that left is found out by its lease
+}
