@@ -28,7 +28,8 @@ type Config struct {
 	Seeds       []string      // host:port of one or more brokers; required
 	Partitions  int32         // of topics that do not exist yet. Default 16
 	Replication int16         // of topics that do not exist yet. Default: the broker's
-	Group       string        // of the dispatchers. Default bulkhead-dispatch
+	Topic       string        // that a relay writes and a consumer reads. Default TopicBatches
+	Group       string        // of the consumers. Default bulkhead-dispatch, or bulkhead-mirror for TopicCommits
 	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
 	Log         *slog.Logger  // Default: discard
 	Metrics     *Metrics      // Default: not registered anywhere
@@ -75,6 +76,10 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 func (cfg Config) withDefaults() Config {
 	cfg.Partitions = cmp.Or(cfg.Partitions, 16)
 	cfg.Replication = cmp.Or(cfg.Replication, -1)
+	cfg.Topic = cmp.Or(cfg.Topic, TopicBatches)
+	if cfg.Topic == TopicCommits {
+		cfg.Group = cmp.Or(cfg.Group, "bulkhead-mirror")
+	}
 	cfg.Group = cmp.Or(cfg.Group, "bulkhead-dispatch")
 	cfg.Session = cmp.Or(cfg.Session, 6*time.Second)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
@@ -93,6 +98,14 @@ func (cfg Config) client(opts ...kgo.Opt) (*kgo.Client, error) {
 		return nil, fmt.Errorf("broker client: %w", err)
 	}
 	return client, nil
+}
+
+// key is what keeps references of a topic in order: one key, one partition.
+func (cfg Config) key(ref bulk.BatchRef) []byte {
+	if cfg.Topic == TopicBatches {
+		return []byte(ref.Account)
+	}
+	return []byte(ref.Import)
 }
 
 // partitioner is what producer and consumer share: Kafka's own murmur2 hash of

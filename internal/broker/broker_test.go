@@ -40,6 +40,7 @@ func conformance(t *testing.T, seeds func(*testing.T) []string) {
 		"watermark holds back at the unfinished":    (*rig).watermark,
 		"two members share the partitions":          (*rig).rebalances,
 		"garbage is skipped":                        (*rig).garbage,
+		"commits have a topic of their own":         (*rig).commits,
 	} {
 		t.Run(name, func(t *testing.T) { test(newRig(t, seeds(t))) })
 	}
@@ -298,6 +299,27 @@ func (r *rig) garbage() {
 	m.stop()
 	if got := r.committed(ref.Mark.Partition); got != ref.Mark.Offset+1 {
 		r.Errorf("committed %d, want %d: garbage must not hold the watermark back", got, ref.Mark.Offset+1)
+	}
+}
+
+func (r *rig) commits() {
+	batches := r.cfg
+	r.cfg.Topic = broker.TopicCommits
+	want := r.ref(1, 3)
+	r.relay(want)
+	m := r.join()
+	r.await("the reference", func() bool { return len(m.references()) == 1 })
+	if got := m.references()[0].Ref; got != want {
+		r.Errorf("got %+v, want %+v", got, want)
+	}
+	m.Done(m.references()[0].Mark)
+	m.stop()
+	r.cfg = batches
+	r.relay(r.ref(1, 4))
+	other := r.join()
+	r.await("the staged one", func() bool { return len(other.references()) == 1 })
+	if got := other.references()[0].Ref.No; got != 4 {
+		r.Errorf("the topic of batches gave batch %d, want 4 alone", got)
 	}
 }
 

@@ -5,6 +5,9 @@
 //	ledger ─Outbox─▶ Relay ──▶ topic bulkhead.batches ──▶ Consumer ──▶ dispatcher
 //	(published_at IS NULL)      key: account, JSON         group bulkhead-dispatch
 //
+// The same relay and consumer carry references of committed batches to the mirror,
+// over the topic bulkhead.commits with the import as its key ([Config.Topic]).
+//
 // The topic is a hint and the ledger the truth. The relay publishes at least once:
 // it marks a batch as published after every replica acknowledged it. The
 // consumer's offsets only bound what is read again after a restart: they are

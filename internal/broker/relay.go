@@ -12,7 +12,7 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Outbox is the ledger's list of staged batches whose references are not published.
+// Outbox is the ledger's list of batches whose references are not published.
 type Outbox interface {
 	// Unpublished returns at most limit references, oldest first.
 	Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error)
@@ -128,7 +128,7 @@ func (r *Relay) publish(ctx context.Context, refs []bulk.BatchRef) error {
 		if err != nil {
 			return fmt.Errorf("encode reference %s: %w", ref.ID(), err)
 		}
-		records[i] = &kgo.Record{Topic: TopicBatches, Key: []byte(ref.Account), Value: value}
+		records[i] = &kgo.Record{Topic: r.cfg.Topic, Key: r.cfg.key(ref), Value: value}
 	}
 	index := make(map[*kgo.Record]bulk.BatchID, len(refs))
 	for i, record := range records {
