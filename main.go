@@ -11,6 +11,7 @@ import (
 
 	"bulkhead/internal/app"
 	"bulkhead/internal/cli"
+	"bulkhead/internal/config"
 )
 
 func main() {
@@ -23,5 +24,12 @@ func main() {
 func roles() cli.Roles {
 	return cli.Roles{
 		Dev: app.RunDev(os.Stdout, os.Stderr),
+		Apart: map[string]func(context.Context, config.RoleConfig) error{
+			"console":    app.RunConsole(os.Stderr),
+			"ingest":     app.RunIngest(os.Stderr),
+			"dispatcher": app.RunDispatcher(os.Stderr),
+			"processor":  app.RunProcessor(os.Stderr),
+			"migrate":    app.RunMigrate(os.Stdout),
+		},
 	}
 }

@@ -51,9 +51,13 @@ func keyWorks(ctx context.Context, st *store.Store, secret string) bool {
 }
 
 func createKey(ctx context.Context, st *store.Store, account bulk.AccountID) (string, error) {
-	secret, prefix := bulk.NewSecret()
-	k := bulk.APIKey{ID: bulk.NewKeyID(), Account: account, Name: "command line of this machine", Prefix: prefix, Operator: true}
-	return secret, st.CreateKey(ctx, k, bulk.HashSecret(secret))
+	secret, _ := bulk.NewSecret()
+	return secret, storeKey(ctx, st, account, secret)
+}
+
+func storeKey(ctx context.Context, st *store.Store, account bulk.AccountID, secret string) error {
+	k := bulk.APIKey{ID: bulk.NewKeyID(), Account: account, Name: "first operator", Prefix: bulk.SecretPrefix(secret), Operator: true}
+	return st.CreateKey(ctx, k, bulk.HashSecret(secret))
 }
 
 // loginLink makes a link that signs the first operator in once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 
 	"bulkhead/console"
@@ -12,6 +13,7 @@ import (
 	"bulkhead/ingest/csvscan"
 	"bulkhead/internal/broker"
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
 	"bulkhead/internal/objects"
 	"bulkhead/internal/store"
 	"bulkhead/internal/telemetry"
@@ -23,16 +25,16 @@ import (
 // parts are the engines that the roles stand on, and what every role is given.
 type parts struct {
 	store   *store.Store
-	objects *objects.Folder
+	objects objects.Store
 	broker  broker.Config
 	metrics *telemetry.Metrics
 	log     *slog.Logger
 	limits  bulk.Limits
 }
 
-// openParts opens the engines of one machine below the data directory.
-func openParts(ctx context.Context, dataDir string, log *slog.Logger) (*parts, *broker.Cluster, error) {
-	p := &parts{metrics: telemetry.NewMetrics(), log: log, limits: bulk.DefaultLimits()}
+// openMachine opens the engines of one machine below the data directory.
+func openMachine(ctx context.Context, dataDir string, log *slog.Logger) (*parts, *broker.Cluster, error) {
+	p := newParts(log)
 	var err error
 	if p.store, err = store.New(store.Config{URL: "sqlite:" + filepath.Join(dataDir, "store.db")}); err != nil {
 		return nil, nil, err
@@ -52,12 +54,46 @@ func openParts(ctx context.Context, dataDir string, log *slog.Logger) (*parts, *
 	return p, cluster, nil
 }
 
-func (p *parts) close() error { return errors.Join(p.objects.Close(), p.store.Close()) }
+// openCluster opens the engines that the settings name. It creates and migrates
+// nothing: that is the role migrate.
+func openCluster(cfg config.RoleConfig, log *slog.Logger) (*parts, error) {
+	p := newParts(log)
+	var err error
+	if p.store, err = openStore(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Objects != "" {
+		if p.objects, err = objects.Open(cfg.Objects); err != nil {
+			return nil, errors.Join(err, p.store.Close())
+		}
+	}
+	p.broker = broker.Config{
+		Seeds: cfg.Brokers, Security: broker.Security{TLS: cfg.BrokerTLS, SASL: cfg.BrokerSASL, User: cfg.BrokerUser, Password: cfg.BrokerPassword},
+		Log: log, Metrics: broker.NewMetrics(p.metrics.Registry),
+	}
+	p.metrics.Registry.MustRegister(ledgerCollector{p.store, log})
+	return p, nil
+}
+
+func openStore(cfg config.RoleConfig) (*store.Store, error) {
+	return store.New(store.Config{URL: cfg.Store})
+}
+
+func newParts(log *slog.Logger) *parts {
+	return &parts{metrics: telemetry.NewMetrics(), log: log, limits: bulk.DefaultLimits()}
+}
+
+func (p *parts) close() error {
+	if p.objects == nil {
+		return p.store.Close()
+	}
+	return errors.Join(p.objects.Close(), p.store.Close())
+}
 
 // newIngest: HTTP body → ledger and objects; the relay learns of staged batches.
-func (p *parts) newIngest(relay ingest.Notifier) (*ingest.Uploads, error) {
+func (p *parts) newIngest(relay ingest.Notifier, principal func(context.Context) (bulk.Principal, bool)) (*ingest.Uploads, error) {
 	return ingest.New(ingest.Config{
-		Ledger: p.store, Objects: p.objects, Notifier: relay, Principal: console.PrincipalFrom, Infer: validate.Columns,
+		Ledger: p.store, Objects: p.objects, Notifier: relay, Principal: principal, Infer: validate.Columns,
 		Limits: p.limits, Logger: p.log, Bytes: p.metrics.BytesIngested, Stage: p.metrics.BatchSeconds.WithLabelValues("stage"),
 	})
 }
@@ -78,21 +114,21 @@ func (p *parts) newDispatcher() (*dispatch.Dispatcher, *broker.Consumer, error) 
 }
 
 // newProcessor: lease → object → validation → commit.
-func (p *parts) newProcessor(d processors.Dispatcher, slots int) (*processors.Node, error) {
+func (p *parts) newProcessor(node bulk.NodeID, d processors.Dispatcher, slots int) (*processors.Node, error) {
 	return processors.New(processors.Config{
-		Node: bulk.NewNodeID("node"), Slots: slots, Dispatcher: d, Ledger: p.store, Batches: p.objects,
+		Node: node, Slots: slots, Dispatcher: d, Ledger: p.store, Batches: p.objects,
 		Log: p.log, Metrics: processors.NewMetrics(p.metrics.Registry, p.metrics.BatchSeconds, p.metrics.Rows),
 	})
 }
 
 // newConsole: pages and API over the store; files go to ingest unread.
-func (p *parts) newConsole(uploads *ingest.Uploads) (*console.Server, error) {
+func (p *parts) newConsole(uploads console.Uploads, content http.Handler, health console.Health, secureCookies bool) (*console.Server, error) {
 	return console.New(console.Config{
 		Accounts: p.store, Imports: p.store, Datasets: p.store, Uploads: uploads, Rejects: rejects{p.store, p.objects},
 		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
 			return csvscan.NewRejectWriter(w, layout, raw), nil
 		},
-		Content: uploads.Content(), Health: p.store, Limits: p.limits, CheckSpec: validate.CheckSpec,
-		Registry: p.metrics.Registry, Logger: p.log, Version: Version(),
+		Content: content, Health: health, Limits: p.limits, CheckSpec: validate.CheckSpec,
+		Registry: p.metrics.Registry, Logger: p.log, Version: Version(), SecureCookies: secureCookies,
 	})
 }

@@ -16,7 +16,7 @@ import (
 // them. Rows that only the transaction could reject are named on their batch.
 type rejects struct {
 	store   *store.Store
-	objects *objects.Folder
+	objects objects.Store
 }
 
 // batchPage is how many batches are listed at a time.

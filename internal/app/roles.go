@@ -10,6 +10,7 @@ import (
 	"bulkhead/console"
 	"bulkhead/ingest"
 	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
 	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 )
@@ -32,16 +33,16 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 	if r.relay, err = p.newRelay(); err != nil {
 		return nil, err
 	}
-	if r.ingest, err = p.newIngest(r.relay); err != nil {
+	if r.ingest, err = p.newIngest(r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
-	if r.console, err = p.newConsole(r.ingest); err != nil {
+	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), p.store, false); err != nil {
 		return nil, err
 	}
 	if r.dispatcher, r.consumer, err = p.newDispatcher(); err != nil {
 		return nil, err
 	}
-	r.processor, err = p.newProcessor(r.dispatcher, slots)
+	r.processor, err = p.newProcessor(bulk.NewNodeID("dev"), r.dispatcher, slots)
 	return r, err
 }
 
@@ -59,12 +60,7 @@ func (r *roles) run(ctx context.Context, l net.Listener) error {
 	defer stop()
 
 	g.Go(func() error { return serve(taking, l, r.console, r.console.Close, r.parts.log) })
-	g.Go(func() error {
-		drain, cancel := context.WithCancel(working)
-		defer cancel()
-		defer context.AfterFunc(taking, func() { time.AfterFunc(drainFor, cancel) })()
-		return r.processor.Run(taking, drain)
-	})
+	g.Go(func() error { return drainAfter(taking, r.processor.Run) })
 	g.Go(func() error { return sweep(taking, r.parts) })
 
 	var behind errgroup.Group // what others still lean on while they drain

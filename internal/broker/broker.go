@@ -30,6 +30,7 @@ type Config struct {
 	Replication int16         // of topics that do not exist yet. Default: the broker's
 	Topic       string        // that a relay writes and a consumer reads. Default TopicBatches
 	Group       string        // of the consumers. Default bulkhead-dispatch, or bulkhead-mirror for TopicCommits
+	Security    Security      // default: plain text, no password
 	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
 	Log         *slog.Logger  // Default: discard
 	Metrics     *Metrics      // Default: not registered anywhere
@@ -93,6 +94,11 @@ func (cfg Config) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	if len(cfg.Seeds) == 0 {
 		return nil, errors.New("broker: no seeds are configured")
 	}
+	secure, err := cfg.Security.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, secure...)
 	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cfg.Seeds...), kgo.ClientID("bulkhead"))...)
 	if err != nil {
 		return nil, fmt.Errorf("broker client: %w", err)

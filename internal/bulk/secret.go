@@ -32,6 +32,9 @@ func NewToken() string {
 // ValidSecret reports whether s has the shape of an API key.
 func ValidSecret(s string) bool { return secretShape.MatchString(s) }
 
+// SecretPrefix returns the public prefix of a secret that is valid.
+func SecretPrefix(secret string) string { return secret[:12] }
+
 // HashSecret returns the hex SHA-256 of an API key or token: the only form in which
 // one is stored or looked up. Secrets are random, so a fast hash is enough.
 func HashSecret(s string) string {

@@ -19,6 +19,8 @@ import (
 type Roles struct {
 	// Dev runs every role in one process until ctx ends.
 	Dev func(ctx context.Context, c config.DevConfig) error
+	// Apart are the roles that run as processes of their own, by name.
+	Apart map[string]func(ctx context.Context, c config.RoleConfig) error
 }
 
 // grammar is the command line.
@@ -26,7 +28,13 @@ type grammar struct {
 	DataDir string `help:"Where a running dev keeps everything, its address included." default:".bulkhead" env:"BULKHEAD_DATA_DIR" type:"path"`
 	JSON    bool   `name:"json" help:"Print JSON, one object a line."`
 
-	Dev      devCommand      `cmd:"" help:"Run everything in one process; nothing else has to be installed."`
+	Dev        devCommand  `cmd:"" help:"Run everything in one process; nothing else has to be installed."`
+	Console    roleCommand `cmd:"" help:"Run the console: pages and API."`
+	Ingest     roleCommand `cmd:"" help:"Run an ingest process: reads uploaded files."`
+	Dispatcher roleCommand `cmd:"" help:"Run a dispatcher: decides which batch is next."`
+	Processor  roleCommand `cmd:"" help:"Run a processor: validates and commits batches."`
+	Migrate    roleCommand `cmd:"" help:"Bring the store's schema up to date, once."`
+
 	Datasets datasetsCommand `cmd:"" help:"Describe what can be imported."`
 	Import   importCommand   `cmd:"" help:"Import a CSV file."`
 	Imports  importsCommand  `cmd:"" help:"Watch and steer imports."`

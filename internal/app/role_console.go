@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"io"
+
+	"bulkhead/console"
+	"bulkhead/ingest/remote"
+	"bulkhead/internal/config"
+	"bulkhead/internal/peer"
+)
+
+// RunConsole is the console as a process of its own:
+//
+//	HTTP ─▶ pages, API ─▶ store
+//	          └─ files ─▶ an ingest process (remote)
+//
+// It never reads a file.
+func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
+	return func(ctx context.Context, cfg config.RoleConfig) error {
+		p, err := newProcess(ctx, "console", cfg, logs)
+		if err != nil {
+			return err
+		}
+		client := &remote.Client{
+			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.parts.store, "ingest").Live, Principal: console.PrincipalFrom,
+		}
+		server, err := p.parts.newConsole(client, client.Content(), p, cfg.SecureCookies)
+		if err != nil {
+			return err
+		}
+		p.mux.Handle("/", server)
+		p.onClose = server.Close
+		return p.run(ctx)
+	}
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"cmp"
+	"net"
+	"os"
+
+	"bulkhead/internal/bulk"
+)
+
+// RoleConfig are the settings of a role that runs as a process of its own. The tags
+// are those of the command line, which fills it from flags, a file and variables.
+type RoleConfig struct {
+	Store         string   `help:"postgres://USER@HOST/DATABASE, or sqlite:PATH." env:"BULKHEAD_STORE" required:""`
+	Brokers       []string `help:"Kafka or Redpanda, HOST:PORT,…" env:"BULKHEAD_BROKERS" placeholder:"HOST:PORT"`
+	Objects       string   `help:"s3://BUCKET/PREFIX?endpoint=URL&region=R, or file:///FOLDER." env:"BULKHEAD_OBJECTS"`
+	Analytics     string   `help:"clickhouse://HOST:PORT/." env:"BULKHEAD_ANALYTICS"`
+	Listen        string   `help:"Address of this process." default:":8080" env:"BULKHEAD_LISTEN" placeholder:"HOST:PORT"`
+	Advertise     string   `help:"URL under which other roles reach this process; default: http://HOSTNAME:PORT." env:"BULKHEAD_ADVERTISE" placeholder:"URL"`
+	ClusterSecret string   `help:"Shared by every process of the cluster, 16 bytes or more." env:"BULKHEAD_CLUSTER_SECRET"`
+	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
+
+	BrokerTLS      bool   `name:"broker-tls" help:"Reach the brokers by TLS." env:"BULKHEAD_BROKER_TLS"`
+	BrokerSASL     string `name:"broker-sasl" help:"plain, scram-sha-256 or scram-sha-512." env:"BULKHEAD_BROKER_SASL"`
+	BrokerUser     string `help:"For SASL." env:"BULKHEAD_BROKER_USER"`
+	BrokerPassword string `help:"For SASL." env:"BULKHEAD_BROKER_PASSWORD"`
+
+	OperatorKey string `help:"For migrate: the API key of the first operator, bhk_…; default: one is made and printed." env:"BULKHEAD_OPERATOR_KEY"`
+
+	SecureCookies bool `help:"Serve cookies over HTTPS only; set it where TLS ends in front of the console." env:"BULKHEAD_SECURE_COOKIES"`
+	JSONLogs      bool `name:"json-logs" help:"Log JSON." env:"BULKHEAD_JSON_LOGS"`
+}
+
+// minSecret is the least length of the cluster secret in bytes.
+const minSecret = 16
+
+// Check returns a KindInvalid error that names the first setting which does not fit the role.
+func (c RoleConfig) Check(role string) error {
+	missing := func(name string) error {
+		return bulk.Errorf(bulk.KindInvalid, "bad_config", "%s must be set for the role %s.", name, role)
+	}
+	needs := map[string][]string{
+		"console": {"secret", "objects"}, "ingest": {"secret", "objects", "brokers"}, "dispatcher": {"secret", "objects", "brokers"},
+		"processor": {"secret", "objects"}, "mirror": {"objects", "brokers", "analytics"},
+	}
+	for _, need := range needs[role] {
+		switch {
+		case need == "secret" && len(c.ClusterSecret) < minSecret:
+			return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_CLUSTER_SECRET must have %d bytes or more, the same in every process.", minSecret)
+		case need == "objects" && c.Objects == "":
+			return missing("BULKHEAD_OBJECTS")
+		case need == "brokers" && len(c.Brokers) == 0:
+			return missing("BULKHEAD_BROKERS")
+		case need == "analytics" && c.Analytics == "":
+			return missing("BULKHEAD_ANALYTICS")
+		}
+	}
+	return nil
+}
+
+// URL is the address that other roles are told; port is the one listened on.
+func (c RoleConfig) URL(addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		port = "8080"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return cmp.Or(c.Advertise, "http://"+net.JoinHostPort(host, port))
+}
