@@ -1,0 +1,369 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+var all = []string{"id", "part", "name", "price", "weight", "active", "born", "seen", "more"}
+
+func thing(id string, part int64, name any) []bulk.Value {
+	return []bulk.Value{id, part, name, "12345678901234567890.123456789", 0.1 + 0.2, part%2 == 0, "0044-03-15", "1969-07-20T20:17:40.123456Z", `{"a": "\\x'y"}`}
+}
+
+func TestQuietMirrorEqualsTheStore(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		m := w.mirror(nil)
+		first := w.begin(bulk.ModeUpsert, "things", all, 3, 2)
+		w.commit(first, 1, thing("a", 1, "late"), thing("é`'\"\\", -9007199254740993, "tab\tnew\nline"))
+		w.must(m.sweep(t.Context()))
+		w.wantEqual("things")
+		w.commit(first, 0, thing("a", 1, "early"), nil, []bulk.Value{"b", int64(1), nil, nil, nil, nil, nil, nil, nil})
+		w.must(m.sweep(t.Context()))
+		w.wantEqual("things")
+
+		// A file that feeds some columns leaves the others as they are.
+		second := w.begin(bulk.ModeUpsert, "things", []string{"id", "part", "name"}, 2)
+		third := w.begin(bulk.ModeUpsert, "things", []string{"id", "part", "price"}, 2)
+		w.commit(third, 0, []bulk.Value{"a", int64(1), "1.5"}, []bulk.Value{"c", int64(1), "2"})
+		w.must(m.sweep(t.Context()))
+		w.commit(second, 0, []bulk.Value{"a", int64(1), "renamed"}, []bulk.Value{"b", int64(1), "named"})
+		w.must(m.sweep(t.Context()))
+		w.wantEqual("things")
+
+		if got := w.rows("SELECT state, rows_read, rows_rejected FROM imports ORDER BY import_id"); !slices.Equal(got, []string{
+			"completed_with_rejects 5 1", "completed 2 0", "completed 2 0",
+		}) {
+			t.Errorf("imports: %q", got)
+		}
+		if got := w.rows("SELECT source_column, code, rejects FROM rejects_by_column"); !slices.Equal(got, []string{"name length 1"}) {
+			t.Errorf("rejects: %q", got)
+		}
+		if got := w.rows("SELECT count(), sum(rows_read), min(wait_ms >= 0) FROM queue_waits"); !slices.Equal(got, []string{"4 9 1"}) {
+			t.Errorf("queue waits: %q", got)
+		}
+		for _, i := range []bulk.Import{first, second, third} {
+			if got, err := w.Import(t.Context(), w.account, i.ID); err != nil || !got.Mirrored {
+				t.Errorf("import %s: mirrored %v, %v", i.ID, got.Mirrored, err)
+			}
+		}
+	})
+}
+
+// killedLedger fails to mark so often: the process died between insert and mark.
+type killedLedger struct {
+	Ledger
+	kills int
+}
+
+var errKilled = errors.New("killed")
+
+func (l *killedLedger) MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error {
+	if l.kills--; l.kills >= 0 {
+		return errKilled
+	}
+	return l.Ledger.MarkMirrored(ctx, batches, imports)
+}
+
+func TestDoubledBlocksFold(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		imp := w.begin(bulk.ModeUpsert, "things", all, 2)
+		w.commit(imp, 0, thing("a", 1, "x"), thing("b", 2, "y"))
+		ledger := &killedLedger{Ledger: w.Store, kills: 2}
+		for range 2 {
+			if err := w.mirror(func(c *Config) { c.Ledger = ledger }).sweep(t.Context()); !errors.Is(err, errKilled) {
+				t.Fatalf("sweep: %v, want it killed", err)
+			}
+		}
+		w.must(w.mirror(func(c *Config) { c.Ledger = ledger }).sweep(t.Context()))
+		w.wantEqual("things")
+		if got := w.rows("SELECT count() FROM ds_things"); got[0] == "2" {
+			t.Log("merged already: the block was doubled, but could not be seen")
+		}
+		for _, view := range []string{"imports", "batches"} {
+			if got := w.rows("SELECT count() FROM " + view); !slices.Equal(got, []string{"1"}) {
+				t.Errorf("%s: %v rows, want 1", view, got)
+			}
+		}
+	})
+}
+
+func TestDatasetGrows(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		old := w.begin(bulk.ModeUpsert, "things", all, 1, 1)
+		w.commit(old, 0, thing("a", 1, "x"))
+		w.must(w.mirror(nil).sweep(t.Context()))
+		grown := things
+		grown.Columns = append(slices.Clone(things.Columns), bulk.Column{Name: "colour", Type: bulk.TypeText})
+		w.apply(grown)
+		next := w.begin(bulk.ModeUpsert, "things", append(slices.Clone(all), "colour"), 1)
+		w.commit(next, 0, append(thing("b", 1, "x"), "red"))
+		m := w.mirror(nil)
+		w.must(m.sweep(t.Context()))
+		w.wantEqual("things")
+		w.commit(old, 1, thing("c", 1, "the old spec takes no column away"))
+		w.must(w.mirror(nil).sweep(t.Context()))
+		w.wantEqual("things")
+	})
+}
+
+func TestNamesOfDatasetsNeverMeetOurs(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		for _, name := range []bulk.DatasetName{"imports", "ds_things", "queue_waits"} {
+			spec := things
+			spec.Name = name
+			w.apply(spec)
+			w.commit(w.begin(bulk.ModeUpsert, name, all, 1), 0, thing(string(name), 1, "x"))
+		}
+		w.commit(w.begin(bulk.ModeUpsert, "things", all, 1), 0, thing("a", 1, "x"))
+		w.must(w.mirror(nil).sweep(t.Context()))
+		for _, name := range []bulk.DatasetName{"imports", "ds_things", "queue_waits", "things"} {
+			w.wantEqual(name)
+		}
+		if got := w.rows("SELECT count() FROM imports"); !slices.Equal(got, []string{"4"}) {
+			t.Errorf("imports: %v, want 4", got)
+		}
+	})
+}
+
+func TestImportsThatCommitNothingAreReported(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		imp := w.begin(bulk.ModeUpsert, "things", all, 7)
+		_, err := w.Cancel(t.Context(), w.account, imp.ID)
+		w.must(err)
+		w.must(w.mirror(nil).sweep(t.Context()))
+		if got := w.rows("SELECT i.state, b.state, b.rows_unprocessed FROM (SELECT import_id, state FROM imports) AS i ANY INNER JOIN (SELECT import_id, state, rows_unprocessed FROM batches) AS b USING (import_id)"); !slices.Equal(got, []string{"cancelled dropped 7"}) {
+			t.Errorf("got %q", got)
+		}
+		if got, err := w.Import(t.Context(), w.account, imp.ID); err != nil || !got.Mirrored {
+			t.Errorf("mirrored %v, %v", got.Mirrored, err)
+		}
+	})
+}
+
+func TestReconcileClosesEveryGap(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		imp := w.begin(bulk.ModeUpsert, "things", all, 3)
+		w.commit(imp, 0, thing("a", 1, "x"), thing("b", 2, "y"), thing("c", 3, "z"))
+		w.must(w.mirror(nil).sweep(t.Context()))
+		reconcile := func() (out []Difference) {
+			t.Helper()
+			w.must(Reconcile(t.Context(), w.engine, w.Store, func(d Difference) error {
+				out = append(out, d)
+				return nil
+			}))
+			return out
+		}
+		if got := reconcile(); len(got) != 0 {
+			t.Fatalf("a quiet mirror differs: %+v", got)
+		}
+
+		other := w.newAccount("ghost", 10)
+		damage := [][]any{ // a value that was cut, a row of nobody, an account that has none
+			append([]any{string(w.account)}, append(thing("a", 1, "cut"), int64(1), int64(1), string(imp.ID), must(version(1, 1, false)), false)...),
+			append([]any{string(w.account)}, append(thing("ghost", -4, "x"), int64(1), int64(9), "", must(version(1, 9, false)), false)...),
+			append([]any{string(other)}, append(thing("ghost", 4, "x"), int64(1), int64(9), "", must(version(1, 9, false)), false)...),
+		}
+		w.must(insertRows(t.Context(), w.engine, datasetTable(things), damage))
+		got := reconcile()
+		if len(got) != 2 || !got[0].Repaired || !got[1].Repaired || got[0].Store.Rows+got[1].Store.Rows != 3 || got[0].Mirror.Rows+got[1].Mirror.Rows != 5 {
+			t.Errorf("differences: %+v", got)
+		}
+		w.wantEqual("things")
+		if got := reconcile(); len(got) != 0 {
+			t.Errorf("after the repair: %+v", got)
+		}
+
+		// What comes later than a tombstone is not buried by it.
+		next := w.begin(bulk.ModeUpsert, "things", all, 1)
+		w.commit(next, 0, thing("ghost", -4, "real"))
+		w.must(w.mirror(nil).sweep(t.Context()))
+		w.wantEqual("things")
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestQuestionsAreAnswered(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"a", "b"} {
+			imp := w.begin(bulk.ModeUpsert, "things", all, 2, 1)
+			w.commit(imp, 0, thing(name, 1, "x"), nil)
+			w.commit(imp, 1, thing(name, 2, "x"))
+		}
+		w.must(w.mirror(nil).sweep(t.Context()))
+		questions, err := Questions()
+		w.must(err)
+		want := map[string]func(rows []string) bool{
+			"throughput_by_hour": func(r []string) bool { return len(r) >= 1 && strings.Contains(r[0], " 4 6 400 ") },
+			"slowest_stage": func(r []string) bool {
+				return len(r) == 4 && strings.Contains(strings.Join(r, "\n"), "validate 4 8 2 2 2")
+			},
+			"rejects_by_column_and_code": func(r []string) bool { return len(r) == 1 && strings.HasPrefix(r[0], "things name length 2 2 ") },
+			"fairness_by_account":        func(r []string) bool { return len(r) == 1 && strings.HasPrefix(r[0], string(w.account)+" 4 6 ") },
+			"quota_use":                  func(r []string) bool { return len(r) == 1 && r[0] == string(w.account)+" one 4 1000 0.4" },
+		}
+		if len(questions) != len(want) {
+			t.Fatalf("%d questions, want %d", len(questions), len(want))
+		}
+		for _, q := range questions {
+			if got := w.rows(q.SQL); !want[q.Name](got) {
+				t.Errorf("%s (%s):\n%s", q.Name, q.Title, strings.Join(got, "\n"))
+			}
+		}
+	})
+}
+
+// downEngine is an engine that cannot be reached while down is set.
+type downEngine struct {
+	Engine
+	down bool
+}
+
+var errDown = errors.New("connection refused")
+
+func (e *downEngine) Prepare(ctx context.Context) error {
+	if e.down {
+		return errDown
+	}
+	return e.Engine.Prepare(ctx)
+}
+
+type lag struct{ seconds float64 }
+
+func (l *lag) Set(v float64) { l.seconds = v }
+
+func TestMirrorCatchesUpAfterAnOutage(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		e, behind := &downEngine{Engine: w.engine, down: true}, &lag{}
+		m := w.mirror(func(c *Config) { c.Engine, c.Lag = e, behind })
+		imp := w.begin(bulk.ModeUpsert, "things", all, 1, 1)
+		w.commit(imp, 0, thing("a", 1, "x"))
+		if err := m.sweep(t.Context()); !errors.Is(err, errDown) {
+			t.Fatalf("sweep: %v, want the engine down", err)
+		}
+		w.commit(imp, 1, thing("b", 1, "x")) // the import neither waits nor fails
+		if got, err := w.Import(t.Context(), w.account, imp.ID); err != nil || got.State != bulk.StateCompleted || got.Mirrored || behind.seconds <= 0 {
+			t.Fatalf("state %s, mirrored %v, lag %v, %v", got.State, got.Mirrored, behind.seconds, err)
+		}
+		e.down = false
+		w.must(m.sweep(t.Context()))
+		w.wantEqual("things")
+		if behind.seconds != 0 {
+			t.Errorf("lag %v after catching up", behind.seconds)
+		}
+	})
+}
+
+func TestVersionsOrderRowsAndTombstones(t *testing.T) {
+	var last uint64
+	for _, v := range []struct {
+		op, row int64
+		deleted bool
+	}{{0, 1, false}, {1, 1, false}, {1, 1, true}, {1, 2, false}, {1, 1<<36 - 1, true}, {2, 0, false}, {1<<27 - 1, 1<<36 - 1, true}} {
+		got, err := version(v.op, v.row, v.deleted)
+		if err != nil || got <= last {
+			t.Errorf("version(%v) = %d, %v; want more than %d", v, got, err, last)
+		}
+		last = got
+	}
+	for _, v := range [][2]int64{{1 << 27, 0}, {0, 1 << 36}, {-1, 0}, {0, -1}} {
+		if got, err := version(v[0], v[1], false); err == nil {
+			t.Errorf("version(%v) = %d, want an error", v, got)
+		}
+	}
+}
+
+// hintFeed gives one reference, then nothing.
+type hintFeed struct {
+	refs chan bulk.Reference
+	done chan bulk.Mark
+}
+
+func (f *hintFeed) Poll(ctx context.Context) (bulk.Delivery, error) {
+	select {
+	case r := <-f.refs:
+		return bulk.Delivery{References: []bulk.Reference{r}}, nil
+	case <-ctx.Done():
+		return bulk.Delivery{}, ctx.Err()
+	}
+}
+
+func (f *hintFeed) Done(m bulk.Mark) { f.done <- m }
+
+// asked is a ledger that has nothing and remembers what it was asked for.
+type asked struct {
+	Ledger
+	landed  []bulk.BatchID
+	sweeps  int
+	failing bool
+}
+
+func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
+	a.landed = append(a.landed, id)
+	return bulk.Work{}, bulk.ErrSkip
+}
+
+func (a *asked) Unmirrored(context.Context, bulk.Committed, time.Time, int) ([]bulk.Committed, error) {
+	a.sweeps++
+	if a.failing {
+		return nil, errDown
+	}
+	return nil, nil
+}
+
+func (a *asked) Unreported(context.Context, int) ([]bulk.Import, error) { return nil, nil }
+
+func (a *asked) ListAccounts(context.Context) ([]bulk.Account, error) { return nil, nil }
+
+func TestRunFollowsTheFeedAndSweepsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger := &asked{}
+		feed := &hintFeed{refs: make(chan bulk.Reference), done: make(chan bulk.Mark, 2)}
+		m, err := New(Config{Engine: &downEngine{}, Ledger: ledger, Rows: &world{}, Feed: feed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- m.Run(ctx) }()
+		ref := bulk.Reference{Ref: bulk.BatchRef{Import: "imp_1", No: 3}, Mark: bulk.Mark{Partition: 1, Offset: 9}}
+		feed.refs <- ref
+		feed.refs <- ref // twice, as brokers do
+		for range 2 {
+			if got := <-feed.done; got != ref.Mark {
+				t.Errorf("done %v, want %v", got, ref.Mark)
+			}
+		}
+		if !slices.Equal(ledger.landed, []bulk.BatchID{{Import: "imp_1", No: 3}}) {
+			t.Errorf("asked for %v, want the batch once", ledger.landed)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if ledger.sweeps < 5 || ledger.sweeps > 7 {
+			t.Errorf("%d sweeps in 10 s, want one every 2 s", ledger.sweeps)
+		}
+		ledger.failing, ledger.sweeps = true, 0
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if ledger.sweeps > 8 {
+			t.Errorf("%d attempts in a minute of failure, want fewer and fewer", ledger.sweeps)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

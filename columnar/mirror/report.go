@@ -1,0 +1,139 @@
+package mirror
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// finish writes what is known of loaded batches and of their imports, then marks them.
+func (m *Mirror) finish(ctx context.Context, works []bulk.Work) error {
+	if len(works) == 0 {
+		return nil
+	}
+	var rows [][]any
+	ids := make([]bulk.BatchID, len(works))
+	imports := map[bulk.ImportID]bulk.Import{}
+	for i, w := range works {
+		ids[i] = bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}
+		if _, known := imports[w.Import.ID]; !known {
+			now, err := m.cfg.Ledger.Import(ctx, w.Account, w.Import.ID) // it may have ended meanwhile
+			if err != nil {
+				return err
+			}
+			imports[w.Import.ID] = now
+		}
+		rows = append(rows, batchRow(imports[w.Import.ID], w.Batch))
+	}
+	return m.write(ctx, ids, rows, imports)
+}
+
+// write adds rows about batches and imports, then marks both.
+func (m *Mirror) write(ctx context.Context, ids []bulk.BatchID, batches [][]any, imports map[bulk.ImportID]bulk.Import) error {
+	var rows, rejects [][]any
+	read := make([]bulk.Import, 0, len(imports))
+	for i := range maps.Values(imports) {
+		read = append(read, i)
+		rows = append(rows, importRow(i))
+		clusters, err := m.cfg.Ledger.Clusters(ctx, i.AccountID, i.ID)
+		if err != nil {
+			return err
+		}
+		for _, c := range clusters {
+			rejects = append(rejects, rejectRow(i, c))
+		}
+		uncommitted, err := m.uncommitted(ctx, i)
+		if err != nil {
+			return err
+		}
+		batches = append(batches, uncommitted...)
+	}
+	for _, part := range []struct {
+		table table
+		rows  [][]any
+	}{{batchesTable(), batches}, {rejectsTable(), rejects}, {importsTable(), rows}} {
+		if err := insertRows(ctx, m.cfg.Engine, part.table, part.rows); err != nil {
+			return err
+		}
+	}
+	return m.cfg.Ledger.MarkMirrored(ctx, ids, read)
+}
+
+// uncommitted are the batches of an import that ended which never came to a commit.
+func (m *Mirror) uncommitted(ctx context.Context, i bulk.Import) (rows [][]any, err error) {
+	if i.FinishedAt == nil || i.Batches.Committed == i.Batches.Total {
+		return nil, nil
+	}
+	const page = 500
+	for after := int64(-1); ; {
+		batches, err := m.cfg.Ledger.Batches(ctx, i.AccountID, i.ID, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range batches {
+			after = b.No
+			if b.State != bulk.BatchCommitted {
+				rows = append(rows, batchRow(i, b))
+			}
+		}
+		if len(batches) < page {
+			return rows, nil
+		}
+	}
+}
+
+// report writes imports that ended without a batch that could have brought their end
+// along, and accounts that changed.
+func (m *Mirror) report(ctx context.Context) error {
+	for {
+		ended, err := m.cfg.Ledger.Unreported(ctx, groupImports)
+		if err != nil {
+			return err
+		}
+		if len(ended) == 0 {
+			break
+		}
+		if err := m.prepare(ctx); err != nil {
+			return err
+		}
+		imports := map[bulk.ImportID]bulk.Import{}
+		for _, i := range ended {
+			imports[i.ID] = i
+		}
+		if err := m.write(ctx, nil, nil, imports); err != nil {
+			return err
+		}
+	}
+	return m.reportAccounts(ctx)
+}
+
+func (m *Mirror) reportAccounts(ctx context.Context) error {
+	all, err := m.cfg.Ledger.ListAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	var rows [][]any
+	for i, a := range all {
+		a.CreatedAt = a.CreatedAt.UTC() // one pointer for one zone, so that equal is ==
+		all[i] = a
+		if m.accounts[a.ID] != a {
+			rows = append(rows, accountRow(a, now))
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	if err := insertRows(ctx, m.cfg.Engine, accountsTable(), rows); err != nil {
+		return err
+	}
+	for _, a := range all {
+		m.accounts[a.ID] = a
+	}
+	return nil
+}
