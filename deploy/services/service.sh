@@ -9,6 +9,9 @@ services=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=$(cd "$services/../.." && pwd)/.services
 mkdir -p "$state"
 
+# alone waits for its turn: two that start the same service would start it twice.
+alone() { exec 9>"$state/lock" && flock 9; } # the lock ends with the script
+
 say() { echo "$*" >&2; }
 
 fail() { # name reason: also shows the end of the log
@@ -25,7 +28,7 @@ born() { # pid: prints the start time; fails for an ended process
 
 pid_of() { # name: prints the id of the running process that we started
   local pid start
-  [[ -r $state/$1/pid ]] && read -r pid start <"$state/$1/pid" && [[ $(born "$pid") == "$start" ]] && echo "$pid"
+  [[ -r $state/$1/pid ]] && read -r pid start <"$state/$1/pid" && [[ -n $start && $(born "$pid") == "$start" ]] && echo "$pid"
 }
 
 running() { pid_of "$1" >/dev/null; }
@@ -35,7 +38,7 @@ start() { # name command…
   shift
   say "services: $name: starts"
   [[ ! -f $dir/log ]] || mv "$dir/log" "$dir/log.old"
-  setsid "$@" </dev/null >"$dir/log" 2>&1 &
+  setsid "$@" </dev/null >"$dir/log" 2>&1 9>&- &
   echo "$! $(born $!)" >"$dir/pid"
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,9 +52,7 @@ func lostAnswer(w http.ResponseWriter, r *http.Request, server http.Handler) {
 func cutAnswer(w http.ResponseWriter, r *http.Request, server http.Handler) {
 	answer := httptest.NewRecorder()
 	server.ServeHTTP(answer, r)
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header())
 	body := answer.Body.Bytes()
 	if r.Method != http.MethodGet || r.URL.Query().Has("list-type") || answer.Code/100 != 2 || len(body) == 0 {
 		w.WriteHeader(answer.Code)
