@@ -50,6 +50,8 @@ var homes = map[string][]string{
 	"github.com/twmb/franz-go":                   {"internal/broker"},
 	"github.com/apache/arrow/go/v17":             {"columnar", "ingest", "processors"},
 	"github.com/ClickHouse/clickhouse-go/v2":     {"columnar/mirror"},
+	"github.com/minio/minio-go/v7":               {"internal/objects"},
+	"github.com/jackc/pgx/v5":                    {"internal/store"},
 	"github.com/tus/tusd/v2":                     {"ingest"},
 	"github.com/a-h/templ":                       {"web", "console"},
 	"github.com/alecthomas/kong":                 {"internal/cli"},
