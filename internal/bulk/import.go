@@ -239,8 +239,8 @@ type Usage struct {
 
 // DatasetUsage is an account's live records in one dataset.
 type DatasetUsage struct {
-	Dataset DatasetName `json:"dataset"`
-	Records int64       `json:"records"`
+	Dataset DatasetName `json:"dataset" db:"dataset"`
+	Records int64       `json:"records" db:"records"`
 }
 
 // Limits are the bounds on input; all are settings.

@@ -87,19 +87,10 @@ func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err
 		return u, err
 	}
 	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
-	rows, err := s.read.QueryxContext(ctx, `SELECT dataset, records FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
-	if err != nil {
-		return u, s.error("read usage", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var d bulk.DatasetUsage
-		if err := rows.Scan(&d.Dataset, &d.Records); err != nil {
-			return u, s.error("read usage", err)
-		}
-		u.ByDataset = append(u.ByDataset, d)
-	}
-	return u, s.error("read usage", rows.Err())
+	err = s.own(ctx, "read usage", id, func(q reader) error {
+		return q.SelectContext(ctx, &u.ByDataset, `SELECT dataset, records FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
+	})
+	return u, err
 }
 
 // CreateUser makes a person who signs in by login links.

@@ -29,36 +29,43 @@ func (r batchRow) public() bulk.Batch {
 
 // Batches lists an import's batches by number, after the given one (-1 for all).
 func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
-	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, s.error("list batches", err)
-	}
 	var rows []batchRow
-	err := s.read.SelectContext(ctx, &rows, `
-		SELECT `+batchColumns+` FROM batches WHERE account_id = ? AND import_id = ? AND no > ? ORDER BY no LIMIT ?`, account, id, after, limit)
+	err := s.own(ctx, "list batches", account, func(q reader) error {
+		if _, err := getImport(ctx, q, account, id); err != nil {
+			return err
+		}
+		return q.SelectContext(ctx, &rows, `
+			SELECT `+batchColumns+` FROM batches WHERE account_id = ? AND import_id = ? AND no > ? ORDER BY no LIMIT ?`, account, id, after, limit)
+	})
 	out := make([]bulk.Batch, len(rows))
 	for i, r := range rows {
 		out[i] = r.public()
 	}
-	return out, s.error("list batches", err)
+	return out, err
 }
 
 // BatchRejects reads the rows of a batch that only its transaction could reject.
 func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (duplicate, overQuota bulk.RowSet, err error) {
 	var d, q []byte
-	row := s.read.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
-	if err := row.Scan(&d, &q); err != nil {
-		return nil, nil, s.error("read batch rejects", noRows(err, "batch"))
+	if err := s.own(ctx, "read batch rejects", account, func(r reader) error {
+		row := r.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
+		return noRows(row.Scan(&d, &q), "batch")
+	}); err != nil {
+		return nil, nil, err
 	}
 	return duplicate, overQuota, s.error("read batch rejects", errors.Join(duplicate.UnmarshalBinary(d), overQuota.UnmarshalBinary(q)))
 }
 
 // ImportSpec reads the spec that an import was created with.
 func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (spec bulk.Spec, err error) {
-	r, err := getImport(ctx, s.read, account, id)
-	if err == nil {
-		spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
-	}
-	return spec, s.error("read spec of import", err)
+	err = s.own(ctx, "read spec of import", account, func(q reader) error {
+		r, err := getImport(ctx, q, account, id)
+		if err == nil {
+			spec, err = s.spec(ctx, q, r.Dataset, r.SpecVersion)
+		}
+		return err
+	})
+	return spec, err
 }
 
 // Work reads what is needed to process a batch.

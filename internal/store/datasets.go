@@ -51,8 +51,13 @@ func (s *Store) createDataset(ctx context.Context, tx *txn, spec bulk.Spec) (bul
 		defs = append(defs, def)
 	}
 	defs = append(defs, `_op_seq BIGINT NOT NULL`, `_row_no BIGINT NOT NULL`, fmt.Sprintf(`PRIMARY KEY (_account_id, %s)`, quoted(spec.Key)))
-	_, err := tx.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE %q (%s) %s`, spec.Table(), strings.Join(defs, ", "), s.engine.tableOptions()))
-	return d, err
+	create := fmt.Sprintf(`CREATE TABLE %q (%s) %s`, spec.Table(), strings.Join(defs, ", "), s.engine.tableOptions())
+	for _, statement := range append([]string{create}, s.engine.afterTable(spec.Table())...) {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
 }
 
 func (s *Store) changeDataset(ctx context.Context, tx *txn, d bulk.Dataset, spec bulk.Spec) (bulk.Dataset, error) {

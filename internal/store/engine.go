@@ -14,6 +14,8 @@ type engine interface {
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
 	columnType(t bulk.Type) string       // of a typed table
 	tableOptions() string                // that follow CREATE TABLE
+	wall() string                        // statement that narrows a transaction to one account (?), "" for none
+	afterTable(table string) []string    // statements that follow the creation of a typed table
 	passes(err error) bool               // whether the same call may succeed later
 	rows(s *Store, tx *txn) rowTable     // how a batch's rows are written
 	value(t bulk.Type, v any) bulk.Value // a column's Go type for what the driver returned

@@ -74,11 +74,14 @@ func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.Im
 
 // Import reads one import.
 func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (i bulk.Import, err error) {
-	r, err := getImport(ctx, s.read, account, id)
-	if err == nil {
-		i, err = r.public()
-	}
-	return i, s.error("read import", err)
+	err = s.own(ctx, "read import", account, func(q reader) error {
+		r, err := getImport(ctx, q, account, id)
+		if err == nil {
+			i, err = r.public()
+		}
+		return err
+	})
+	return i, err
 }
 
 // ListImports lists an account's imports, newest first.
@@ -103,8 +106,8 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 	}
 	var rows []importRow
 	query := fmt.Sprintf(`SELECT * FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, strings.Join(where, " AND "), f.Limit+1)
-	if err := s.read.SelectContext(ctx, &rows, query, args...); err != nil {
-		return nil, "", s.error("list imports", err)
+	if err := s.own(ctx, "list imports", account, func(q reader) error { return q.SelectContext(ctx, &rows, query, args...) }); err != nil {
+		return nil, "", err
 	}
 	if len(rows) > f.Limit {
 		rows = rows[:f.Limit]
@@ -233,42 +236,42 @@ func event(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportI
 
 // ImportEvents lists milestones after the sequence number, oldest first.
 func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
-	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, s.error("list events", err)
-	}
 	out := []bulk.Event{}
-	err := s.read.SelectContext(ctx, &out, `
-		SELECT seq, at, kind, text FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
-		account, id, after, limit)
-	return out, s.error("list events", err)
+	err := s.own(ctx, "list events", account, func(q reader) error {
+		if _, err := getImport(ctx, q, account, id); err != nil {
+			return err
+		}
+		return q.SelectContext(ctx, &out, `
+			SELECT seq, at, kind, text FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+			account, id, after, limit)
+	})
+	return out, err
 }
 
 // Clusters groups an import's rejects by cause, most frequent first.
 func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
-	if _, err := getImport(ctx, s.read, account, id); err != nil {
-		return nil, s.error("list clusters", err)
+	var rows []struct {
+		Column   string    `db:"source_column"`
+		Code     bulk.Code `db:"code"`
+		Count    int64     `db:"rejects"`
+		Examples string    `db:"examples"`
 	}
-	rows, err := s.read.QueryxContext(ctx, `
-		SELECT source_column, code, rejects, examples FROM error_clusters
-		WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code`, account, id)
-	if err != nil {
-		return nil, s.error("list clusters", err)
-	}
-	defer rows.Close()
-	out := []bulk.Cluster{}
-	for rows.Next() {
-		var c bulk.Cluster
-		var examples string
-		if err := rows.Scan(&c.Column, &c.Code, &c.Count, &examples); err != nil {
+	err := s.own(ctx, "list clusters", account, func(q reader) error {
+		if _, err := getImport(ctx, q, account, id); err != nil {
+			return err
+		}
+		return q.SelectContext(ctx, &rows, `
+			SELECT source_column, code, rejects, examples FROM error_clusters
+			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code`, account, id)
+	})
+	out := make([]bulk.Cluster, len(rows))
+	for i, r := range rows {
+		out[i] = bulk.Cluster{Column: r.Column, Code: r.Code, Count: r.Count, Sentence: r.Code.Sentence()}
+		if err := json.Unmarshal([]byte(r.Examples), &out[i].Examples); err != nil {
 			return nil, s.error("list clusters", err)
 		}
-		if err := json.Unmarshal([]byte(examples), &c.Examples); err != nil {
-			return nil, s.error("list clusters", err)
-		}
-		c.Sentence = c.Code.Sentence()
-		out = append(out, c)
 	}
-	return out, s.error("list clusters", rows.Err())
+	return out, err
 }
 
 // Receipt is the final account of a terminal import.

@@ -157,7 +157,7 @@ func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Va
 			args = append(append(args, string(w.Account)), k...)
 		}
 		var page bulk.RecordPage
-		if err := s.readRecords(ctx, &page, w.Spec, query, args); err != nil {
+		if err := s.readRecords(ctx, s.read, &page, w.Spec, query, args); err != nil {
 			return out, s.error("read landed records", err)
 		}
 		for _, r := range page.Records {

@@ -88,6 +88,19 @@ func (postgresEngine) columnType(t bulk.Type) string {
 
 func (postgresEngine) tableOptions() string { return "" }
 
+// Both settings end with the transaction.
+func (postgresEngine) wall() string {
+	return `SELECT set_config('bulkhead.account', ?, true), set_config('role', 'bulkhead_reader', true)`
+}
+
+func (postgresEngine) afterTable(table string) []string {
+	return []string{
+		fmt.Sprintf(`ALTER TABLE %q ENABLE ROW LEVEL SECURITY`, table),
+		fmt.Sprintf(`CREATE POLICY own ON %q FOR SELECT TO bulkhead_reader USING (_account_id = current_setting('bulkhead.account', true))`, table),
+		fmt.Sprintf(`GRANT SELECT ON %q TO bulkhead_reader`, table),
+	}
+}
+
 // passes: a lost connection, a deadlock or serialization failure, too many
 // connections, a shutdown, or a full disk, but no fault of the statement.
 func (postgresEngine) passes(err error) bool {

@@ -34,8 +34,8 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 		args = append(args, after...)
 	}
 	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(d.Key), limit+1)
-	if err := s.readRecords(ctx, &p, d.Spec, query, args); err != nil {
-		return p, s.error("list records", err)
+	if err := s.own(ctx, "list records", account, func(q reader) error { return s.readRecords(ctx, q, &p, d.Spec, query, args) }); err != nil {
+		return p, err
 	}
 	if len(p.Records) > limit {
 		p.Records = p.Records[:limit]
@@ -44,8 +44,8 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 	return p, err
 }
 
-func (s *Store) readRecords(ctx context.Context, p *bulk.RecordPage, spec bulk.Spec, query string, args []any) error {
-	rows, err := s.read.QueryxContext(ctx, query, args...)
+func (s *Store) readRecords(ctx context.Context, q reader, p *bulk.RecordPage, spec bulk.Spec, query string, args []any) error {
+	rows, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

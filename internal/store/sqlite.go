@@ -69,6 +69,11 @@ func (sqliteEngine) columnType(t bulk.Type) string {
 // Without a rowid the table is its primary key's tree: one write a row, in key order.
 func (sqliteEngine) tableOptions() string { return "WITHOUT ROWID" }
 
+// One process has the file, and it is the console itself.
+func (sqliteEngine) wall() string { return "" }
+
+func (sqliteEngine) afterTable(string) []string { return nil }
+
 func (sqliteEngine) passes(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

@@ -157,6 +157,10 @@ func (t *txn) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	return t.Tx.ExecContext(ctx, t.Rebind(query), args...)
 }
 
+func (t *txn) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	return t.Tx.QueryxContext(ctx, t.Rebind(query), args...)
+}
+
 func (t *txn) QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row {
 	return t.Tx.QueryRowxContext(ctx, t.Rebind(query), args...)
 }
