@@ -54,7 +54,7 @@ func (postgresEngine) goose() goose.Dialect { return goose.DialectPostgres }
 
 // Processes that start together take turns.
 func (postgresEngine) migrationLock() ([]goose.ProviderOption, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // one try a second
 	if err != nil {
 		return nil, err
 	}
