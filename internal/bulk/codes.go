@@ -53,7 +53,7 @@ var sentences = map[Code]string{
 	CodeLength:           "The value is too short or too long.",
 	CodePattern:          "The value does not have the required form.",
 	CodeDuplicateKey:     "A record with this key exists already. Import with mode upsert to update it.",
-	CodeOverQuota:        "The account's record quota is used up. Delete records or raise the quota, then import the rejected rows again.",
+	CodeOverQuota:        "The account's record quota is used up. Have the quota raised, then import the rejected rows again.",
 }
 
 // Sentence tells a person what to do about the code.

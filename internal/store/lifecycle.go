@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"bulkhead/internal/bulk"
 )
@@ -24,7 +25,7 @@ func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.Impo
 			return err
 		}
 		if r.State.Terminal() {
-			return bulk.Errorf(bulk.KindConflict, "already_finished", "The import has already ended as %s.", r.State)
+			return bulk.Errorf(bulk.KindConflict, "already_finished", "The import has already ended as %s.", inWords(r.State))
 		}
 		return end(ctx, tx, account, id, bulk.StateCancelled, nil)
 	})
@@ -101,7 +102,7 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 			return err
 		}
-		return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s; %d rows were not processed.", r.Outcome, r.Unprocessed+dropped))
+		return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s; %d rows were not processed.", inWords(r.Outcome), r.Unprocessed+dropped))
 	})
 }
 
@@ -147,7 +148,7 @@ func (r *importRow) running() bulk.State {
 }
 
 func cannot(done string, state bulk.State) error {
-	return bulk.Errorf(bulk.KindConflict, "wrong_state", "An import that is %s cannot be %s.", state, done)
+	return bulk.Errorf(bulk.KindConflict, "wrong_state", "An import that is %s cannot be %s.", inWords(state), done)
 }
 
 func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id bulk.ImportID, next func(*importRow) (bulk.State, error)) (bulk.Import, error) {
@@ -163,7 +164,7 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, version = version + 1 WHERE account_id = ? AND id = ?`, state, account, id); err != nil {
 			return err
 		}
-		return event(ctx, tx, account, id, "state", fmt.Sprintf("Now %s (%s).", state, op))
+		return event(ctx, tx, account, id, "state", fmt.Sprintf("Now %s (%s).", inWords(state), op))
 	})
 	if err != nil {
 		return bulk.Import{}, err
@@ -242,8 +243,11 @@ func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.Import
 		state, why, now(), account, id); err != nil {
 		return err
 	}
-	return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", state, r.Created, r.Updated, r.Rejected+r.OverQuota))
+	return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", inWords(state), r.Created, r.Updated, r.Rejected+r.OverQuota))
 }
+
+// inWords renders a state for a sentence.
+func inWords(s bulk.State) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 func tooManyRejects(r *importRow, o bulk.Options) *bulk.Error {
 	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrTooManyRejects,
