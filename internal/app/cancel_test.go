@@ -75,7 +75,7 @@ func TestCancelInMidFlight(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := s.account(name, 1_000_000)
+			c := s.account(name, 1_000_000).in(t)
 			upload := c.begin("dataset=contacts", file, part(file))
 			c.until(upload.id, committed(2))
 			ready(c, upload)

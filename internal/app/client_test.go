@@ -68,9 +68,20 @@ func (c *client) open(ctx context.Context, method, path string, body io.Reader, 
 	return http.DefaultTransport.RoundTrip(req) // follows no redirects
 }
 
+// in returns the client for use in a subtest.
+func (c *client) in(t testing.TB) *client {
+	other := *c
+	other.t = t
+	return &other
+}
+
 // ask sends a request and reads the whole answer.
 func (c *client) ask(method, path string, body io.Reader, header http.Header) (answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return c.askWithin(patience, method, path, body, header)
+}
+
+func (c *client) askWithin(limit time.Duration, method, path string, body io.Reader, header http.Header) (answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	resp, err := c.open(ctx, method, path, body, header)
 	if err != nil {

@@ -42,8 +42,7 @@ func TestHostileFiles(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t.Run(name, func(t *testing.T) {
-			c := s.account(name, 1_000_000)
-			c.t = t
+			c := s.account(name, 1_000_000).in(t)
 			tests[name](t, c)
 			if p := c.try(http.MethodGet, "/readyz", nil, nil); p != nil {
 				t.Errorf("the system is not ready any more: %+v", *p)

@@ -93,6 +93,7 @@ func TestImport(t *testing.T) {
 	}
 
 	t.Run("corrected rejects are taken as they are", func(t *testing.T) {
+		c := c.in(t)
 		var corrected bytes.Buffer
 		if n, err := sample.FixRejects(bytes.NewReader(c.rejects(imp.ID, "")), &corrected); err != nil || n != want.Rejected {
 			t.Fatalf("corrected %d rows, %v; want %d", n, err, want.Rejected)
@@ -103,6 +104,7 @@ func TestImport(t *testing.T) {
 		c.wantUsage("contacts", want.Created+want.Rejected)
 	})
 	t.Run("once more as upsert nothing is created", func(t *testing.T) {
+		c := c.in(t)
 		again := c.run("dataset=contacts&mode=upsert", file)
 		c.wantEnd(again, bulk.StateCompletedWithRejects, bulk.Counts{Read: want.Rows, Updated: want.Created, Superseded: want.Superseded, Rejected: want.Rejected})
 		c.wantSound(again, want.Bytes)
@@ -110,6 +112,7 @@ func TestImport(t *testing.T) {
 		c.verify(again.ID, file)
 	})
 	t.Run("once more as create every row is a duplicate", func(t *testing.T) {
+		c := c.in(t)
 		again := c.run("dataset=contacts", file)
 		c.wantEnd(again, bulk.StateCompletedWithRejects, bulk.Counts{Read: want.Rows, Superseded: again.Rows.Superseded, Rejected: want.Rows - again.Rows.Superseded})
 		c.wantSound(again, want.Bytes)
@@ -154,7 +157,7 @@ func TestWaysToSend(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := s.account(name, 10_000)
+			c := s.account(name, 10_000).in(t)
 			imp := c.end(send(c).ID)
 			c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
 			c.wantSound(imp, want.Bytes)

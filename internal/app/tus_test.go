@@ -151,7 +151,7 @@ func TestTusClient(t *testing.T) {
 	file, want := contacts(t, sample.Options{Rows: 20_000, Seed: 4, RejectRate: 0.02, DuplicateRate: 0.01})
 	for _, chunk := range []int{0, 64 << 10} {
 		t.Run(fmt.Sprintf("chunks of %d bytes", chunk), func(t *testing.T) {
-			c := s.account(t.Name(), 1_000_000)
+			c := s.account(t.Name(), 1_000_000).in(t)
 			imp := c.tusClient(t, "contacts", file, chunk)
 			c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
 			c.wantSound(imp, want.Bytes)
@@ -168,7 +168,7 @@ func TestTusClient(t *testing.T) {
 		for i := range 20 {
 			fmt.Fprintf(&file, "%d,\"%s\n\"\"%d\"\"\",%s\n", i, strings.Repeat("text ", 20_000), i, strings.Repeat("more ", 20_000))
 		}
-		c := s.account(t.Name(), 100)
+		c := s.account(t.Name(), 100).in(t)
 		imp := c.tusClient(t, "documents", file.Bytes(), 64<<10)
 		c.wantEnd(imp, bulk.StateCompleted, bulk.Counts{Read: 20, Created: 20})
 		c.wantSound(imp, int64(file.Len()))
