@@ -29,7 +29,10 @@ func roles() cli.Roles {
 			"ingest":     app.RunIngest(os.Stderr),
 			"dispatcher": app.RunDispatcher(os.Stderr),
 			"processor":  app.RunProcessor(os.Stderr),
+			"mirror":     app.RunMirror(os.Stderr),
 			"migrate":    app.RunMigrate(os.Stdout),
 		},
+		Reconcile: app.RunReconcile,
+		ChDB:      app.ServeChDB,
 	}
 }

@@ -158,6 +158,7 @@ func (c *chDB) ask(ctx context.Context, request []byte) ([]byte, error) {
 // start runs the child and opens the database in it.
 func (c *chDB) start(ctx context.Context) error {
 	child := exec.Command(c.command[0], c.command[1:]...) //nolint:noctx // it outlives the request that starts it
+	child.Args[0] = "bulkhead"                            // whatever the file is called
 	child.Stderr = os.Stderr
 	stdin, err1 := child.StdinPipe()
 	stdout, err2 := child.StdoutPipe()

@@ -11,7 +11,7 @@
 // which batches are not marked, and a batch is marked only after ClickHouse has
 // acknowledged its rows. A batch that was inserted but not marked is inserted again;
 // its rows have the same versions and fold. No import waits for ClickHouse: it may be
-// away for as long as it likes. A quiet mirror equals the store; [Reconcile] proves it
+// away for as long as it likes. A quiet mirror equals the store; [Reconcile] checks it
 // and closes a gap that neither can know of, such as a disk that was restored.
 //
 // The server acknowledges a block when it has written it, perhaps before it has synced

@@ -153,9 +153,9 @@ func TestReconcileClosesEveryGap(t *testing.T) {
 		imp := w.begin(bulk.ModeUpsert, "things", all, 3)
 		w.commit(imp, 0, thing("a", 1, "x"), thing("b", 2, "y"), thing("c", 3, "z"))
 		w.must(w.mirror(nil).sweep(t.Context()))
-		reconcile := func() (out []Difference) {
+		reconcile := func() (out []bulk.Difference) {
 			t.Helper()
-			w.must(Reconcile(t.Context(), w.engine, w.Store, func(d Difference) error {
+			w.must(Reconcile(t.Context(), w.engine, w.Store, func(d bulk.Difference) error {
 				out = append(out, d)
 				return nil
 			}))

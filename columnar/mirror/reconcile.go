@@ -10,22 +10,12 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Difference is an account's records in one dataset of which the mirror has others
-// than the store.
-type Difference struct {
-	Account  bulk.AccountID   `json:"account_id"`
-	Dataset  bulk.DatasetName `json:"dataset"`
-	Store    bulk.Digest      `json:"store"`
-	Mirror   bulk.Digest      `json:"mirror"`
-	Repaired bool             `json:"repaired"` // the same after the records were copied again
-}
-
 // Reconcile compares the mirror with the store, copies the records of every account
 // and dataset that differ again, takes away what the store does not have, and calls
 // found for each difference. It may run while imports and the mirror do: records that
 // are on their way then count as a difference that copying mends. Memory follows the
 // number of records of the largest account that differs, at one bit each.
-func Reconcile(ctx context.Context, e Engine, r Records, found func(Difference) error) error {
+func Reconcile(ctx context.Context, e Engine, r Records, found func(bulk.Difference) error) error {
 	if err := e.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare analytics: %w", err)
 	}
@@ -50,7 +40,7 @@ type comparison struct {
 	table   table
 }
 
-func (c *comparison) run(ctx context.Context, found func(Difference) error) error {
+func (c *comparison) run(ctx context.Context, found func(bulk.Difference) error) error {
 	if err := c.table.ensure(ctx, c.engine); err != nil {
 		return err
 	}
@@ -71,7 +61,7 @@ func (c *comparison) run(ctx context.Context, found func(Difference) error) erro
 		return err
 	}
 	for _, d := range differ {
-		d.Repaired = !slices.ContainsFunc(left, func(l Difference) bool { return l.Account == d.Account })
+		d.Repaired = !slices.ContainsFunc(left, func(l bulk.Difference) bool { return l.Account == d.Account })
 		if err := found(d); err != nil {
 			return err
 		}
@@ -80,7 +70,7 @@ func (c *comparison) run(ctx context.Context, found func(Difference) error) erro
 }
 
 // compare returns the accounts whose digests are not equal, by account.
-func (c *comparison) compare(ctx context.Context) (out []Difference, err error) {
+func (c *comparison) compare(ctx context.Context) (out []bulk.Difference, err error) {
 	mirror, err := c.digests(ctx)
 	if err != nil {
 		return nil, err
@@ -91,14 +81,14 @@ func (c *comparison) compare(ctx context.Context) (out []Difference, err error) 
 	}
 	for account, digest := range store {
 		if mirror[account] != digest {
-			out = append(out, Difference{Account: account, Dataset: c.dataset.Name, Store: digest, Mirror: mirror[account]})
+			out = append(out, bulk.Difference{Account: account, Dataset: c.dataset.Name, Store: digest, Mirror: mirror[account]})
 		}
 		delete(mirror, account)
 	}
 	for account, digest := range mirror { // whose records the store has none of
-		out = append(out, Difference{Account: account, Dataset: c.dataset.Name, Mirror: digest})
+		out = append(out, bulk.Difference{Account: account, Dataset: c.dataset.Name, Mirror: digest})
 	}
-	slices.SortFunc(out, func(a, b Difference) int { return strings.Compare(string(a.Account), string(b.Account)) })
+	slices.SortFunc(out, func(a, b bulk.Difference) int { return strings.Compare(string(a.Account), string(b.Account)) })
 	return out, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -27,6 +28,7 @@ import (
 //	HTTP ─▶ console ─▶ ingest ─▶ objects (folder), ledger (SQLite)
 //	                     └─poke─▶ relay ─▶ kfake ─▶ dispatcher ◀─lease─ processor ─▶ store (SQLite)
 //	sweeper: what processes that died left undone
+//	mirror:  ledger ─▶ chDB (child process) or ClickHouse, where there is one
 //
 // Everything it keeps is below the data directory. It may be killed at any moment
 // and started again.
@@ -41,6 +43,8 @@ type Dev struct {
 	roles    *roles
 	demo     bool
 	dataDir  string
+
+	analytics analytics
 }
 
 // devMemory is the soft limit on memory that dev sets for itself unless GOMEMLIMIT
@@ -59,7 +63,7 @@ func RunDev(out, logs io.Writer) func(context.Context, config.DevConfig) error {
 			return err
 		}
 		fmt.Fprintf(out, "Bulkhead is ready at %s\nSign in once with   %s\n", d.URL, d.Login)
-		fmt.Fprintf(out, "Analytics are off: imports work without them.\nData is kept in %s. Press Ctrl-C to stop.\n", c.DataDir)
+		fmt.Fprintf(out, "%s\nData is kept in %s. Press Ctrl-C to stop.\n", d.analytics.line(), c.DataDir)
 		return d.Run(ctx)
 	}
 }
@@ -67,13 +71,13 @@ func RunDev(out, logs io.Writer) func(context.Context, config.DevConfig) error {
 // StartDev opens everything and listens; [Dev.Run] must follow.
 func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev, err error) {
 	c = c.WithDefaults()
-	if c.Analytics != "auto" && c.Analytics != "off" {
-		return nil, bulk.Errorf(bulk.KindInvalid, "no_analytics", "Analytics %q is not available; use auto or off.", c.Analytics)
-	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	d = &Dev{lock: flock.New(filepath.Join(c.DataDir, "lock")), demo: c.Demo, dataDir: c.DataDir}
+	if d.analytics, err = findAnalytics(c.Analytics, c.DataDir).checked(c.Analytics); err != nil {
+		return nil, err
+	}
 	if !takeLock(ctx, d.lock) {
 		return nil, bulk.Errorf(bulk.KindConflict, "in_use", "Another bulkhead runs in %s. Stop it, or choose another --data-dir.", c.DataDir)
 	}
@@ -126,7 +130,17 @@ func (d *Dev) Run(ctx context.Context) error {
 	if d.demo {
 		go d.runDemo(ctx)
 	}
+	copying, stop := context.WithCancel(ctx)
+	defer stop()
+	var copier sync.WaitGroup
+	copier.Go(func() {
+		if err := d.parts.copyToAnalytics(copying, d.analytics); err != nil && copying.Err() == nil {
+			d.parts.log.Warn("analytics are off, imports work without them", "error", err)
+		}
+	})
 	err := d.roles.run(ctx, d.listener)
+	stop()
+	copier.Wait()
 	return errors.Join(err, d.parts.close(), d.lock.Unlock())
 }
 

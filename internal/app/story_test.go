@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 // startForScript runs a dev where commands look for it by themselves.
 func startForScript(env *testscript.Env) error {
 	ctx, cancel := context.WithCancel(context.Background())
-	d, err := app.StartDev(ctx, config.DevConfig{DataDir: filepath.Join(env.WorkDir, ".bulkhead"), Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	d, err := app.StartDev(ctx, config.DevConfig{DataDir: filepath.Join(env.WorkDir, ".bulkhead"), Listen: "127.0.0.1:0", Analytics: "off"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		cancel()
 		return err

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -21,8 +22,11 @@ import (
 // real HTTP, below a directory of the test. Its client is an operator's.
 type system struct {
 	*client
-	dir    string
-	logs   *logs
+	dir  string
+	logs *logs
+
+	analytics string // of dev; zero: off
+
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -58,7 +62,7 @@ func (s *system) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0"}, log)
+	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Analytics: cmp.Or(s.analytics, "off")}, log)
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)

@@ -21,6 +21,10 @@ type Roles struct {
 	Dev func(ctx context.Context, c config.DevConfig) error
 	// Apart are the roles that run as processes of their own, by name.
 	Apart map[string]func(ctx context.Context, c config.RoleConfig) error
+	// Reconcile compares analytics with the store, repairs what differs and calls found for it.
+	Reconcile func(ctx context.Context, c config.ReconcileConfig, found func(bulk.Difference) error) error
+	// ChDB answers requests from in to out with the chDB library until in ends.
+	ChDB func(library, dir string, in io.Reader, out io.Writer) error
 }
 
 // grammar is the command line.
@@ -33,7 +37,11 @@ type grammar struct {
 	Ingest     roleCommand `cmd:"" help:"Run an ingest process: reads uploaded files."`
 	Dispatcher roleCommand `cmd:"" help:"Run a dispatcher: decides which batch is next."`
 	Processor  roleCommand `cmd:"" help:"Run a processor: validates and commits batches."`
+	Mirror     roleCommand `cmd:"" help:"Run the mirror: copies what was committed to ClickHouse."`
 	Migrate    roleCommand `cmd:"" help:"Bring the store's schema up to date, once."`
+
+	Reconcile reconcileCommand `cmd:"" help:"Compare analytics with the store and repair what differs."`
+	ChDB      chdbCommand      `cmd:"" name:"chdb-engine" hidden:""`
 
 	Datasets datasetsCommand `cmd:"" help:"Describe what can be imported."`
 	Import   importCommand   `cmd:"" help:"Import a CSV file."`

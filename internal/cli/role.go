@@ -13,7 +13,7 @@ type roleCommand struct {
 	config.RoleConfig
 }
 
-// Run implements `bulkhead console`, `ingest`, `dispatcher`, `processor` and `migrate`.
+// Run implements `bulkhead console`, `ingest`, `dispatcher`, `processor`, `mirror` and `migrate`.
 func (c *roleCommand) Run(e *env, k *kong.Context) error {
 	role := k.Selected().Name
 	run := e.roles.Apart[role]

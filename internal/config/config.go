@@ -30,3 +30,10 @@ func (c DevConfig) WithDefaults() DevConfig {
 	c.Analytics = cmp.Or(c.Analytics, DefaultAnalytics)
 	return c
 }
+
+// ReconcileConfig are the settings of `bulkhead reconcile`.
+type ReconcileConfig struct {
+	DataDir   string // of dev; has the store and analytics that are not named
+	Store     string // postgres://… or sqlite:PATH; zero: that of the data directory
+	Analytics string // auto, chdb or a clickhouse:// address
+}
