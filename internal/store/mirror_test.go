@@ -112,3 +112,36 @@ func TestDigestsTellCopiesApart(t *testing.T) {
 		}
 	})
 }
+
+func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		spec := bulk.Spec{Name: "typed", Key: []string{"day", "amount", "at", "on"}, Columns: []bulk.Column{
+			{Name: "amount", Type: bulk.TypeDecimal}, {Name: "day", Type: bulk.TypeDate}, {Name: "at", Type: bulk.TypeTimestamp},
+			{Name: "on", Type: bulk.TypeBoolean}, {Name: "n", Type: bulk.TypeInteger}, {Name: "f", Type: bulk.TypeFloat}, {Name: "j", Type: bulk.TypeJSON},
+		}}
+		_, err := f.ApplyDataset(t.Context(), spec)
+		f.must(err)
+		imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: "typed", Mode: bulk.ModeUpsert, Priority: bulk.PriorityNormal, Filename: "t.csv", Size: -1}, 0)
+		f.must(err)
+		f.stage(imp, 1)
+		w := f.work(imp, 0)
+		values := []bulk.Value{"-12.5", "0044-03-15", "1969-07-20T20:17:40.000001Z", true, int64(-9007199254740993), 0.1 + 0.2, `{"a": 1}`}
+		w.Import.Layout.Fields = []string{"amount", "day", "at", "on", "n", "f", "j"}
+		_, err = f.Commit(t.Context(), bulk.Commit{Work: w, Node: "node_test", Records: bulk.Records{
+			Columns: w.Import.Layout.Fields, RowNo: []int64{1}, Keys: []string{"k"}, Values: [][]bulk.Value{values},
+		}})
+		f.must(err)
+		got, err := f.LandedRecords(t.Context(), w, [][]bulk.Value{{"0044-03-15", "-12.5", "1969-07-20T20:17:40.000001Z", true}})
+		f.must(err)
+		if len(got.Values) != 1 || !slices.Equal(got.Values[0], values) {
+			t.Errorf("got %v, want %v", got.Values, values)
+		}
+		d, err := f.Dataset(t.Context(), "typed")
+		f.must(err)
+		digests, err := f.Digests(t.Context(), d)
+		f.must(err)
+		if g := digests[f.account]; g.Rows != 1 || g.Values != 1+2+3+4*2+5*(-9007199254740993%bulk.DigestModulus+bulk.DigestModulus+1)+6+7*9 {
+			t.Errorf("digest %+v", g)
+		}
+	})
+}
