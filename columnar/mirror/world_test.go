@@ -140,10 +140,14 @@ func (w *world) begin(mode bulk.Mode, dataset bulk.DatasetName, columns []string
 	for i, size := range sizes {
 		u, err := w.TakeUpload(w.t.Context(), w.account, imp.ID)
 		w.must(err)
-		p := bulk.Progress{Account: w.account, Import: imp.ID, Epoch: u.Epoch, From: u.Offset, Offset: u.Offset + 100, Length: -1, Boundary: u.Boundary,
-			Layout: &bulk.Layout{Header: columns, Fields: columns}}
-		p.Batch = &bulk.Batch{No: int64(i), Object: fmt.Sprintf("o/%s/%d", imp.ID, i), Size: 1, SHA256: "x", FirstRow: u.Boundary.Row + 1,
-			ByteFrom: u.Offset, ByteTo: u.Offset + 100, Rows: bulk.Counts{Read: size}}
+		p := bulk.Progress{
+			Account: w.account, Import: imp.ID, Epoch: u.Epoch, From: u.Offset, Offset: u.Offset + 100, Length: -1, Boundary: u.Boundary,
+			Layout: &bulk.Layout{Header: columns, Fields: columns},
+		}
+		p.Batch = &bulk.Batch{
+			No: int64(i), Object: fmt.Sprintf("o/%s/%d", imp.ID, i), Size: 1, SHA256: "x", FirstRow: u.Boundary.Row + 1,
+			ByteFrom: u.Offset, ByteTo: u.Offset + 100, Rows: bulk.Counts{Read: size},
+		}
 		p.Boundary.Offset, p.Boundary.BatchNo = p.Offset, int64(i+1)
 		p.Boundary.Row += size
 		if i == len(sizes)-1 {

@@ -105,7 +105,8 @@ func TestCancelInMidFlight(t *testing.T) {
 			}
 			again := c.run("dataset=contacts&mode=upsert", file)
 			c.wantEnd(again, bulk.StateCompletedWithRejects, bulk.Counts{
-				Read: want.Rows, Created: want.Created - live, Updated: live, Superseded: want.Superseded, Rejected: want.Rejected})
+				Read: want.Rows, Created: want.Created - live, Updated: live, Superseded: want.Superseded, Rejected: want.Rejected,
+			})
 		})
 	}
 }

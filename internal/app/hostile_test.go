@@ -311,7 +311,8 @@ func anotherFile(t *testing.T, c *client) {
 	c.call(http.MethodPost, "/v1/imports", map[string]any{"dataset": "contacts", "size": len(file), "options": map[string]any{"sha256": want.SHA256}}, &imp)
 	patch := func(offset int, piece []byte) answer {
 		a, err := c.ask(http.MethodPatch, "/v1/imports/"+string(imp.ID)+"/content", bytes.NewReader(piece), http.Header{
-			"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {fmt.Sprint(offset)}})
+			"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {fmt.Sprint(offset)},
+		})
 		c.must(err)
 		return a
 	}

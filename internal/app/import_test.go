@@ -132,7 +132,8 @@ func TestWaysToSend(t *testing.T) {
 		offset := 0
 		for _, piece := range pieces {
 			a, err := c.ask(http.MethodPatch, "/v1/imports/"+string(imp.ID)+"/content", bytes.NewReader(piece), http.Header{
-				"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {jsonText(offset)}})
+				"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {jsonText(offset)},
+			})
 			c.must(err)
 			if offset += len(piece); a.status != http.StatusNoContent || a.header.Get("Upload-Offset") != jsonText(offset) {
 				t.Fatalf("PATCH: %d %v %s, want offset %d", a.status, a.header, a.body, offset)

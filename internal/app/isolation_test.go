@@ -39,7 +39,8 @@ func newVictim(s *system) *victim {
 	v.until(waiting.ID, func(imp bulk.Import) bool { return imp.State == bulk.StateAwaitingApproval })
 	open, paused := v.create("victim-open.csv"), v.create("victim-paused.csv")
 	a, err := v.ask(http.MethodPatch, "/v1/imports/"+string(paused)+"/content", strings.NewReader(header), http.Header{
-		"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {"0"}})
+		"Tus-Resumable": {"1.0.0"}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {"0"},
+	})
 	if err != nil || a.status != http.StatusNoContent {
 		v.t.Fatalf("PATCH: %v, %d %s", err, a.status, a.body)
 	}

@@ -116,8 +116,13 @@ func TestDigestsTellCopiesApart(t *testing.T) {
 func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		spec := bulk.Spec{Name: "typed", Key: []string{"day", "amount", "at", "on"}, Columns: []bulk.Column{
-			{Name: "amount", Type: bulk.TypeDecimal}, {Name: "day", Type: bulk.TypeDate}, {Name: "at", Type: bulk.TypeTimestamp},
-			{Name: "on", Type: bulk.TypeBoolean}, {Name: "n", Type: bulk.TypeInteger}, {Name: "f", Type: bulk.TypeFloat}, {Name: "j", Type: bulk.TypeJSON},
+			{Name: "amount", Type: bulk.TypeDecimal},
+			{Name: "day", Type: bulk.TypeDate},
+			{Name: "at", Type: bulk.TypeTimestamp},
+			{Name: "on", Type: bulk.TypeBoolean},
+			{Name: "n", Type: bulk.TypeInteger},
+			{Name: "f", Type: bulk.TypeFloat},
+			{Name: "j", Type: bulk.TypeJSON},
 		}}
 		_, err := f.ApplyDataset(t.Context(), spec)
 		f.must(err)
