@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"time"
 )
 
 // chDB is the ClickHouse engine as a library, loaded by a child process because it
@@ -74,57 +73,49 @@ func (c *chDB) Query(ctx context.Context, sql string, each func(row []any) error
 	}
 }
 
-// Insert sends rows as JSON arrays, which the engine refuses whole if one is cut.
-func (c *chDB) Insert(ctx context.Context, table string, columns []string, fill func(Writer) error) error {
-	w := &jsonRows{chDB: c, ctx: ctx, head: insertInto(table, columns) + " FORMAT JSONCompactEachRow\n"}
+// Insert sends rows in the RowBinary format, of which a frame holds whole rows.
+func (c *chDB) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
+	w := &binaryRows{engine: c, ctx: ctx, columns: columns, head: insertInto(table, columns) + " FORMAT RowBinary\n"}
 	if err := fill(w); err != nil {
 		return err
 	}
 	return w.send()
 }
 
-type jsonRows struct {
-	*chDB
-	ctx  context.Context //nolint:containedctx // lives as long as the insert
-	head string
-	body bytes.Buffer
+// binaryRows collects rows until they are worth a request.
+type binaryRows struct {
+	engine  *chDB
+	ctx     context.Context //nolint:containedctx // lives as long as the insert
+	columns []Column
+	head    string
+	body    []byte
 }
 
-func (w *jsonRows) Row(values []any) error {
-	if w.body.Len() == 0 {
-		w.body.WriteString(w.head)
+func (w *binaryRows) Row(values []any) (err error) {
+	if len(w.body) == 0 {
+		w.body = append(w.body, w.head...)
 	}
-	w.body.WriteByte('[')
-	for i, v := range values {
-		if i > 0 {
-			w.body.WriteByte(',')
-		}
-		if t, ok := v.(time.Time); ok {
-			v = t.UTC().Format(time.DateTime)
-		}
-		text, err := json.Marshal(v)
-		if err != nil {
+	for i, c := range w.columns {
+		if w.body, err = appendBinary(w.body, c, values[i]); err != nil {
 			return err
 		}
-		w.body.Write(text)
 	}
-	w.body.WriteString("]\n")
 	return nil
 }
 
-func (w *jsonRows) Flush() error {
-	if w.body.Len() < insertBytes {
+func (w *binaryRows) Flush() error {
+	if len(w.body) < insertBytes {
 		return nil
 	}
 	return w.send()
 }
 
-func (w *jsonRows) send() error {
-	if w.body.Len() == 0 {
+func (w *binaryRows) send() error {
+	if len(w.body) == 0 {
 		return nil
 	}
-	_, err := w.ask(w.ctx, w.body.Bytes())
-	w.body.Reset()
+	_, err := w.engine.ask(w.ctx, w.body)
+	w.body = w.body[:0]
 	return err
 }
 
@@ -171,7 +162,6 @@ func (c *chDB) start(ctx context.Context) error {
 	c.child, c.stdin, c.stdout = child, stdin, bufio.NewReader(stdout)
 	for _, sql := range []string{
 		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
-		"SET precise_float_parsing = 1", // the default may be off in the last digit
 	} {
 		if _, err := c.exchange(ctx, []byte(sql)); err != nil {
 			c.kill()

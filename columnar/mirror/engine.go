@@ -14,13 +14,17 @@ type Engine interface {
 	// Exec runs a statement without a result.
 	Exec(ctx context.Context, sql string) error
 	// Insert adds the rows that fill writes. After an error some of them may be there.
-	Insert(ctx context.Context, table string, columns []string, fill func(Writer) error) error
+	Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error
 	// Query calls each for every row of the result; the row is each's to keep. Values
 	// are nil, string, bool, time.Time or a number of any type.
 	Query(ctx context.Context, sql string, each func(row []any) error) error
 	// Close ends connections and processes.
 	Close() error
 }
+
+// Column is a column of a table: its name and its ClickHouse type, which is String,
+// Int64, UInt64, Float64, UInt8 or DateTime('UTC'), or Nullable of one.
+type Column struct{ Name, Kind string }
 
 // Writer takes the rows of one insert.
 type Writer interface {
@@ -47,6 +51,14 @@ func literal(s string) string {
 }
 
 // insertInto renders the head of an insert.
-func insertInto(table string, columns []string) string {
-	return "INSERT INTO " + ident(table) + " (" + idents(columns) + ")"
+func insertInto(table string, columns []Column) string {
+	return "INSERT INTO " + ident(table) + " (" + idents(names(columns)) + ")"
+}
+
+func names(columns []Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
 }

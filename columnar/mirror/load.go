@@ -94,7 +94,7 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.Work) (done []bul
 		}
 		m.tables[works[0].Spec.Name] = len(t.columns)
 	}
-	err = m.cfg.Engine.Insert(ctx, t.name, t.names(), func(w Writer) error {
+	err = m.cfg.Engine.Insert(ctx, t.name, t.columns, func(w Writer) error {
 		for _, work := range works {
 			into := &rowWriter{Writer: w, table: t}
 			err := m.cfg.Rows.Of(ctx, work, func(r bulk.Records) error { return into.batch(work, r) })
@@ -169,7 +169,7 @@ func (w *rowWriter) sources(columns []string) []int {
 	own := w.table.columns[1 : len(w.table.columns)-5]
 	out := make([]int, len(own))
 	for i, c := range own {
-		out[i] = slices.Index(columns, c.name)
+		out[i] = slices.Index(columns, c.Name)
 	}
 	return out
 }

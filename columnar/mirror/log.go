@@ -17,8 +17,8 @@ func logTables() []table {
 	return []table{importsTable(), batchesTable(), rejectsTable(), accountsTable()}
 }
 
-func logTable(name string, key []string, columns ...column) table {
-	return table{name: "_log_" + name, view: name, key: key, columns: append(columns, column{colVersion, "UInt64"}, column{colDeleted, "UInt8"})}
+func logTable(name string, key []string, columns ...Column) table {
+	return table{name: "_log_" + name, view: name, key: key, columns: append(columns, Column{colVersion, "UInt64"}, Column{colDeleted, "UInt8"})}
 }
 
 const (
@@ -28,8 +28,8 @@ const (
 	maybe   = "Nullable(DateTime('UTC'))"
 )
 
-func outcomes() []column {
-	return []column{
+func outcomes() []Column {
+	return []Column{
 		{"rows_read", integer},
 		{"rows_created", integer},
 		{"rows_updated", integer},
@@ -45,7 +45,7 @@ func outcomesOf(c bulk.Counts) []any {
 }
 
 func importsTable() table {
-	columns := []column{
+	columns := []Column{
 		{"account_id", text},
 		{"import_id", text},
 		{"dataset", text},
@@ -90,7 +90,7 @@ func orNull(t *time.Time) any {
 }
 
 func batchesTable() table {
-	columns := []column{
+	columns := []Column{
 		{"account_id", text},
 		{"import_id", text},
 		{"batch_no", integer},
@@ -125,8 +125,8 @@ func batchRow(i bulk.Import, b bulk.Batch) []any {
 
 func rejectsTable() table {
 	return logTable("rejects_by_column", []string{"account_id", "import_id", "source_column", "code"},
-		column{"account_id", text}, column{"import_id", text}, column{"dataset", text}, column{"source_column", text}, column{"code", text},
-		column{"rejects", integer}, column{"created_at", moment})
+		Column{"account_id", text}, Column{"import_id", text}, Column{"dataset", text}, Column{"source_column", text}, Column{"code", text},
+		Column{"rejects", integer}, Column{"created_at", moment})
 }
 
 func rejectRow(i bulk.Import, c bulk.Cluster) []any {
@@ -134,8 +134,8 @@ func rejectRow(i bulk.Import, c bulk.Cluster) []any {
 }
 
 func accountsTable() table {
-	return logTable("accounts", []string{"account_id"}, column{"account_id", text}, column{"name", text}, column{"weight", integer},
-		column{"records_used", integer}, column{"record_quota", integer}, column{"created_at", moment})
+	return logTable("accounts", []string{"account_id"}, Column{"account_id", text}, Column{"name", text}, Column{"weight", integer},
+		Column{"records_used", integer}, Column{"record_quota", integer}, Column{"created_at", moment})
 }
 
 func accountRow(a bulk.Account, at time.Time) []any {
@@ -164,7 +164,7 @@ func insertRows(ctx context.Context, e Engine, t table, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err := e.Insert(ctx, t.name, t.names(), func(w Writer) error {
+	err := e.Insert(ctx, t.name, t.columns, func(w Writer) error {
 		for _, r := range rows {
 			if err := w.Row(r); err != nil {
 				return err

@@ -164,6 +164,16 @@ func TestReconcileClosesEveryGap(t *testing.T) {
 		if got := reconcile(); len(got) != 0 {
 			t.Fatalf("a quiet mirror differs: %+v", got)
 		}
+		c := comparison{engine: w.engine, table: datasetTable(things), dataset: bulk.Dataset{Spec: things}}
+		far := append([]any{string(w.account)}, append(thing("far", 65520, "x"), int64(2000), int64(3520), "", must(version(2000, 3520, false)), false)...)
+		w.must(insertRows(t.Context(), w.engine, c.table, [][]any{far})) // whose remainders, 65520, do not fit in 16 bits with a sign
+		before := must(w.Digests(t.Context(), bulk.Dataset{Spec: things}))[w.account]
+		if got := must(c.digests(t.Context()))[w.account]; got.Rows != before.Rows+1 || got.Versions != before.Versions+65520*65520 {
+			t.Errorf("digest %+v after %+v, want one row of the largest remainder more", got, before)
+		}
+		if got := reconcile(); len(got) != 1 || !got[0].Repaired {
+			t.Fatalf("differences: %+v", got)
+		}
 
 		other := w.newAccount("ghost", 10)
 		damage := [][]any{ // a value that was cut, a row of nobody, an account that has none

@@ -94,7 +94,8 @@ func (c *comparison) compare(ctx context.Context) (out []bulk.Difference, err er
 
 // digests are what the store's Digests are, of the mirror.
 func (c *comparison) digests(ctx context.Context) (map[bulk.AccountID]bulk.Digest, error) {
-	version := fmt.Sprintf("((_op_seq * 31 + _row_no) %% %d)", bulk.DigestModulus)
+	// Old servers give a remainder the width of the divisor, in which it may not fit.
+	version := fmt.Sprintf("((_op_seq * 31 + _row_no) %% toInt64(%d))", bulk.DigestModulus)
 	out := map[bulk.AccountID]bulk.Digest{}
 	err := c.engine.Query(ctx, fmt.Sprintf("SELECT _account_id, toString(count()), toString(sum(%s * %s)), toString(sum(%s)) FROM %s FINAL WHERE _deleted = 0 GROUP BY _account_id",
 		version, version, digestOfValues(c.dataset.Spec), ident(c.table.name)), func(row []any) error {
@@ -126,7 +127,7 @@ func digestOfValues(spec bulk.Spec) string {
 		case bulk.TypeText, bulk.TypeEmail, bulk.TypeEnum, bulk.TypeJSON:
 			term = "ifNull(toInt64(length(" + name + ")) + 1, 0)"
 		case bulk.TypeInteger:
-			term = fmt.Sprintf("ifNull(%s %% %d + %d, 0)", name, bulk.DigestModulus, bulk.DigestModulus+1)
+			term = fmt.Sprintf("ifNull(%s %% toInt64(%d) + %d, 0)", name, bulk.DigestModulus, bulk.DigestModulus+1)
 		case bulk.TypeBoolean:
 			term = "ifNull(" + name + " + 1, 0)"
 		}

@@ -8,7 +8,10 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-const repairPage = 10_000 // records
+const (
+	repairPage  = 10_000  // records of one insert
+	comparePage = 200_000 // rows of the mirror; each page reads all of the account's
+)
 
 // rowBitmap is a set of (op_seq, row_no): a bit for each row of an import.
 type rowBitmap map[int64][]uint64
@@ -139,12 +142,12 @@ func (c *comparison) each(ctx context.Context, account bulk.AccountID, fn func(k
 	for i, k := range c.dataset.Key {
 		keys[i] = "toString(" + ident(k) + ")"
 	}
-	for last, n := "0", repairPage; n == repairPage; {
+	for last, n := "0", comparePage; n == comparePage; {
 		n = 0
 		if err := c.engine.Query(ctx, fmt.Sprintf(`
 			SELECT %s, toString(_op_seq), toString(_row_no), toString(_version) FROM %s FINAL
 			WHERE _deleted = 0 AND _account_id = %s AND _version > %s ORDER BY _version LIMIT %d`,
-			strings.Join(keys, ", "), ident(c.table.name), literal(string(account)), last, repairPage), func(row []any) error {
+			strings.Join(keys, ", "), ident(c.table.name), literal(string(account)), last, comparePage), func(row []any) error {
 			n++
 			k := len(keys)
 			opSeq, err := whole(row[k])

@@ -57,7 +57,7 @@ func (s *server) Exec(ctx context.Context, sql string) error { return s.conn.Exe
 
 func (s *server) Close() error { return s.conn.Close() }
 
-func (s *server) Insert(ctx context.Context, table string, columns []string, fill func(Writer) error) error {
+func (s *server) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
 	b, err := s.conn.PrepareBatch(ctx, insertInto(table, columns))
 	if err != nil {
 		return err

@@ -13,11 +13,9 @@ import (
 type table struct {
 	name    string
 	view    string
-	columns []column
+	columns []Column
 	key     []string // that identifies a row; of its versions the greatest counts
 }
-
-type column struct{ name, kind string }
 
 // internal columns end every table; the view leaves out the last two.
 const (
@@ -25,20 +23,12 @@ const (
 	colDeleted = "_deleted"
 )
 
-func (t table) names() []string {
-	out := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		out[i] = c.name
-	}
-	return out
-}
-
 // ensure makes the table and its view, or adds the columns that they lack. Views are
 // made of the columns that the table really has, so an old spec takes none away.
 func (t table) ensure(ctx context.Context, e Engine) error {
 	defs := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		defs[i] = ident(c.name) + " " + c.kind
+		defs[i] = ident(c.Name) + " " + c.Kind
 	}
 	if err := e.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) ENGINE = ReplacingMergeTree(%s) ORDER BY (%s)",
 		ident(t.name), strings.Join(defs, ", "), ident(colVersion), idents(t.key))); err != nil {
@@ -49,13 +39,13 @@ func (t table) ensure(ctx context.Context, e Engine) error {
 		return err
 	}
 	for _, c := range t.columns {
-		if slices.Contains(have, c.name) {
+		if slices.Contains(have, c.Name) {
 			continue
 		}
-		if err := e.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", ident(t.name), ident(c.name), c.kind)); err != nil {
-			return fmt.Errorf("add column %s to %s: %w", c.name, t.name, err)
+		if err := e.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", ident(t.name), ident(c.Name), c.Kind)); err != nil {
+			return fmt.Errorf("add column %s to %s: %w", c.Name, t.name, err)
 		}
-		have = append(have, c.name)
+		have = append(have, c.Name)
 	}
 	return t.ensureView(ctx, e, have)
 }
@@ -126,16 +116,16 @@ func viewOf(name bulk.DatasetName) string {
 
 // datasetTable describes a dataset's table.
 func datasetTable(spec bulk.Spec) table {
-	t := table{name: spec.Table(), view: viewOf(spec.Name), columns: []column{{"_account_id", "String"}}, key: append([]string{"_account_id"}, spec.Key...)}
+	t := table{name: spec.Table(), view: viewOf(spec.Name), columns: []Column{{"_account_id", "String"}}, key: append([]string{"_account_id"}, spec.Key...)}
 	for _, c := range spec.Columns {
 		kind := kindOf(c.Type)
 		if !spec.IsKey(c.Name) {
 			kind = "Nullable(" + kind + ")"
 		}
-		t.columns = append(t.columns, column{c.Name, kind})
+		t.columns = append(t.columns, Column{c.Name, kind})
 	}
-	t.columns = append(t.columns, column{"_op_seq", "Int64"}, column{"_row_no", "Int64"}, column{"_import_id", "String"},
-		column{colVersion, "UInt64"}, column{colDeleted, "UInt8"})
+	t.columns = append(t.columns, Column{"_op_seq", "Int64"}, Column{"_row_no", "Int64"}, Column{"_import_id", "String"},
+		Column{colVersion, "UInt64"}, Column{colDeleted, "UInt8"})
 	return t
 }
 
