@@ -1,0 +1,188 @@
+package lease
+
+import (
+	"context"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/peer"
+	"bulkhead/processors"
+)
+
+const secret = "a secret of the cluster"
+
+// due is a dispatcher with batches that are due; each lease takes one.
+type due struct {
+	mu       sync.Mutex
+	name     string
+	weight   int
+	left     int
+	returned []processors.Outcome
+	extended int
+}
+
+func (d *due) Weight() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left == 0 {
+		return 0
+	}
+	return d.weight
+}
+
+func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
+	d.mu.Lock()
+	if d.left > 0 {
+		d.left--
+		n := d.left
+		d.mu.Unlock()
+		return bulk.Lease{ID: uint64(n), Ref: bulk.BatchRef{Import: bulk.ImportID(d.name), No: int64(n)}}, nil
+	}
+	d.mu.Unlock()
+	<-ctx.Done()
+	return bulk.Lease{}, ctx.Err()
+}
+
+func (d *due) Extend(context.Context, bulk.NodeID, bulk.Lease) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.extended++
+	return true, nil
+}
+
+func (d *due) Return(_ context.Context, _ bulk.NodeID, _ bulk.Lease, o processors.Outcome) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.returned = append(d.returned, o)
+	return nil
+}
+
+// cluster serves dispatchers and returns a client of them that runs.
+func cluster(t *testing.T, dispatchers ...*due) (*Client, map[string]*httptest.Server) {
+	servers := map[string]*httptest.Server{}
+	var nodes []bulk.Node
+	for _, d := range dispatchers {
+		s := httptest.NewServer(peer.Guard(secret, Handler(d)))
+		t.Cleanup(s.Close)
+		servers[d.name] = s
+		nodes = append(nodes, bulk.Node{ID: bulk.NodeID(d.name), URL: s.URL})
+	}
+	c := NewClient(Config{Secret: secret, Dispatchers: func(context.Context) []bulk.Node { return nodes }})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := c.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return c, servers
+}
+
+func TestLeaseExtendReturn(t *testing.T) {
+	d := &due{name: "one", weight: 1, left: 1}
+	c, _ := cluster(t, d)
+	l, err := c.Lease(t.Context(), "node")
+	if err != nil || l.Ref.Import != "one" {
+		t.Fatalf("got %+v, %v", l, err)
+	}
+	if held, err := c.Extend(t.Context(), "node", l); err != nil || !held {
+		t.Fatalf("extend: %v, %v", held, err)
+	}
+	want := processors.Outcome{Result: processors.Finished, Service: 12 * time.Millisecond}
+	if err := c.Return(t.Context(), "node", l, want); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.returned) != 1 || d.returned[0] != want || d.extended != 1 {
+		t.Fatalf("returned %v, extended %d", d.returned, d.extended)
+	}
+	if err := c.Return(t.Context(), "node", l, want); err == nil {
+		t.Fatal("a lease was returned twice")
+	}
+}
+
+// A slot that waits hears of work at once, and of the end of its context.
+func TestIdleSlotHearsOfWork(t *testing.T) {
+	d := &due{name: "one", weight: 1}
+	c, _ := cluster(t, d)
+	got := make(chan error, 1)
+	go func() {
+		_, err := c.Lease(t.Context(), "node")
+		got <- err
+	}()
+	d.mu.Lock()
+	d.left = 1
+	d.mu.Unlock()
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := c.Lease(ctx, "node"); err == nil {
+		t.Fatal("a lease without work")
+	}
+}
+
+// Slots go to dispatchers in proportion to their weights.
+func TestSlotsFollowWeights(t *testing.T) {
+	heavy, light := &due{name: "heavy", weight: 3, left: 1 << 30}, &due{name: "light", weight: 1, left: 1 << 30}
+	c, _ := cluster(t, heavy, light)
+	for c.weight(urlOf(c, 0)) == 0 || c.weight(urlOf(c, 1)) == 0 { // both are known
+		if _, err := c.Lease(t.Context(), "node"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := map[bulk.ImportID]int{}
+	const n = 1200
+	for range n {
+		l, err := c.Lease(t.Context(), "node")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count[l.Ref.Import]++
+	}
+	if share := float64(count["heavy"]) / n; share < 0.68 || share > 0.82 { // 0.75 ± 5 standard deviations
+		t.Errorf("the heavy one got %.2f of the slots, want 0.75", share)
+	}
+}
+
+func urlOf(c *Client, i int) string { return c.cfg.Dispatchers(context.Background())[i].URL }
+
+// A dispatcher that dies takes its leases along; the other goes on serving.
+func TestDeadDispatcherIsLeftOut(t *testing.T) {
+	dead, alive := &due{name: "dead", weight: 16, left: 1 << 30}, &due{name: "alive", weight: 1, left: 1 << 30}
+	c, servers := cluster(t, dead, alive)
+	for {
+		l, err := c.Lease(t.Context(), "node")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Ref.Import == "dead" {
+			servers["dead"].CloseClientConnections()
+			servers["dead"].Close()
+			if err := c.Return(t.Context(), "node", l, processors.Outcome{Result: processors.Finished}); err == nil {
+				t.Fatal("a dead dispatcher took a lease back")
+			}
+			break
+		}
+	}
+	for range 20 {
+		if l, err := c.Lease(t.Context(), "node"); err != nil || l.Ref.Import != "alive" {
+			t.Fatalf("got %+v, %v", l, err)
+		}
+	}
+}
+
+func TestWrongSecretGetsNothing(t *testing.T) {
+	d := &due{name: "one", weight: 1, left: 1}
+	s := httptest.NewServer(peer.Guard("another secret", Handler(d)))
+	t.Cleanup(s.Close)
+	c := NewClient(Config{Secret: secret})
+	if _, err := c.call(t.Context(), "POST", s.URL+"/cluster/lease", leaseRequest{Node: "node", WaitMS: 10}, nil); err == nil || d.left != 1 {
+		t.Fatalf("err %v, %d left", err, d.left)
+	}
+}
