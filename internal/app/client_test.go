@@ -248,6 +248,16 @@ func (c *client) records(name bulk.DatasetName) (all []map[string]any) {
 	return all
 }
 
+// live counts the records of a dataset by reading them.
+func (c *client) live(name bulk.DatasetName) (n int64) {
+	c.t.Helper()
+	c.must(server{c}.Records(context.Background(), name, func([]byte) error {
+		n++
+		return nil
+	}))
+	return n
+}
+
 // verify recomputes from the file what the store must hold, and compares.
 func (c *client) verify(id bulk.ImportID, file []byte) {
 	c.t.Helper()

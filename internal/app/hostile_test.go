@@ -269,7 +269,7 @@ func gzipped(t *testing.T, parts ...[]byte) []byte {
 }
 
 func compressed(t *testing.T, c *client) {
-	file, want := contacts(t, sample.Options{Rows: 20_000, Seed: 26, RejectRate: 0.02, DuplicateRate: 0.01})
+	file, want := contacts(t, sample.Options{Rows: 10_000, Seed: 26, RejectRate: 0.02, DuplicateRate: 0.01})
 	packed := gzipped(t, file)
 	imp := c.run("dataset=contacts&filename=contacts.txt", packed)
 	c.wantEnd(imp, bulk.StateCompletedWithRejects, counts(want))
@@ -285,7 +285,7 @@ func compressed(t *testing.T, c *client) {
 func bomb(t *testing.T, c *client) {
 	row := []byte("1," + strings.Repeat("a", 1000) + "\n")
 	parts := [][]byte{[]byte("id,text\n")}
-	for range 100_000 {
+	for range 30_000 {
 		parts = append(parts, row)
 	}
 	c.wantRefused("dataset=things", gzipped(t, parts...), bulk.ErrDecompressionLimit)

@@ -62,7 +62,7 @@ func (c *client) wantSound(imp bulk.Import, length int64) {
 // wantUsage holds usage against the records themselves (invariant 4).
 func (c *client) wantUsage(name bulk.DatasetName, want int64) {
 	c.t.Helper()
-	u, live := c.usage(), int64(len(c.records(name)))
+	u, live := c.usage(), c.live(name)
 	if u.Records != want || live != want || u.Records > u.Quota {
 		c.t.Errorf("invariant 4: usage %d of %d and %d live rows, want %d", u.Records, u.Quota, live, want)
 	}

@@ -148,7 +148,7 @@ func TestTusClient(t *testing.T) {
 	t.Parallel()
 	needTusClient(t)
 	s := newSystem(t)
-	file, want := contacts(t, sample.Options{Rows: 20_000, Seed: 4, RejectRate: 0.02, DuplicateRate: 0.01})
+	file, want := contacts(t, sample.Options{Rows: rows(t, 20_000, 8_000), Seed: 4, RejectRate: 0.02, DuplicateRate: 0.01})
 	for _, chunk := range []int{0, 64 << 10} {
 		t.Run(fmt.Sprintf("chunks of %d bytes", chunk), func(t *testing.T) {
 			c := s.account(t.Name(), 1_000_000).in(t)
