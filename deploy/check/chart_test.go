@@ -96,11 +96,11 @@ func TestSelectorsMatchLabels(t *testing.T) {
 		}
 		budgets := all[*policy.PodDisruptionBudget](in)
 		for _, b := range budgets {
-			check(b.Name, b.Spec.Selector, b.Labels["app.kubernetes.io/component"])
+			check(b.Name, b.Spec.Selector, strings.TrimPrefix(b.Name, "imports-bulkhead-"))
 		}
 		policies := all[*networking.NetworkPolicy](in)
 		for _, n := range policies {
-			check(n.Name, &n.Spec.PodSelector, n.Labels["app.kubernetes.io/component"])
+			check(n.Name, &n.Spec.PodSelector, strings.TrimPrefix(n.Name, "imports-bulkhead-"))
 		}
 		if len(budgets) != len(everyone) || len(policies) != len(everyone) {
 			t.Errorf("%d budgets and %d policies for %d roles", len(budgets), len(policies), len(everyone))

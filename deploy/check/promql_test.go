@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -40,7 +40,7 @@ func checkSelector(t *testing.T, query string, s *parser.VectorSelector, path []
 	}
 	may := append(slices.Clone(scraped), m.labels...)
 	for _, match := range s.LabelMatchers {
-		if match.Name == labels.MetricName {
+		if match.Name == model.MetricNameLabel {
 			continue
 		}
 		if !slices.Contains(may, match.Name) {

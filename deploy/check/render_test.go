@@ -83,7 +83,7 @@ func render(t *testing.T, values map[string]any) (in installation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := engine.Engine{Strict: true}.Render(c, top)
+	files, err := engine.Engine{Strict: true}.RenderWithContext(t.Context(), c, top)
 	if err != nil {
 		t.Fatal(err)
 	}
