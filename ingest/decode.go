@@ -55,6 +55,9 @@ func (d *decoding) run() error {
 		return err
 	}
 	compression := csvscan.Magic(head)
+	if err := d.intact(compression); err != nil {
+		return err
+	}
 	plain, err := newExpander(file, compression, d.u.Limits.ExpansionRatio)
 	if err != nil {
 		return err
@@ -66,6 +69,26 @@ func (d *decoding) run() error {
 		return err
 	}
 	return d.read(csvscan.Decode(text, dialect), dialect)
+}
+
+// intactUpTo bounds the archives that are read through before their first row: long
+// enough ones would look as if nobody was decoding them.
+const intactUpTo = 256 << 20
+
+// intact reads an archive through once before anything of it is staged, so that one
+// that is cut short, damaged or a bomb leaves no row behind. A larger one is found
+// out when its bad place is reached.
+func (d *decoding) intact(compression string) error {
+	if compression == "" || d.up.Boundary.BatchNo > 0 || d.up.Length > intactUpTo {
+		return nil
+	}
+	plain, err := newExpander(&partReader{ctx: d.ctx, objects: d.u.Objects, parts: d.up.Parts}, compression, d.u.Limits.ExpansionRatio)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	_, err = io.Copy(io.Discard, plain)
+	return err
 }
 
 func (d *decoding) dialect(text *bufio.Reader, compression string) (bulk.Dialect, error) {
