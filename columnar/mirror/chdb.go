@@ -73,44 +73,51 @@ func (c *chDB) Query(ctx context.Context, sql string, each func(row []any) error
 	}
 }
 
-// Insert sends rows in the RowBinary format, of which a frame holds whole rows.
+// Insert sends rows as JSON arrays, which the engine refuses whole if one is cut. The
+// library looks for the end of data that stands behind a statement, which binary
+// formats do not survive.
 func (c *chDB) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
-	w := &binaryRows{engine: c, ctx: ctx, columns: columns, head: insertInto(table, columns) + " FORMAT RowBinary\n"}
+	w := &jsonRows{engine: c, ctx: ctx, head: insertInto(table, columns) + " FORMAT JSONCompactEachRow\n"}
 	if err := fill(w); err != nil {
 		return err
 	}
 	return w.send()
 }
 
-// binaryRows collects rows until they are worth a request.
-type binaryRows struct {
-	engine  *chDB
-	ctx     context.Context //nolint:containedctx // lives as long as the insert
-	columns []Column
-	head    string
-	body    []byte
+// jsonRows collects rows until they are worth a request.
+type jsonRows struct {
+	engine *chDB
+	ctx    context.Context //nolint:containedctx // lives as long as the insert
+	head   string
+	body   []byte
 }
 
-func (w *binaryRows) Row(values []any) (err error) {
+func (w *jsonRows) Row(values []any) (err error) {
 	if len(w.body) == 0 {
 		w.body = append(w.body, w.head...)
 	}
-	for i, c := range w.columns {
-		if w.body, err = appendBinary(w.body, c, values[i]); err != nil {
+	for i, v := range values {
+		separator := byte(',')
+		if i == 0 {
+			separator = '['
+		}
+		w.body = append(w.body, separator)
+		if w.body, err = appendJSON(w.body, v); err != nil {
 			return err
 		}
 	}
+	w.body = append(w.body, "]\n"...)
 	return nil
 }
 
-func (w *binaryRows) Flush() error {
+func (w *jsonRows) Flush() error {
 	if len(w.body) < insertBytes {
 		return nil
 	}
 	return w.send()
 }
 
-func (w *binaryRows) send() error {
+func (w *jsonRows) send() error {
 	if len(w.body) == 0 {
 		return nil
 	}
@@ -162,6 +169,7 @@ func (c *chDB) start(ctx context.Context) error {
 	c.child, c.stdin, c.stdout = child, stdin, bufio.NewReader(stdout)
 	for _, sql := range []string{
 		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
+		"SET precise_float_parsing = 1", // the default may be off in the last digit
 	} {
 		if _, err := c.exchange(ctx, []byte(sql)); err != nil {
 			c.kill()
