@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,22 +317,36 @@ func (f *hintFeed) Done(m bulk.Mark) { f.done <- m }
 // asked is a ledger that has nothing and remembers what it was asked for.
 type asked struct {
 	Ledger
+	mu      sync.Mutex
 	landed  []bulk.BatchID
 	sweeps  int
 	failing bool
 }
 
 func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.landed = append(a.landed, id)
 	return bulk.Work{}, bulk.ErrSkip
 }
 
 func (a *asked) Unmirrored(context.Context, bulk.Committed, time.Time, int) ([]bulk.Committed, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.sweeps++
 	if a.failing {
 		return nil, errDown
 	}
 	return nil, nil
+}
+
+// count returns how often it was swept since the last call, and sets whether it fails from now on.
+func (a *asked) count(failing bool) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.sweeps
+	a.sweeps, a.failing = 0, failing
+	return n
 }
 
 func (a *asked) Unreported(context.Context, int) ([]bulk.Import, error) { return nil, nil }
@@ -357,19 +372,22 @@ func TestRunFollowsTheFeedAndSweepsTheRest(t *testing.T) {
 				t.Errorf("done %v, want %v", got, ref.Mark)
 			}
 		}
-		if !slices.Equal(ledger.landed, []bulk.BatchID{{Import: "imp_1", No: 3}}) {
-			t.Errorf("asked for %v, want the batch once", ledger.landed)
+		ledger.mu.Lock()
+		landed := ledger.landed
+		ledger.mu.Unlock()
+		if !slices.Equal(landed, []bulk.BatchID{{Import: "imp_1", No: 3}}) {
+			t.Errorf("asked for %v, want the batch once", landed)
 		}
-		time.Sleep(10 * time.Second)
+		ledger.count(false)
+		<-time.After(10 * time.Second)
 		synctest.Wait()
-		if ledger.sweeps < 5 || ledger.sweeps > 7 {
-			t.Errorf("%d sweeps in 10 s, want one every 2 s", ledger.sweeps)
+		if n := ledger.count(true); n < 4 || n > 6 {
+			t.Errorf("%d sweeps in 10 s, want one every 2 s", n)
 		}
-		ledger.failing, ledger.sweeps = true, 0
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
-		if ledger.sweeps > 8 {
-			t.Errorf("%d attempts in a minute of failure, want fewer and fewer", ledger.sweeps)
+		if n := ledger.count(true); n < 2 || n > 8 {
+			t.Errorf("%d attempts in a minute of failure, want fewer and fewer", n)
 		}
 		stop()
 		if err := <-ended; err != nil {
