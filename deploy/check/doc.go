@@ -7,5 +7,7 @@
 // route that the program does not have fails a test here, and so does a manifest that
 // Kubernetes would not take.
 //
-//	cd deploy/check && go test ./...
+//	cd deploy/check && go test -count=1 ./...
+//
+// The files lie outside this module, so the cache of go test does not see them change.
 package check
