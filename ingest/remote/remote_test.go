@@ -145,7 +145,7 @@ func TestHomesAreStable(t *testing.T) {
 	nodes := []bulk.Node{{ID: "a"}, {ID: "b"}, {ID: "c"}}
 	all, without := clientOf(nodes...), clientOf(nodes[0], nodes[2])
 	moved := 0
-	for _, key := range strings.Fields("k1 k2 k3 k4 k5 k6 k7 k8 k9 k10 k11 k12 k13 k14 k15 k16") {
+	for key := range strings.FieldsSeq("k1 k2 k3 k4 k5 k6 k7 k8 k9 k10 k11 k12 k13 k14 k15 k16") {
 		home := all.homes(t.Context(), key)[0]
 		if home.ID == "b" {
 			moved++

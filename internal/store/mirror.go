@@ -143,11 +143,11 @@ func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Va
 	for _, c := range w.Spec.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}
-	one := `(t._account_id = ?`
+	is := []string{`t._account_id = ?`}
 	for _, k := range w.Spec.Key {
-		one += fmt.Sprintf(` AND t.%q = ?`, k)
+		is = append(is, fmt.Sprintf(`t.%q = ?`, k))
 	}
-	one += ")"
+	one := "(" + strings.Join(is, " AND ") + ")"
 	for ; len(keys) > 0; keys = keys[min(recordsByKey, len(keys)):] {
 		chunk := keys[:min(recordsByKey, len(keys))]
 		query := fmt.Sprintf(`SELECT %s, t._op_seq, t._row_no, '' FROM %q t WHERE %s`,

@@ -88,7 +88,7 @@ func (m *measurement) take(report []byte, f file) error {
 
 // start runs a server until it says that it is ready.
 func start(ctx context.Context, program, data string) (*exec.Cmd, error) {
-	server := exec.CommandContext(ctx, program, "dev", "--data-dir", data, "--listen", "127.0.0.1:0")
+	server := exec.CommandContext(ctx, program, "dev", "--data-dir", data, "--listen", "127.0.0.1:0", "--analytics", "off")
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
 	server.WaitDelay = stopWithin
 	server.Stderr = os.Stderr
