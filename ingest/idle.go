@@ -68,15 +68,23 @@ func (r *idleReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// next prefers what came to the reason for which no more will.
 func (r *idleReader) next() chunk {
 	r.timer.Reset(r.idle)
+	var why error
 	select {
 	case c := <-r.full:
 		return c
 	case <-r.timer.C:
-		return chunk{err: fmt.Errorf("no byte for %v: %w", r.idle, os.ErrDeadlineExceeded)}
+		why = fmt.Errorf("no byte for %v: %w", r.idle, os.ErrDeadlineExceeded)
 	case <-r.ctx.Done():
-		return chunk{err: context.Cause(r.ctx)}
+		why = context.Cause(r.ctx)
+	}
+	select {
+	case c := <-r.full:
+		return c
+	default:
+		return chunk{err: why}
 	}
 }
 

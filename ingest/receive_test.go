@@ -26,17 +26,31 @@ func TestIdleBodyEndsAndWhatCameIsKept(t *testing.T) {
 	}
 }
 
+// leaving is a body whose client leaves after the text.
+type leaving struct {
+	text  string
+	leave func()
+}
+
+func (l *leaving) Read(p []byte) (int, error) {
+	if l.text == "" {
+		l.leave()
+		return 0, io.EOF
+	}
+	n := copy(p, l.text)
+	l.text = l.text[n:]
+	return n, nil
+}
+
 func TestClientThatLeavesLosesNothing(t *testing.T) {
 	f := newFixture(t)
 	id := f.open(-1, bulk.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	body, feed := io.Pipe()
-	defer body.Close()
-	go func() {
-		io.WriteString(feed, plain)
+	body := &leaving{text: plain, leave: func() {
 		f.until(func() bool { return f.imp(id).State == bulk.StateReceiving })
 		cancel()
-	}()
+		<-t.Context().Done()
+	}}
 	if err := f.Receive(ctx, f.account, id, body, -1); !errors.Is(err, context.Canceled) {
 		t.Errorf("Receive = %v", err)
 	}
