@@ -8,15 +8,22 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
 )
 
+// lowPriority is a nice value.
+const lowPriority = 10
+
 // ServeChDB loads the library and answers requests from in to out until in ends. It is
 // the whole work of the child process of [ChDB]: nothing else may run beside it.
 func ServeChDB(library, dataDir string, in io.Reader, out io.Writer) error {
 	runtime.LockOSThread() // the library keeps state by thread
+	// Imports come before their copies. The library's threads take after this one; where
+	// the system does not allow it, they compete as equals.
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowPriority)
 	lib, err := loadChDB(library)
 	if err != nil {
 		return err

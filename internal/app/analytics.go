@@ -93,9 +93,6 @@ func (a analytics) open() (mirror.Engine, error) {
 			return nil, fmt.Errorf("find own program: %w", err)
 		}
 		command := []string{self, chdbCommand, a.library, filepath.Join(a.dataDir, "analytics")}
-		if nice, err := exec.LookPath("nice"); err == nil { // imports come before their copies
-			command = append([]string{nice, "-n", "15"}, command...)
-		}
 		return mirror.ChDB(command, analyticsDatabase), nil
 	}
 	return nil, bulk.Errorf(bulk.KindInvalid, "no_analytics", "There are no analytics here: name a clickhouse://HOST:PORT address, or install the chDB library (see `dev --help`).")
