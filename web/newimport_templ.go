@@ -361,7 +361,7 @@ func filePicker() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<span class=\"drop-title\"><b data-drop-title>Choose a CSV file</b><span class=\"needs-js\" data-drop-or>or drop it here</span></span> <span class=\"muted small\" data-drop-says>CSV, TSV, gzip or zstd</span> <input type=\"file\" id=\"file\" name=\"file\" required accept=\".csv,.tsv,.txt,.gz,.zst,text/csv,text/tab-separated-values,application/gzip,application/zstd\"></label></fieldset>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<span class=\"drop-title\"><b data-drop-title>Choose a CSV file</b> <span class=\"needs-js\" data-drop-or>or drop it here</span></span> <span class=\"muted small\" data-drop-says>CSV, TSV, gzip or zstd</span> <input type=\"file\" id=\"file\" name=\"file\" required accept=\".csv,.tsv,.txt,.gz,.zst,text/csv,text/tab-separated-values,application/gzip,application/zstd\"></label></fieldset>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
