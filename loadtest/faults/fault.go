@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// fault is a part that dies.
+type fault struct {
+	name  string
+	what  string
+	when  func(standing) bool // its moment
+	kill  []string            // command, below deploy/
+	heal  []string            // command, below deploy/
+	after time.Duration       // from the kill to heal; 0: only after the round
+}
+
+// An upload is open and some of it has been acknowledged.
+func receiving(s standing) bool { return s.Open > 0 && s.Received > s.Bytes/20 }
+
+// A fifth of the rows is committed, most are not.
+func committing(s standing) bool { return s.Committed > s.Rows/5 }
+
+var everyone = []string{
+	"console1", "console2", "ingest1", "ingest2", "dispatcher1", "dispatcher2", "processor1", "processor2", "processor3",
+}
+
+var faults = []fault{
+	{name: "none", what: "nothing, for comparison"},
+	process("processor", "processor1", committing),
+	process("dispatcher", "dispatcher1", committing),
+	process("ingest", "ingest1", receiving),
+	{
+		name: "console", what: "console1, the only one that the clients know", when: receiving, after: time.Second,
+		kill: []string{"cluster/down", "--kill", "console1"}, heal: []string{"cluster/up", "console1"},
+	},
+	{
+		name: "broker", what: "one Kafka broker of three", when: committing,
+		kill: []string{"services/kafka-broker", "kill", "1"}, heal: []string{"services/kafka-broker", "start", "1"},
+	},
+	{
+		name: "postgres", what: "PostgreSQL, the postmaster", when: committing, after: time.Second,
+		kill: []string{"services/postgres", "kill"}, heal: []string{"services/postgres", "start"},
+	},
+	{
+		name: "all", what: "every process of Bulkhead at once", when: committing, after: time.Second,
+		kill: append([]string{"cluster/down", "--kill"}, everyone...), heal: append([]string{"cluster/up"}, everyone...),
+	},
+}
+
+func process(role, name string, when func(standing) bool) fault {
+	return fault{
+		name: role, what: name + " of several", when: when,
+		kill: []string{"cluster/down", "--kill", name}, heal: []string{"cluster/up", name},
+	}
+}
+
+// script runs a command of deploy/.
+func script(ctx context.Context, command []string) error {
+	c := exec.CommandContext(ctx, "deploy/"+command[0], command[1:]...)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+	}
+	return nil
+}
+
+// start repeats a script until it succeeds: a database that was killed refuses to
+// start while a child of it still lives.
+func start(ctx context.Context, command []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		err := script(ctx, command)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if pause(ctx, time.Second) != nil {
+			return err
+		}
+	}
+}
+
+// mend leaves the services and the cluster running, whatever happened.
+func mend() {
+	for _, f := range faults {
+		if f.heal == nil {
+			continue
+		}
+		if err := start(context.Background(), f.heal); err != nil {
+			fmt.Fprintln(os.Stderr, "faults: left broken:", err)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
