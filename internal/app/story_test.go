@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -29,7 +30,7 @@ func TestStories(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               startForScript,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "keep": keep},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "keep": keep, "replace": replace},
 	})
 }
 
@@ -80,4 +81,18 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 	var object map[string]any
 	ts.Check(json.Unmarshal([]byte(all[len(all)-1]), &object))
 	ts.Setenv(args[0], fmt.Sprint(object[args[1]]))
+}
+
+// replace implements `replace OLD NEW FILE`, so that stories need no sed.
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	path := ts.MkAbs(args[2])
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	if !strings.Contains(string(text), args[0]) {
+		ts.Fatalf("%s has no %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(text), args[0], args[1])), 0o600))
 }
