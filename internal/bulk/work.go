@@ -27,6 +27,7 @@ type Commit struct {
 // Standing is what people may change while batches wait.
 type Standing struct {
 	Weights map[AccountID]int
+	Caps    map[AccountID]int // most batches in flight, 0: paused; accounts without a bound are not in it
 	Paused  map[ImportID]bool // paused imports; their batches are kept back
 	Ended   map[ImportID]bool // terminal or cancelling imports; their references are dropped
 }

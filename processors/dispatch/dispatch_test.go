@@ -215,7 +215,7 @@ func TestRetriesBackOff(t *testing.T) {
 		l := r.lease()
 		for _, want := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 30000, 30000} {
 			r.give(l, processors.Retry)
-			if s := r.d.Snapshot(); s.BackingOff != 1 || s.Waiting != 0 {
+			if s := r.d.Queue(); s.BackingOff != 1 || s.Waiting != 0 {
 				t.Fatalf("snapshot %+v: want it outside of the queue", s)
 			}
 			began := time.Now()
@@ -286,7 +286,7 @@ func TestEndedImportIsDropped(t *testing.T) {
 			t.Errorf("%d offsets marked, want those of the waiting and the failed", got)
 		}
 		r.give(leased, processors.Finished)
-		if s := r.d.Snapshot(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 0 {
+		if s := r.d.Queue(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 0 {
 			t.Errorf("left over: %+v", s)
 		}
 	})
@@ -366,7 +366,7 @@ func TestWaitsExplainThemselves(t *testing.T) {
 		if len(w) != 1 || w[0].Waiting != 19 || w[0].InFlight != 1 || w[0].Place != 1 || w[0].Before != 0 {
 			t.Errorf("waits %+v: want one import, first in its account, nothing before it", w)
 		}
-		s := r.d.Snapshot()
+		s := r.d.Queue()
 		if s.Weight != 1 || s.Waiting != 19 || s.InFlight != 1 || !slices.Equal(s.Partitions, []int32{0, 1, 2, 3}) {
 			t.Errorf("snapshot %+v", s)
 		}

@@ -3,22 +3,9 @@ package drr
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
-
-// AccountView is how one account stands.
-type AccountView struct {
-	Account  bulk.AccountID `json:"account_id"`
-	Weight   int            `json:"weight"`
-	Deficit  time.Duration  `json:"deficit_ns"` // slot time it may still use; negative: debt
-	Newcomer bool           `json:"newcomer"`   // it still runs ahead of the round
-	Waiting  int            `json:"waiting"`    // batches, held ones included
-	Held     int            `json:"held"`       // of these, batches of paused imports
-	InFlight int            `json:"in_flight"`
-	Oldest   *time.Time     `json:"oldest"` // when the batch was staged that waits longest; null when none waits
-}
 
 // ImportView is how one import stands and why it waits.
 type ImportView struct {
@@ -31,15 +18,15 @@ type ImportView struct {
 	Before   int            `json:"before"` // estimate: batches of all accounts that run before its next one
 }
 
-// Accounts lists every account with batches, by id.
-func (q *Queue) Accounts() []AccountView {
-	views := make([]AccountView, 0, len(q.accounts))
+// Accounts lists every account with batches, by id. What it used is its caller's to fill in.
+func (q *Queue) Accounts() []bulk.AccountQueue {
+	views := make([]bulk.AccountQueue, 0, len(q.accounts))
 	for _, a := range q.accounts {
 		if !a.idle() {
 			views = append(views, a.view())
 		}
 	}
-	slices.SortFunc(views, func(x, y AccountView) int { return strings.Compare(string(x.Account), string(y.Account)) })
+	slices.SortFunc(views, func(x, y bulk.AccountQueue) int { return strings.Compare(string(x.Account), string(y.Account)) })
 	return views
 }
 
@@ -63,8 +50,8 @@ func (q *Queue) Imports(id bulk.AccountID) []ImportView {
 	return views
 }
 
-func (a *account) view() AccountView {
-	v := AccountView{Account: a.id, Weight: a.weight, Deficit: a.deficit, Newcomer: a.newcomer, InFlight: a.inFlight}
+func (a *account) view() bulk.AccountQueue {
+	v := bulk.AccountQueue{Account: a.id, Weight: a.weight, DeficitMS: a.deficit.Seconds() * 1000, Newcomer: a.newcomer, InFlight: a.inFlight}
 	for _, l := range a.lines {
 		v.Waiting += l.waiting
 		if l.held {
