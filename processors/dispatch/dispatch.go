@@ -42,7 +42,7 @@ type Config struct {
 	References References // required
 
 	Quantum time.Duration // see [drr.Config]. Default 250 ms
-	Cap     int           // batches that one account may have in flight. Default: no bound
+	FIFO    bool          // see [drr.Config]
 	Seed    uint64        // of the order in which rounds start. Default: random
 	Log     *slog.Logger  // Default: discard
 	Metrics *Metrics      // Default: not registered anywhere
@@ -125,7 +125,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		lastLease: rand.Uint64() >> 16, // a lease of an earlier process is not one of ours
 		pace:      startPace,
 	}
-	d.queue = drr.New(drr.Config{Quantum: cfg.Quantum, Cap: cfg.Cap, Seed: cfg.Seed, Cost: d.predict})
+	d.queue = drr.New(drr.Config{Quantum: cfg.Quantum, FIFO: cfg.FIFO, Seed: cfg.Seed, Cost: d.predict})
 	return d, nil
 }
 

@@ -10,7 +10,7 @@ import (
 type account struct {
 	id      bulk.AccountID
 	weight  int
-	cap     int           // batches in flight; 0: no bound
+	cap     int           // most batches in flight, or NoCap
 	deficit time.Duration // slot time it may still use; negative: debt
 	open    bool          // it is in the middle of its turn
 
@@ -19,6 +19,7 @@ type account struct {
 	owesPass bool          // it has been a newcomer and not yet been through the round
 
 	ready    int // waiting batches of imports that are not held
+	due      int // what it adds to the queue's weight: its own while it may run, else 0
 	inFlight int
 	lines    []*line // its imports
 	classes  [classes]class
@@ -37,13 +38,17 @@ func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 	q.weights[a.weight]--
 	a.weight = min(max(weight, 1), MaxWeight)
 	q.weights[a.weight]++
+	q.weigh(a)
 }
 
-// SetCap bounds the batches that an account has in flight; 0 lifts the bound.
-// Like a weight it is forgotten with the account's last batch.
+// NoCap lifts the bound of [Queue.SetCap].
+const NoCap = -1
+
+// SetCap bounds the batches that an account has in flight: 0 pauses the account,
+// [NoCap] lifts the bound. Like a weight it is forgotten with the account's last batch.
 func (q *Queue) SetCap(id bulk.AccountID, n int) {
 	if a := q.accounts[id]; a != nil {
-		a.cap = max(n, 0)
+		a.cap = max(n, NoCap)
 		q.activate(a)
 		q.settle(a)
 	}
@@ -67,18 +72,39 @@ func (q *Queue) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 		}
 		q.forget(b)
 	}
-	for id, a := range q.accounts {
+	for _, l := range q.lines {
+		if gone(l.owner) {
+			q.evict(l)
+		}
+	}
+	for id, a := range q.accounts { // those without work that still owe the round something
 		if gone(id) {
-			q.evict(a)
+			q.banish(a)
 		}
 	}
 	return ids
 }
 
-func (q *Queue) evict(a *account) {
-	for _, l := range a.lines {
-		delete(q.lines, l.id)
+// evict forgets an import whose batches are forgotten already.
+func (q *Queue) evict(l *line) {
+	a := l.account
+	if !l.held {
+		a.ready -= l.waiting
+		a.classes[l.class].remove(l)
 	}
+	a.inFlight -= l.inFlight
+	l.waiting, l.inFlight = 0, 0
+	q.release(l)
+	if a.idle() {
+		q.banish(a)
+		return
+	}
+	q.activate(a)
+	q.settle(a)
+}
+
+// banish dismisses an account from wherever it is.
+func (q *Queue) banish(a *account) {
 	if a.in != nil {
 		a.in.remove(a)
 	}
@@ -88,10 +114,13 @@ func (q *Queue) evict(a *account) {
 // account finds or enters an account. One that is not known was entirely idle:
 // it is a newcomer.
 func (q *Queue) account(id bulk.AccountID) *account {
+	if q.cfg.FIFO {
+		id = everybody
+	}
 	a := q.accounts[id]
 	if a == nil {
 		a = q.spare.account()
-		*a = account{id: id, weight: 1, cap: q.cfg.Cap, newcomer: true, owesPass: true, lines: a.lines[:0], classes: a.classes}
+		*a = account{id: id, weight: 1, cap: NoCap, newcomer: true, owesPass: true, lines: a.lines[:0], classes: a.classes}
 		q.accounts[id] = a
 		q.weights[1]++
 	}
@@ -107,7 +136,10 @@ func (q *Queue) quantum(a *account) time.Duration {
 	return q.cfg.Quantum * time.Duration(a.weight) / time.Duration(least)
 }
 
-func (a *account) capped() bool { return a.cap > 0 && a.inFlight >= a.cap }
+func (a *account) capped() bool { return a.cap != NoCap && a.inFlight >= a.cap }
+
+// may reports whether the account has something to run now.
+func (a *account) may() bool { return a.ready > 0 && !a.capped() }
 
 // idle: nothing waits, nothing is held, nothing is in flight.
 func (a *account) idle() bool { return len(a.lines) == 0 }
@@ -115,8 +147,9 @@ func (a *account) idle() bool { return len(a.lines) == 0 }
 // activate puts an account that may run into its list: a turn that the cap cut
 // short goes on, others wait for the next.
 func (q *Queue) activate(a *account) {
+	q.weigh(a)
 	switch {
-	case a.in != nil || a.ready == 0 || a.capped():
+	case a.in != nil || !a.may():
 	case a.newcomer:
 		q.newcomers.pushBack(a)
 	case a.open:
@@ -130,7 +163,8 @@ func (q *Queue) activate(a *account) {
 // forfeits what it did not use but keeps its debt; an idle one in debt, or fresh
 // from the newcomers, still has to go through the round.
 func (q *Queue) settle(a *account) {
-	if a.ready > 0 && !a.capped() {
+	q.weigh(a)
+	if a.may() {
 		return
 	}
 	if a.in != nil {
@@ -154,6 +188,7 @@ func (q *Queue) settle(a *account) {
 
 // dismiss forgets an account that is in no list.
 func (q *Queue) dismiss(a *account) {
+	q.due -= a.due
 	q.weights[a.weight]--
 	delete(q.accounts, a.id)
 	for i := range a.classes {
@@ -163,13 +198,12 @@ func (q *Queue) dismiss(a *account) {
 	q.spare.accounts = append(q.spare.accounts, a)
 }
 
-// Weight sums the weights of the accounts that have work due. It looks at every
-// account and allocates nothing.
-func (q *Queue) Weight() (sum int) {
-	for _, a := range q.accounts {
-		if a.ready > 0 {
-			sum += a.weight
-		}
+// weigh keeps the queue's weight in step with what the account may run.
+func (q *Queue) weigh(a *account) {
+	due := 0
+	if a.may() {
+		due = a.weight
 	}
-	return sum
+	q.due += due - a.due
+	a.due = due
 }

@@ -16,15 +16,28 @@ const (
 
 var credits = [classes]int{high: 8, normal: 3, low: 1}
 
-// oldestEvery says which pick of a class goes to what waited longest instead of
-// to the least remaining work; it bounds the wait of a large import.
-const oldestEvery = 4
+// everyFourth says which pick of a class goes to what waited longest instead of to
+// the least remaining work; it bounds the wait of a large import.
+const everyFourth = 4
 
-func classOf(p bulk.Priority) int {
-	switch p {
-	case bulk.PriorityHigh:
+// oldestEvery is that for this queue: first come, first served takes the oldest always.
+func (q *Queue) oldestEvery() int {
+	if q.cfg.FIFO {
+		return 1
+	}
+	return everyFourth
+}
+
+// everybody is the one account of a queue that serves first what came first.
+const everybody bulk.AccountID = ""
+
+func (q *Queue) classOf(p bulk.Priority) int {
+	switch {
+	case q.cfg.FIFO:
+		return normal
+	case p == bulk.PriorityHigh:
 		return high
-	case bulk.PriorityLow:
+	case p == bulk.PriorityLow:
 		return low
 	default:
 		return normal
@@ -40,7 +53,7 @@ type class struct {
 
 // pick takes the account's next batch out of its line. The class with the most
 // credit gives it: smooth weighted round-robin, so that 8:3:1 comes interleaved.
-func (a *account) pick() *batch {
+func (a *account) pick(oldestEvery int) *batch {
 	var best *class
 	total := 0
 	for i := range a.classes {
@@ -55,10 +68,10 @@ func (a *account) pick() *batch {
 		}
 	}
 	best.credit -= total
-	return best.pick()
+	return best.pick(oldestEvery)
 }
 
-func (c *class) pick() *batch {
+func (c *class) pick(oldestEvery int) *batch {
 	c.picks++
 	order := byWork
 	if c.picks%oldestEvery == 0 {

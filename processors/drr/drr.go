@@ -43,13 +43,14 @@ type Config struct {
 	Quantum time.Duration
 	// Allowance is how many of its quanta a newcomer may use ahead of the round. Default 5.
 	Allowance int
-	// Cap bounds the batches an account may have in flight; see [Queue.SetCap]. 0: no bound.
-	Cap int
 	// Cost predicts a batch's slot time. It is asked at dispatch and clamped to
 	// 1 µs to Quantum. Default: 20 µs a row.
 	Cost func(bulk.BatchRef) time.Duration
 	// Seed makes [Queue.Shuffle] repeatable.
 	Seed uint64
+	// FIFO serves all accounts as one, what was staged first first. It is fair to
+	// nobody, and there so that fairness can be measured against it.
+	FIFO bool
 }
 
 // MaxWeight bounds the weight of an account; the least is 1.
@@ -67,6 +68,7 @@ type Queue struct {
 	lastNew   bool // the last dispatch went to a newcomer
 	waiting   int
 	inFlight  int
+	due       int // sum of the weights of the accounts that may run something
 	seq       uint64
 	rand      *rand.Rand
 	spare     spare
@@ -160,6 +162,9 @@ func (q *Queue) Waiting() int { return q.waiting }
 // InFlight returns the number of batches in flight.
 func (q *Queue) InFlight() int { return q.inFlight }
 
+// Weight returns the sum of the weights of the accounts that have something to run now.
+func (q *Queue) Weight() int { return q.due }
+
 // Shuffle puts the accounts into a random order, so that dispatchers that start
 // together do not serve theirs in lockstep. Call it after the first references
 // of an assignment were pushed.
@@ -215,7 +220,7 @@ func (q *Queue) close(a *account) {
 }
 
 func (q *Queue) dispatch(a *account) Grant {
-	b := a.pick()
+	b := a.pick(q.oldestEvery())
 	b.cost = min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)
 	b.flying = true
 	a.ready--

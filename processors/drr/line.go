@@ -18,8 +18,9 @@ type batch struct {
 // line is an import with its waiting batches in order of arrival.
 type line struct {
 	id         bulk.ImportID
-	account    *account
-	slot       int // in account.lines
+	owner      bulk.AccountID
+	account    *account // the owner's, or everybody's
+	slot       int      // in account.lines
 	class      int
 	seq        uint64 // order of arrival, breaks ties
 	held       bool
@@ -91,7 +92,7 @@ func (q *Queue) line(ref bulk.BatchRef) *line {
 		a := q.account(ref.Account)
 		l = q.spare.line()
 		q.seq++
-		*l = line{id: ref.Import, account: a, slot: len(a.lines), class: classOf(ref.Priority), seq: q.seq, at: [orders]int{-1, -1}}
+		*l = line{id: ref.Import, owner: ref.Account, account: a, slot: len(a.lines), class: q.classOf(ref.Priority), seq: q.seq, at: [orders]int{-1, -1}}
 		a.lines = append(a.lines, l)
 		q.lines[ref.Import] = l
 	}

@@ -204,7 +204,7 @@ func (m *model) other(arg int, acc bulk.AccountID) {
 	case 0:
 		m.q.SetWeight(acc, arg)
 	case 1:
-		m.q.SetCap(acc, arg/4)
+		m.q.SetCap(acc, arg/4-1)
 	case 2:
 		m.q.Shuffle()
 	case 3:
@@ -283,6 +283,15 @@ func (m *model) check() {
 			m.Fatalf("account %s: deficit %v", a.id, a.deficit)
 		}
 	}
+	sum := 0
+	for _, a := range q.accounts {
+		if a.may() {
+			sum += a.weight
+		}
+	}
+	if sum != q.Weight() {
+		m.Fatalf("weight %d, want %d", q.Weight(), sum)
+	}
 	if weights != q.weights {
 		m.Fatalf("weights %v, want %v", q.weights, weights)
 	}
@@ -295,7 +304,7 @@ func (m *model) drain() {
 	}
 	clear(m.held)
 	for _, a := range m.q.accounts {
-		m.q.SetCap(a.id, 0)
+		m.q.SetCap(a.id, NoCap)
 	}
 	for len(m.waiting)+len(m.flying) > 0 {
 		m.pop()

@@ -220,11 +220,42 @@ func TestCapInterruptsATurnButDoesNotEndIt(t *testing.T) {
 }
 
 func TestCapIsExact(t *testing.T) {
-	w := newWorld(t, drr.Config{Cap: 2})
+	w := newWorld(t, drr.Config{})
 	w.push("a", 0, 4, 10)
+	w.SetCap("a", 2)
 	w.want(3, "a.0 a.1 -")
 	w.finish("a.1", 10*ms)
 	w.want(2, "a.2 -")
+}
+
+func TestCapOfZeroPausesAtNoCostToOthers(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 3, 10)
+	w.push("b", 0, 3, 10)
+	w.SetCap("a", 0)
+	w.want(3, "b.0 b.1 b.2")
+	if got := w.Weight(); got != 0 {
+		t.Errorf("weight %d, want 0: nothing may run, so no slot should ask here", got)
+	}
+	w.want(1, "-")
+	w.SetCap("a", drr.NoCap) // it earned nothing meanwhile: no burst
+	w.push("b", 3, 3, 10)
+	w.want(5, "a.0 b.3 a.1 b.4 a.2")
+}
+
+func TestFIFOKnowsNoAccounts(t *testing.T) {
+	w := newWorld(t, drr.Config{FIFO: true})
+	w.push("a1", 0, 3, 10)
+	w.push("b", 0, 1, 1, bulk.PriorityHigh)
+	w.push("a2", 0, 1, 1)
+	w.push("a1", 3, 1, 10)
+	w.want(2, "a1.0 a1.1")
+	if gone := w.Evict(func(id bulk.AccountID) bool { return id == "b" }); len(gone) != 1 {
+		t.Errorf("evicted %v, want b.0", gone)
+	}
+	w.finish("a1.1", 10*ms)
+	w.want(4, "a1.2 a2.0 a1.3 -")
 }
 
 func TestPrioritiesShareTheAccount8To3To1(t *testing.T) {
