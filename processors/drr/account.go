@@ -47,10 +47,10 @@ const NoCap = -1
 // SetCap bounds the batches that an account has in flight: 0 pauses the account,
 // [NoCap] lifts the bound. Like a weight it is forgotten with the account's last batch.
 func (q *Queue) SetCap(id bulk.AccountID, n int) {
-	if a := q.accounts[id]; a != nil {
-		a.cap = max(n, NoCap)
-		q.activate(a)
-		q.settle(a)
+	n = max(n, NoCap)
+	if a := q.accounts[id]; a != nil && a.cap != n {
+		a.cap = n
+		q.place(a)
 	}
 }
 
@@ -99,15 +99,12 @@ func (q *Queue) evict(l *line) {
 		q.banish(a)
 		return
 	}
-	q.activate(a)
-	q.settle(a)
+	q.place(a)
 }
 
 // banish dismisses an account from wherever it is.
 func (q *Queue) banish(a *account) {
-	if a.in != nil {
-		a.in.remove(a)
-	}
+	a.unlist()
 	q.dismiss(a)
 }
 
@@ -144,12 +141,26 @@ func (a *account) may() bool { return a.ready > 0 && !a.capped() }
 // idle: nothing waits, nothing is held, nothing is in flight.
 func (a *account) idle() bool { return len(a.lines) == 0 }
 
-// activate puts an account that may run into its list: a turn that the cap cut
-// short goes on, others wait for the next.
-func (q *Queue) activate(a *account) {
+// place puts an account where it belongs after anything happened to it: into its
+// list if it may run, out of it otherwise.
+func (q *Queue) place(a *account) {
 	q.weigh(a)
 	switch {
-	case a.in != nil || !a.may():
+	case a.may():
+		q.enlist(a)
+	case a.ready > 0: // at its cap: it keeps what it has and earns nothing
+		a.unlist()
+	default:
+		a.unlist()
+		q.emptied(a)
+	}
+}
+
+// enlist lets an account run: a turn that the cap cut short goes on, others wait
+// for the next.
+func (q *Queue) enlist(a *account) {
+	switch {
+	case a.in != nil:
 	case a.newcomer:
 		q.newcomers.pushBack(a)
 	case a.open:
@@ -159,31 +170,26 @@ func (q *Queue) activate(a *account) {
 	}
 }
 
-// settle takes an account that may not run out of its list. An empty one
-// forfeits what it did not use but keeps its debt; an idle one in debt, or fresh
-// from the newcomers, still has to go through the round.
-func (q *Queue) settle(a *account) {
-	q.weigh(a)
-	if a.may() {
-		return
-	}
+func (a *account) unlist() {
 	if a.in != nil {
 		a.in.remove(a)
 	}
-	if a.ready > 0 {
-		return
-	}
+}
+
+// emptied ends the turn of an account without work. It forfeits what it did not use
+// but keeps its debt; an idle one in debt, or fresh from the newcomers, still has to
+// go through the round.
+func (q *Queue) emptied(a *account) {
 	a.open = false
 	a.deficit = min(a.deficit, 0)
-	if !a.idle() {
-		return
-	}
-	if a.owesPass || a.deficit < 0 {
+	switch {
+	case !a.idle():
+	case a.owesPass || a.deficit < 0:
 		a.owesPass, a.newcomer = false, false
 		q.old.pushBack(a)
-		return
+	default:
+		q.dismiss(a)
 	}
-	q.dismiss(a)
 }
 
 // dismiss forgets an account that is in no list.

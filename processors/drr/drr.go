@@ -112,7 +112,7 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 	if a := l.account; !l.held {
 		a.ready++
 		a.classes[l.class].update(l)
-		q.activate(a)
+		q.place(a)
 	}
 	return true
 }
@@ -148,8 +148,7 @@ func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
 	a.deficit = min(max(a.deficit-(took-b.cost), -limit), limit)
 	q.forget(b)
 	q.release(l)
-	q.activate(a)
-	q.settle(a)
+	q.place(a)
 	return true
 }
 
@@ -233,7 +232,7 @@ func (q *Queue) dispatch(a *account) Grant {
 	} else if a.deficit -= b.cost; a.deficit <= 0 {
 		q.close(a)
 	}
-	q.settle(a)
+	q.place(a)
 	return Grant{Ref: b.ref, Cost: b.cost}
 }
 

@@ -43,7 +43,7 @@ func (q *Queue) Hold(id bulk.ImportID) {
 	a := l.account
 	a.ready -= l.waiting
 	a.classes[l.class].remove(l)
-	q.settle(a)
+	q.place(a)
 }
 
 // Release ends a hold.
@@ -57,7 +57,7 @@ func (q *Queue) Release(id bulk.ImportID) {
 		a := l.account
 		a.ready += l.waiting
 		a.classes[l.class].update(l)
-		q.activate(a)
+		q.place(a)
 	}
 }
 
@@ -81,7 +81,7 @@ func (q *Queue) Drop(id bulk.ImportID) []bulk.BatchID {
 		q.forget(b)
 	}
 	q.release(l)
-	q.settle(a)
+	q.place(a)
 	return gone
 }
 

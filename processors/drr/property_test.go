@@ -117,6 +117,57 @@ func TestMisestimatedCostsStayFair(t *testing.T) {
 	}
 }
 
+// TestWaitInsideAnAccountIsBounded lets small imports pour into an account without
+// end and follows each batch: with k batches of its class staged before it, it runs
+// within 4(k+1) picks of its class, and its class has at least one pick of twelve.
+func TestWaitInsideAnAccountIsBounded(t *testing.T) {
+	for seed := range uint64(10) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		q := New(Config{})
+		waits := map[bulk.BatchID]struct{ since, within int }{}
+		ahead := map[bulk.Priority]int{} // waiting batches, all of which were staged before the next
+		clock, imports := time.Unix(1_700_000_000, 0), 0
+		share := map[bulk.Priority]int{bulk.PriorityHigh: 2, bulk.PriorityNormal: 4, bulk.PriorityLow: 12}
+		push := func(pick int, prio bulk.Priority, n int) {
+			imports++
+			for no := range n {
+				clock = clock.Add(time.Millisecond)
+				ref := bulk.BatchRef{Account: "a", Import: bulk.ImportID(fmt.Sprint(imports)), No: int64(no), Rows: 1, Priority: prio, StagedAt: clock}
+				q.Push(ref)
+				waits[ref.ID()] = struct{ since, within int }{pick, share[prio] * (oldestFirst*(ahead[prio]+1) + 1)}
+				ahead[prio]++
+			}
+		}
+		for prio := range share {
+			push(0, prio, 40) // large ones, which least-work-first would starve
+		}
+		for pick := 1; pick < 4000; pick++ {
+			for range rnd.IntN(3) {
+				push(pick, []bulk.Priority{bulk.PriorityHigh, bulk.PriorityNormal, bulk.PriorityLow}[rnd.IntN(3)], 1)
+			}
+			g, ok := q.Pop()
+			if !ok {
+				continue
+			}
+			w := waits[g.Ref.ID()]
+			if waited := pick - w.since; waited > w.within {
+				t.Fatalf("seed %d: %s of priority %s waited %d picks, want ≤ %d", seed, g.Ref.ID(), g.Ref.Priority, waited, w.within)
+			}
+			delete(waits, g.Ref.ID())
+			ahead[g.Ref.Priority]--
+			q.Finish(g.Ref.ID(), g.Cost)
+		}
+		for id, w := range waits {
+			if waited := 4000 - w.since; waited > w.within {
+				t.Fatalf("seed %d: %s waits since %d picks, want ≤ %d", seed, id, waited, w.within)
+			}
+		}
+	}
+}
+
+// oldestFirst is how often a class takes its oldest batch: every fourth time.
+const oldestFirst = 4
+
 func jain(x []float64) float64 {
 	sum, squares := 0.0, 0.0
 	for _, v := range x {

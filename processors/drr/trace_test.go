@@ -197,8 +197,9 @@ func TestIdleDebtorPaysByPassing(t *testing.T) {
 	w.push("n", 0, 1, 10)
 	w.want(3, "a.0 a.1 n.0")
 	w.finish("n.0", 30*ms) // idle and 20 in debt
-	w.push("n", 1, 1, 10)
-	w.want(4, "a.2 a.3 a.4 n.1")
+	w.want(2, "a.2 a.3")   // it passed once; 10 in debt
+	w.push("n", 1, 1, 10)  // no newcomer yet
+	w.want(2, "a.4 n.1")
 }
 
 func TestCapInterruptsATurnButDoesNotEndIt(t *testing.T) {
