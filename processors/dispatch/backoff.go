@@ -13,18 +13,22 @@ func (d *Dispatcher) delay(j *job) {
 	}
 	j.due = time.Now().Add(wait)
 	heap.Push(&d.backoff, j)
+	d.imports[j.ref.Import].delayed++
 }
 
 func (d *Dispatcher) undelay(j *job) {
 	if j.delay >= 0 {
 		heap.Remove(&d.backoff, j.delay)
+		d.imports[j.ref.Import].delayed--
 	}
 }
 
 // retryDue queues the jobs whose back-off is over.
 func (d *Dispatcher) retryDue(now time.Time) {
 	for len(d.backoff) > 0 && !d.backoff[0].due.After(now) {
-		d.enqueue(heap.Pop(&d.backoff).(*job))
+		j := d.backoff[0]
+		d.undelay(j)
+		d.enqueue(j)
 	}
 }
 

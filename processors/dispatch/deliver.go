@@ -117,6 +117,7 @@ func (d *Dispatcher) admit(ctx context.Context, refs []bulk.Reference, staged []
 	known := d.ask(ctx, subjectsOf(staged))
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	busy := d.queue.Weight() > 0
 	for _, r := range refs {
 		if waits[r.Ref.ID()] {
 			d.add(r.Ref, r.Mark.Partition, &r.Mark)
@@ -125,6 +126,9 @@ func (d *Dispatcher) admit(ctx context.Context, refs []bulk.Reference, staged []
 		}
 	}
 	d.apply(known)
+	if busy {
+		d.expect(staged)
+	}
 }
 
 // add enters a reference; mark is nil for one that the sweep found.
@@ -137,6 +141,7 @@ func (d *Dispatcher) add(ref bulk.BatchRef, partition int32, mark *bulk.Mark) {
 		if imp == nil {
 			imp = &standing{account: ref.Account}
 			d.imports[ref.Import] = imp
+			d.tenant(ref.Account).imports++
 		}
 		imp.jobs++
 		imp.last = max(imp.last, ref.No)

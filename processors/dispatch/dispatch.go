@@ -68,12 +68,14 @@ type Dispatcher struct {
 	mu        sync.Mutex
 	queue     *drr.Queue
 	jobs      map[bulk.BatchID]*job
+	accounts  map[bulk.AccountID]*tenant
 	imports   map[bulk.ImportID]*standing
 	leases    map[uint64]*job
 	backoff   delays
 	assigned  map[int32]int32 // partition to generation
 	lastLease uint64
 	pace      pace // slot time a row, of all imports
+	estimator drr.Estimator
 }
 
 // job is a batch from its first reference to its end.
@@ -93,6 +95,7 @@ type lease struct {
 	id      uint64
 	node    bulk.NodeID
 	cost    time.Duration // charged
+	granted time.Time
 	expires time.Time
 }
 
@@ -100,9 +103,11 @@ type lease struct {
 type standing struct {
 	account bulk.AccountID
 	jobs    int
+	delayed int   // of its jobs, those in a back-off
 	last    int64 // greatest batch number seen: how large the import is
 	held    bool
 	pace    pace
+	wait    *expectation // of its first lease, until then
 }
 
 // New returns a dispatcher that works once Run is called.
@@ -119,6 +124,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		cfg:       cfg,
 		work:      make(chan struct{}, 1),
 		jobs:      make(map[bulk.BatchID]*job),
+		accounts:  make(map[bulk.AccountID]*tenant),
 		imports:   make(map[bulk.ImportID]*standing),
 		leases:    make(map[uint64]*job),
 		assigned:  make(map[int32]int32),
@@ -158,6 +164,8 @@ func (d *Dispatcher) tick(context.Context) {
 	now := time.Now()
 	d.expire(now)
 	d.retryDue(now)
+	d.retire(now)
+	d.measure(now)
 }
 
 func every(ctx context.Context, period time.Duration, do func(context.Context)) error {

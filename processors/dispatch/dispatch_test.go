@@ -12,6 +12,7 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
+	"bulkhead/processors/drr"
 )
 
 const node = bulk.NodeID("node")
@@ -83,12 +84,27 @@ func (r *rig) nothing(within time.Duration) {
 	}
 }
 
+// pass lets time go by.
+func (r *rig) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func (r *rig) give(l bulk.Lease, result processors.Result) {
 	r.Helper()
 	if result == processors.Finished {
 		r.ledger.finish(l.Ref.ID())
 	}
 	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// took finishes a batch after a time.
+func (r *rig) took(l bulk.Lease, service time.Duration) {
+	r.Helper()
+	r.ledger.finish(l.Ref.ID())
+	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: processors.Finished, Service: service}); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -286,8 +302,12 @@ func TestEndedImportIsDropped(t *testing.T) {
 			t.Errorf("%d offsets marked, want those of the waiting and the failed", got)
 		}
 		r.give(leased, processors.Finished)
-		if s := r.d.Queue(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 0 {
-			t.Errorf("left over: %+v", s)
+		if s := r.d.Queue(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 1 || s.Accounts[0].SlotMS != 20 {
+			t.Errorf("left over: %+v; want only the slot time used", s)
+		}
+		r.nothing(61 * time.Second)
+		if s := r.d.Queue(); len(s.Accounts) != 0 {
+			t.Errorf("left over a minute later: %+v", s)
 		}
 	})
 }
@@ -345,8 +365,7 @@ func TestWeightsComeFromTheLedger(t *testing.T) {
 			if i >= 200 { // both have used their newcomers' allowance up
 				got[l.Ref.Account]++
 			}
-			r.ledger.finish(l.Ref.ID())
-			r.d.Return(r.Context(), node, l, processors.Outcome{Result: processors.Finished, Service: 100 * time.Millisecond})
+			r.took(l, 100*time.Millisecond)
 		}
 		if got["1"] < 155 || got["1"] > 165 {
 			t.Errorf("account of weight 4 to 1 got %d of 200 batches, want 160", got["1"])
@@ -363,12 +382,102 @@ func TestWaitsExplainThemselves(t *testing.T) {
 		r.deliver(refs...)
 		r.lease()
 		w := r.d.Waits("1")
-		if len(w) != 1 || w[0].Waiting != 19 || w[0].InFlight != 1 || w[0].Place != 1 || w[0].Before != 0 {
+		if len(w) != 1 || w[0].Waiting != 19 || w[0].InFlight != 1 || w[0].Place != 1 || w[0].Before != 0 || w[0].Reason != bulk.WaitsForNothing {
 			t.Errorf("waits %+v: want one import, first in its account, nothing before it", w)
 		}
 		s := r.d.Queue()
 		if s.Weight != 1 || s.Waiting != 19 || s.InFlight != 1 || !slices.Equal(s.Partitions, []int32{0, 1, 2, 3}) {
 			t.Errorf("snapshot %+v", s)
+		}
+	})
+}
+
+func TestWaitsSayWhatTheyWaitFor(t *testing.T) {
+	play(t, func(r *rig) {
+		whale, small, retried := r.ref(1, 0), r.ref(2, 0), r.ref(3, 0)
+		r.deliver(retried)
+		r.give(r.lease(), processors.Retry)
+		r.deliver(whale, r.ref(1, 1), r.ref(1, 2))
+		r.lease()
+		other := r.ref(2, 0)
+		other.Import = "i2b"
+		r.ledger.stage(other)
+		r.deliver(small, r.ref(2, 1), other)
+		want := func(account bulk.AccountID, id bulk.ImportID, reason bulk.WaitReason) {
+			t.Helper()
+			for _, w := range r.d.Waits(account) {
+				if w.Import == id && w.Reason != reason {
+					t.Errorf("%s waits for %q, want %q (%+v)", id, w.Reason, reason, w)
+				}
+				if estimated := w.Median > 0 && w.Upper > w.Median; w.Import == id && estimated != (reason != bulk.WaitsForPause && reason != bulk.WaitsForRetry) {
+					t.Errorf("%s: estimates %v and %v for %q", id, w.Median, w.Upper, reason)
+				}
+			}
+		}
+		want("1", "i1", bulk.WaitsForOthers)
+		want("2", "i2b", bulk.WaitsForOthers)
+		want("2", "i2", bulk.WaitsForOwn)
+		want("3", "i3", bulk.WaitsForRetry)
+		r.ledger.bound("1", 1)
+		r.ledger.pause("i2", true)
+		r.pass(2 * tick)
+		r.same(r.lease(), other)
+		want("1", "i1", bulk.WaitsForCap)
+		want("2", "i2", bulk.WaitsForPause)
+		r.ledger.bound("1", 0)
+		r.pass(2 * tick)
+		want("1", "i1", bulk.WaitsForPause)
+		if w := r.d.Waits("4"); len(w) != 0 {
+			t.Errorf("an account without imports waits: %+v", w)
+		}
+	})
+}
+
+func TestCapsComeFromTheLedgerAndAreExact(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.bound("1", 2)
+		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2), r.ref(1, 3))
+		a, _ := r.lease(), r.lease()
+		r.nothing(time.Second)
+		r.give(a, processors.Retry) // it comes back to an account at its cap of one less
+		r.lease()
+		r.nothing(20 * time.Second)
+		r.ledger.bound("1", drr.NoCap)
+		began := time.Now()
+		r.lease()
+		if waited := time.Since(began); waited > tick {
+			t.Errorf("a lifted cap acted after %v, want ≤ %v", waited, tick)
+		}
+	})
+}
+
+// Six accounts are served by four slots; each new small import is told how long it
+// will wait.
+func TestEstimatesAreComparedWithWaits(t *testing.T) {
+	play(t, func(r *rig) {
+		for account := 4; account < 10; account++ {
+			for no := range 600 {
+				r.deliver(r.ref(account, no))
+			}
+		}
+		var leases []bulk.Lease
+		for range 4 {
+			leases = append(leases, r.lease())
+		}
+		for turn := range 1200 {
+			if turn%4 == 0 {
+				ref := r.ref(turn%3+1, 0)
+				ref.Import = bulk.ImportID(fmt.Sprint("small", turn))
+				r.ledger.stage(ref)
+				r.deliver(ref)
+			}
+			r.pass(25 * time.Millisecond)
+			r.took(leases[0], 100*time.Millisecond)
+			leases = append(leases[1:], r.lease())
+		}
+		c := r.d.Queue().Calibration
+		if half, most := float64(c.Median)/float64(c.Waits), float64(c.Upper)/float64(c.Waits); c.Waits < 250 || half < 0.4 || half > 0.6 || most < 0.85 || most > 0.95 {
+			t.Errorf("%d waits, %.2f within the median estimate, %.2f within the upper one; want 0.5 and 0.9", c.Waits, half, most)
 		}
 	})
 }

@@ -41,6 +41,13 @@ func (l *ledger) end(id bulk.ImportID) {
 	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true} })
 }
 
+func (l *ledger) bound(id bulk.AccountID, n int) {
+	l.with(func() {
+		l.standing.Weights = map[bulk.AccountID]int{id: 1}
+		l.standing.Caps = map[bulk.AccountID]int{id: n}
+	})
+}
+
 func (l *ledger) weigh(id bulk.AccountID, w int) {
 	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w} })
 }

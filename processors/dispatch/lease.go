@@ -78,9 +78,10 @@ func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
 	now := time.Now()
 	d.lastLease++
 	j.attempts++
-	j.lease = &lease{id: d.lastLease, node: node, cost: grant.Cost, expires: now.Add(d.term(j))}
+	j.lease = &lease{id: d.lastLease, node: node, cost: grant.Cost, granted: now, expires: now.Add(d.term(j))}
 	d.leases[j.lease.id] = j
 	d.cfg.Metrics.Decisions.Inc()
+	d.began(j.ref.Import)
 	if j.attempts == 1 {
 		d.cfg.Metrics.waited(now.Sub(j.ref.StagedAt), d.imports[j.ref.Import].last+1)
 	}
@@ -104,6 +105,7 @@ func (d *Dispatcher) term(j *job) time.Duration { return max(3*d.predict(j.ref),
 
 func (d *Dispatcher) endLease(j *job, took time.Duration) {
 	d.queue.Finish(j.ref.ID(), took)
+	d.accounts[j.ref.Account].used.add(time.Now(), took)
 	delete(d.leases, j.lease.id)
 	j.lease = nil
 	d.signal() // a slot under the account's cap came free
@@ -124,6 +126,7 @@ func (d *Dispatcher) expire(now time.Time) {
 // enqueue lets a job wait for its turn.
 func (d *Dispatcher) enqueue(j *job) {
 	d.queue.Push(j.ref)
+	d.steer(j.ref.Account)
 	if d.imports[j.ref.Import].held {
 		d.queue.Hold(j.ref.Import)
 	}
@@ -147,5 +150,6 @@ func (d *Dispatcher) forget(j *job) {
 	imp := d.imports[j.ref.Import]
 	if imp.jobs--; imp.jobs == 0 {
 		delete(d.imports, j.ref.Import)
+		d.accounts[imp.account].imports--
 	}
 }

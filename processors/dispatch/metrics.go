@@ -10,6 +10,9 @@ import (
 type Metrics struct {
 	Decisions prometheus.Counter
 	QueueWait *prometheus.HistogramVec // by size of the import
+	Waiting   prometheus.Gauge         // batches
+	Oldest    prometheus.Gauge         // age of the batch that is due and waits longest
+	Estimates *prometheus.CounterVec   // by how the wait turned out
 }
 
 // NewMetrics registers the metrics; reg may be nil.
@@ -24,11 +27,32 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from staging a batch to leasing it, by size of its import so far: small ≤ 5 batches, medium ≤ 100, large.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 18), // 5 ms to 11 min
 		}, []string{"size"}),
+		Waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bulkhead_queue_batches", Help: "Batches that wait at this dispatcher, those of paused imports included.",
+		}),
+		Oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bulkhead_queue_oldest_seconds", Help: "Age of the batch at this dispatcher that waits longest of those that may run; 0 when none waits.",
+		}),
+		Estimates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_wait_estimates_total",
+			Help: "Imports that had to wait, by how their wait compares with its estimates: within the median one, within the upper one, late.",
+		}, []string{"outcome"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.Decisions, m.QueueWait)
+		reg.MustRegister(m.Decisions, m.QueueWait, m.Waiting, m.Oldest, m.Estimates)
 	}
 	return m
+}
+
+func (m *Metrics) estimated(took, median, upper time.Duration) {
+	outcome := "late"
+	switch {
+	case took <= median:
+		outcome = "median"
+	case took <= upper:
+		outcome = "upper"
+	}
+	m.Estimates.WithLabelValues(outcome).Inc()
 }
 
 func (m *Metrics) waited(wait time.Duration, batches int64) {

@@ -3,9 +3,11 @@ package dispatch
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
 )
 
 // Queue returns how the dispatcher stands now.
@@ -15,8 +17,32 @@ func (d *Dispatcher) Queue() bulk.Queue {
 	return bulk.Queue{
 		Partitions: slices.Sorted(maps.Keys(d.assigned)),
 		Waiting:    d.queue.Waiting(), InFlight: d.queue.InFlight(), BackingOff: len(d.backoff),
-		Weight: d.queue.Weight(), Accounts: d.queue.Accounts(),
+		Weight: d.queue.Weight(), Accounts: d.shares(time.Now()), Calibration: d.estimator.Calibration(),
 	}
+}
+
+// shares lists the accounts that have batches here, or used a slot within the last minute.
+func (d *Dispatcher) shares(now time.Time) []bulk.AccountQueue {
+	flying := make(map[bulk.AccountID]time.Duration) // what is in flight is used as well
+	for _, j := range d.leases {
+		flying[j.ref.Account] += min(now.Sub(j.lease.granted), usageSlices*usageSlice)
+	}
+	queued := make(map[bulk.AccountID]bulk.AccountQueue)
+	for _, v := range d.queue.Accounts() {
+		queued[v.Account] = v
+	}
+	views := make([]bulk.AccountQueue, 0, len(d.accounts))
+	for id, t := range d.accounts {
+		v := queued[id]
+		v.Account, v.Weight = id, t.weight
+		if t.cap != drr.NoCap {
+			v.Cap = new(t.cap)
+		}
+		v.SlotMS = (t.used.sum(now) + flying[id]).Seconds() * 1000
+		views = append(views, v)
+	}
+	slices.SortFunc(views, func(x, y bulk.AccountQueue) int { return strings.Compare(string(x.Account), string(y.Account)) })
+	return views
 }
 
 // Weight is that of the accounts that have work due; nodes choose among dispatchers
@@ -27,30 +53,12 @@ func (d *Dispatcher) Weight() int {
 	return d.queue.Weight()
 }
 
-// Waits tells an account's imports why they wait.
-func (d *Dispatcher) Waits(account bulk.AccountID) []bulk.Wait {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var waits []bulk.Wait
-	each := d.meanService()
-	for _, v := range d.queue.Imports(account) {
-		w := bulk.Wait{Import: v.Import, Waiting: v.Waiting, InFlight: v.InFlight, Place: v.Place, Before: v.Before}
-		if v.Place > 0 {
-			w.Median = each * time.Duration(v.Before) / time.Duration(max(1, d.queue.InFlight()))
-		}
-		waits = append(waits, w)
+// measure keeps the gauges of the queue up to date.
+func (d *Dispatcher) measure(now time.Time) {
+	var age time.Duration
+	if oldest, waits := d.queue.Oldest(); waits {
+		age = max(now.Sub(oldest), 0)
 	}
-	return waits
-}
-
-// meanService is the predicted slot time of what is on lease now, a batch.
-func (d *Dispatcher) meanService() time.Duration {
-	if len(d.leases) == 0 {
-		return 0
-	}
-	var sum time.Duration
-	for _, j := range d.leases {
-		sum += d.predict(j.ref)
-	}
-	return sum / time.Duration(len(d.leases))
+	d.cfg.Metrics.Oldest.Set(age.Seconds())
+	d.cfg.Metrics.Waiting.Set(float64(d.queue.Waiting()))
 }

@@ -65,7 +65,10 @@ func (d *Dispatcher) ask(ctx context.Context, s subjects) answer {
 // apply acts on what people changed.
 func (d *Dispatcher) apply(known answer) {
 	for account, weight := range known.Weights {
-		d.queue.SetWeight(account, weight)
+		if t := d.accounts[account]; t != nil {
+			t.weight, t.cap = weight, capOf(known.Caps, account)
+			d.steer(account)
+		}
 	}
 	for id := range known.imports {
 		imp := d.imports[id]
@@ -74,7 +77,7 @@ func (d *Dispatcher) apply(known answer) {
 		case known.Ended[id]:
 			d.drop(id)
 		case paused && !imp.held:
-			imp.held = true
+			imp.held, imp.wait = true, nil // nobody foresees for how long
 			d.queue.Hold(id)
 		case !paused && imp.held:
 			imp.held = false

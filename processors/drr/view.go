@@ -3,19 +3,19 @@ package drr
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
 
 // ImportView is how one import stands and why it waits.
 type ImportView struct {
-	Import   bulk.ImportID  `json:"import_id"`
-	Account  bulk.AccountID `json:"account_id"`
-	Waiting  int            `json:"waiting"`
-	InFlight int            `json:"in_flight"`
-	Held     bool           `json:"held"`
-	Place    int            `json:"place"`  // among the account's imports, from 1; 0: nothing waits, or held
-	Before   int            `json:"before"` // estimate: batches of all accounts that run before its next one
+	Waiting  int
+	InFlight int
+	Capped   bool // its account has as many batches in flight as it may
+	Place    int  // among the account's imports, from 1; 0: nothing waits, or held
+	Own      int  // estimate: batches of its own account that run before its next one
+	Before   int  // estimate: batches of all accounts that do
 }
 
 // Accounts lists every account with batches, by id. What it used is its caller's to fill in.
@@ -30,24 +30,29 @@ func (q *Queue) Accounts() []bulk.AccountQueue {
 	return views
 }
 
-// Imports lists an account's imports that have batches, by id.
-func (q *Queue) Imports(id bulk.AccountID) []ImportView {
-	a := q.accounts[id]
-	if a == nil {
-		return nil
+// Import tells how an import stands; false when it has no batch here.
+func (q *Queue) Import(id bulk.ImportID) (ImportView, bool) {
+	l := q.lines[id]
+	if l == nil {
+		return ImportView{}, false
 	}
-	views := make([]ImportView, 0, len(a.lines))
-	for _, l := range a.lines {
-		v := ImportView{Import: l.id, Account: id, Waiting: l.waiting, InFlight: l.inFlight, Held: l.held}
-		if l.waiting > 0 && !l.held {
-			var own int
-			v.Place, own = a.place(l)
-			v.Before = own + q.others(a, own)
+	a := l.account
+	v := ImportView{Waiting: l.waiting, InFlight: l.inFlight, Capped: a.capped()}
+	if l.waiting > 0 && !l.held {
+		v.Place, v.Own = a.place(l)
+		v.Before = v.Own + q.others(a, v.Own)
+	}
+	return v, true
+}
+
+// Oldest returns when the batch was staged that waits longest of those that may run.
+func (q *Queue) Oldest() (staged time.Time, waits bool) {
+	for _, l := range q.lines {
+		if l.waiting > 0 && !l.held && !l.account.capped() && (!waits || l.head.ref.StagedAt.Before(staged)) {
+			staged, waits = l.head.ref.StagedAt, true
 		}
-		views = append(views, v)
 	}
-	slices.SortFunc(views, func(x, y ImportView) int { return strings.Compare(string(x.Import), string(y.Import)) })
-	return views
+	return staged, waits
 }
 
 func (a *account) view() bulk.AccountQueue {

@@ -1,0 +1,62 @@
+package drr
+
+import (
+	"math"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Estimator turns waits that were reckoned from queue lengths into two estimates that
+// hold: half of the waits are to end before the first, nine in ten before the second.
+// It compares each wait with what it said and moves its factors a little each time, up
+// by much where it said too little, down by little where it said too much; whatever
+// the reckoning gets wrong, the shares of waits within the estimates approach one half
+// and nine tenths (Gibbs and Candès 2021, adaptive conformal inference).
+//
+// The zero Estimator has seen nothing. It is not safe for concurrent use.
+type Estimator struct {
+	median, spread float64 // logarithms of the factors: of the median, and of the upper one over it
+	seen           bulk.Calibration
+}
+
+// How an estimator begins and moves.
+const (
+	firstSpread   = 1.1  // the upper estimate is three times the median at first
+	estimatorStep = 0.05 // about 5 % an observation
+	leastWait     = time.Millisecond
+)
+
+// Estimate returns the two estimates for a reckoned wait; zero stays zero.
+func (e *Estimator) Estimate(reckoned time.Duration) (median, upper time.Duration) {
+	m := float64(reckoned) * math.Exp(e.median)
+	return time.Duration(m), time.Duration(m * math.Exp(firstSpread+e.spread))
+}
+
+// Observe takes in how long a wait really was for which the estimates were these, and
+// learns from it.
+func (e *Estimator) Observe(median, upper, took time.Duration) {
+	took = max(took, leastWait) // shorter is as good as none
+	e.seen.Waits++
+	if took <= median {
+		e.seen.Median++
+	}
+	if took <= upper {
+		e.seen.Upper++
+	}
+	step := estimatorStep * moved(took, median, 0.5)
+	e.median += step
+	e.spread = max(e.spread-step+estimatorStep*moved(took, upper, 0.9), -firstSpread) // the upper is never below the median
+}
+
+// moved is the subgradient of the quantile loss: its mean is zero where the estimate
+// is the quantile p.
+func moved(took, estimate time.Duration, p float64) float64 {
+	if took > estimate {
+		return p
+	}
+	return p - 1
+}
+
+// Calibration counts the waits that were observed.
+func (e *Estimator) Calibration() bulk.Calibration { return e.seen }
