@@ -2,6 +2,8 @@ package console
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,11 +14,33 @@ import (
 // defaultQuota is how many records a new account may keep when nobody says.
 const defaultQuota = 1_000_000
 
-// accountChange is the JSON that creates or changes an account; what is left out stays.
-type accountChange struct {
+// newAccount is the JSON that creates an account.
+type newAccount struct {
 	Name        string `json:"name"`
 	RecordQuota *int64 `json:"record_quota"`
 	Weight      *int   `json:"weight"`
+}
+
+// accountChange is the JSON that changes an account; what is left out stays.
+type accountChange struct {
+	RecordQuota *int64    `json:"record_quota"`
+	Weight      *int      `json:"weight"`
+	Cap         capChange `json:"cap"`
+}
+
+// capChange tells a cap that was left out from null, which lifts the bound.
+type capChange struct {
+	given bool
+	limit *int
+}
+
+// UnmarshalJSON takes a number or null.
+func (c *capChange) UnmarshalJSON(b []byte) error {
+	c.given = true
+	if err := json.Unmarshal(b, &c.limit); err != nil || c.limit != nil && (*c.limit < 0 || *c.limit > bulk.MaxCap) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_cap", "cap must be from 0 to %d, or null for no bound.", bulk.MaxCap)
+	}
+	return nil
 }
 
 func (c accountChange) check() error {
@@ -39,14 +63,14 @@ func (s *Server) listAccounts(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) error {
 	quota, weight := int64(defaultQuota), 1
-	body := accountChange{RecordQuota: &quota, Weight: &weight}
+	body := newAccount{RecordQuota: &quota, Weight: &weight}
 	if err := s.readJSON(w, r, &body); err != nil {
 		return err
 	}
 	if !validName(body.Name) {
 		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d bytes and no control characters.", maxName)
 	}
-	if err := body.check(); err != nil {
+	if err := (accountChange{RecordQuota: body.RecordQuota, Weight: body.Weight}).check(); err != nil {
 		return err
 	}
 	if body.RecordQuota == nil || body.Weight == nil {
@@ -90,23 +114,36 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request) error {
 	if err := s.readJSON(w, r, &body); err != nil {
 		return err
 	}
-	if body.Name != "" || (body.RecordQuota == nil && body.Weight == nil) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_json", "Give record_quota, weight or both; nothing else of an account changes.")
+	if body == (accountChange{}) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "Give record_quota, weight or cap; nothing else of an account changes.")
 	}
-	if err := body.check(); err != nil {
+	if err := s.applyChange(r.Context(), a.ID, body); err != nil {
 		return err
 	}
-	if body.RecordQuota != nil {
-		if err := s.Accounts.SetQuota(r.Context(), a.ID, *body.RecordQuota); err != nil {
+	return s.getAccount(w, r)
+}
+
+// applyChange stores what is given. Dispatchers act on it within 250 ms.
+func (s *Server) applyChange(ctx context.Context, id bulk.AccountID, c accountChange) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.RecordQuota != nil {
+		if err := s.Accounts.SetQuota(ctx, id, *c.RecordQuota); err != nil {
 			return fmt.Errorf("set quota: %w", err)
 		}
 	}
-	if body.Weight != nil {
-		if err := s.Accounts.SetWeight(r.Context(), a.ID, *body.Weight); err != nil {
+	if c.Weight != nil {
+		if err := s.Accounts.SetWeight(ctx, id, *c.Weight); err != nil {
 			return fmt.Errorf("set weight: %w", err)
 		}
 	}
-	return s.getAccount(w, r)
+	if c.Cap.given {
+		if err := s.Accounts.SetCap(ctx, id, c.Cap.limit); err != nil {
+			return fmt.Errorf("set cap: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {

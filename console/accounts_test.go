@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -25,6 +26,13 @@ func TestAccounts(t *testing.T) {
 	if changed = decode[bulk.Account](t, a.do(a.olga, "PATCH", path, `{"record_quota":0}`, "Content-Type", jsonType)); changed.RecordQuota != 0 || changed.Weight != 16 {
 		t.Errorf("after setting the quota: %+v", changed)
 	}
+	for body, want := range map[string]string{`{"cap":3}`: "3", `{"weight":2}`: "3", `{"cap":0,"weight":2}`: "0", `{"cap":null}`: "null"} {
+		a.accounts[acme.ID].Cap = new(3)
+		changed := decode[map[string]json.RawMessage](t, a.do(a.olga, "PATCH", path, body, "Content-Type", jsonType))
+		if got := string(changed["cap"]); got != want {
+			t.Errorf("after %s the cap is %s, want %s", body, got, want)
+		}
+	}
 	if list := decode[struct{ Accounts []bulk.Account }](t, a.do(a.olga, "GET", "/v1/accounts", "")); len(list.Accounts) != 5 {
 		t.Errorf("%d accounts, want 5", len(list.Accounts))
 	}
@@ -33,7 +41,7 @@ func TestAccounts(t *testing.T) {
 	} {
 		wantProblem(t, a.do(a.olga, "POST", "/v1/accounts", body, "Content-Type", jsonType), 400, code)
 	}
-	for body, code := range map[string]string{`{}`: "bad_json", `{"name":"x"}`: "bad_json", `{"weight":0}`: "bad_weight", `{"record_quota":-1}`: "bad_quota"} {
+	for body, code := range map[string]string{`{}`: "bad_json", `{"name":"x"}`: "bad_json", `{"weight":0}`: "bad_weight", `{"record_quota":-1}`: "bad_quota", `{"cap":-1}`: "bad_cap", `{"cap":"all"}`: "bad_cap", `{"cap":100001}`: "bad_cap"} {
 		wantProblem(t, a.do(a.olga, "PATCH", path, body, "Content-Type", jsonType), 400, code)
 	}
 	wantProblem(t, a.do(a.olga, "GET", "/v1/accounts/"+string(bulk.NewAccountID()), ""), 404, "not_found")

@@ -334,6 +334,10 @@ func (w *demo) SetWeight(context.Context, bulk.AccountID, int) error {
 	return errors.ErrUnsupported
 }
 
+func (w *demo) SetCap(context.Context, bulk.AccountID, *int) error {
+	return errors.ErrUnsupported
+}
+
 func (w *demo) CreateKey(context.Context, bulk.APIKey, string) error { return errors.ErrUnsupported }
 
 func (w *demo) ListKeys(context.Context, bulk.AccountID) ([]bulk.APIKey, error) {

@@ -28,6 +28,8 @@ type Accounts interface {
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
 	SetQuota(ctx context.Context, id bulk.AccountID, quota int64) error
 	SetWeight(ctx context.Context, id bulk.AccountID, weight int) error
+	// SetCap bounds the batches in flight; nil lifts the bound, 0 pauses the account.
+	SetCap(ctx context.Context, id bulk.AccountID, limit *int) error
 	// CreateKey stores a key by its hash; the caller shows the secret once.
 	CreateKey(ctx context.Context, k bulk.APIKey, hash string) error
 	ListKeys(ctx context.Context, account bulk.AccountID) ([]bulk.APIKey, error)

@@ -137,6 +137,11 @@ func (w *apiWorld) SetWeight(_ context.Context, id bulk.AccountID, weight int) e
 	return nil
 }
 
+func (w *apiWorld) SetCap(_ context.Context, id bulk.AccountID, limit *int) error {
+	w.accounts[id].Cap = limit
+	return nil
+}
+
 func (w *apiWorld) CreateKey(_ context.Context, k bulk.APIKey, hash string) error {
 	w.keys[hash] = &apiKey{k, hash}
 	return nil

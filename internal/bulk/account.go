@@ -7,10 +7,14 @@ type Account struct {
 	ID          AccountID `json:"id" db:"id"`
 	Name        string    `json:"name" db:"name"`
 	Weight      int       `json:"weight" db:"weight"` // 1 to 16, share of slot time
+	Cap         *int      `json:"cap" db:"slot_cap"`  // most batches in flight, 0 to MaxCap; null: no bound, 0: paused
 	RecordQuota int64     `json:"record_quota" db:"record_quota"`
 	RecordsUsed int64     `json:"records_used" db:"records_used"`
 	CreatedAt   time.Time `json:"created_at" db:"created_at"`
 }
+
+// MaxCap bounds an account's cap.
+const MaxCap = 100_000
 
 // Principal is who a request comes from. The account is never taken from anywhere else.
 type Principal struct {

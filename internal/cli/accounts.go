@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -14,9 +15,10 @@ import (
 
 type accountsCommand struct {
 	Create    accountsCreate    `cmd:"" help:"Create an account."`
-	List      accountsList      `cmd:"" help:"List accounts with their quota and weight."`
+	List      accountsList      `cmd:"" help:"List accounts with their quota, weight and cap."`
 	SetQuota  accountsSetQuota  `cmd:"" help:"Set how many records an account may keep."`
 	SetWeight accountsSetWeight `cmd:"" help:"Set an account's share of the cluster."`
+	SetCap    accountsSetCap    `cmd:"" help:"Set how many batches of an account may be in flight at once."`
 }
 
 type accountsCreate struct {
@@ -57,9 +59,27 @@ func (c *accountsSetWeight) Run(e *env) error {
 	return sendAccount(e, http.MethodPatch, accountPath(c.ID), accountChange{Weight: &c.Weight})
 }
 
+type accountsSetCap struct {
+	ID  string `arg:"" help:"The account."`
+	Cap string `arg:"" help:"Batches in flight at once: a number, or none for no bound. 0 pauses the account."`
+}
+
+// Run implements `bulkhead accounts set-cap`.
+func (c *accountsSetCap) Run(e *env) error {
+	var limit *int
+	if c.Cap != "none" {
+		n, err := strconv.Atoi(c.Cap)
+		if err != nil {
+			return usage("the cap is %q; give a number of batches, or none.", c.Cap)
+		}
+		limit = &n
+	}
+	return sendAccount(e, http.MethodPatch, accountPath(c.ID), map[string]*int{"cap": limit})
+}
+
 func accountPath(id string) string { return "/v1/accounts/" + url.PathEscape(id) }
 
-func sendAccount(e *env, method, path string, change accountChange) error {
+func sendAccount(e *env, method, path string, change any) error {
 	api, err := e.client()
 	if err != nil {
 		return err
@@ -86,8 +106,18 @@ func (c *accountsList) Run(e *env) error {
 	return printList(e, accounts, accountHeading, accountRow)
 }
 
-const accountHeading = "ID\tNAME\tRECORDS\tQUOTA\tWEIGHT\tCREATED AT"
+const accountHeading = "ID\tNAME\tRECORDS\tQUOTA\tWEIGHT\tCAP\tCREATED AT"
 
 func accountRow(a bulk.Account) string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s", a.ID, a.Name, humanize.Comma(a.RecordsUsed), humanize.Comma(a.RecordQuota), a.Weight, a.CreatedAt.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s", a.ID, a.Name, humanize.Comma(a.RecordsUsed), humanize.Comma(a.RecordQuota), a.Weight, capText(a.Cap), a.CreatedAt.UTC().Format(time.RFC3339))
+}
+
+func capText(limit *int) string {
+	switch {
+	case limit == nil:
+		return "none"
+	case *limit == 0:
+		return "0 (paused)"
+	}
+	return strconv.Itoa(*limit)
 }

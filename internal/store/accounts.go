@@ -7,6 +7,10 @@ import (
 	"bulkhead/internal/bulk"
 )
 
+// accountColumns are named, so that a process of an older version goes on while a
+// newer one has added columns.
+const accountColumns = `id, name, weight, slot_cap, record_quota, records_used, created_at`
+
 // CreateAccount makes an account; its name must be free.
 func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, weight int) (bulk.Account, error) {
 	a := bulk.Account{ID: bulk.NewAccountID(), Name: name, Weight: weight, RecordQuota: quota, CreatedAt: now()}
@@ -42,14 +46,14 @@ func checkAccount(name string, quota int64, weight int) error {
 
 // Account reads one account.
 func (s *Store) Account(ctx context.Context, id bulk.AccountID) (a bulk.Account, err error) {
-	err = s.read.GetContext(ctx, &a, `SELECT * FROM accounts WHERE id = ?`, id)
+	err = s.read.GetContext(ctx, &a, `SELECT `+accountColumns+` FROM accounts WHERE id = ?`, id)
 	return a, s.error("read account", noRows(err, "account"))
 }
 
 // ListAccounts lists every account by name.
 func (s *Store) ListAccounts(ctx context.Context) ([]bulk.Account, error) {
 	out := []bulk.Account{}
-	err := s.read.SelectContext(ctx, &out, `SELECT * FROM accounts ORDER BY name`)
+	err := s.read.SelectContext(ctx, &out, `SELECT `+accountColumns+` FROM accounts ORDER BY name`)
 	return out, s.error("list accounts", err)
 }
 
@@ -68,6 +72,15 @@ func (s *Store) SetWeight(ctx context.Context, id bulk.AccountID, weight int) er
 		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
 	}
 	return s.setAccount(ctx, "set weight", `UPDATE accounts SET weight = ? WHERE id = ?`, weight, id)
+}
+
+// SetCap bounds how many batches of the account may be in flight at once: nil lifts
+// the bound, 0 pauses the account. What is in flight already ends as usual.
+func (s *Store) SetCap(ctx context.Context, id bulk.AccountID, limit *int) error {
+	if limit != nil && (*limit < 0 || *limit > bulk.MaxCap) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_cap", "A cap is a number of batches, 0 to %d.", bulk.MaxCap)
+	}
+	return s.setAccount(ctx, "set cap", `UPDATE accounts SET slot_cap = ? WHERE id = ?`, limit, id)
 }
 
 func (s *Store) setAccount(ctx context.Context, op, query string, value any, id bulk.AccountID) error {

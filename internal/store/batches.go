@@ -224,19 +224,23 @@ func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.B
 	return out, s.error("list staged batches", err)
 }
 
-// Standing reads the weight of each account and the hold of each import.
+// Standing reads the weight and cap of each account and the hold of each import.
 func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Standing, error) {
-	st := bulk.Standing{Weights: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
+	st := bulk.Standing{Weights: map[bulk.AccountID]int{}, Caps: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
 	if len(accounts) > 0 {
 		var rows []struct {
 			ID     bulk.AccountID `db:"id"`
 			Weight int            `db:"weight"`
+			Cap    *int           `db:"slot_cap"`
 		}
-		if err := s.selectIn(ctx, &rows, `SELECT id, weight FROM accounts WHERE id IN (?)`, accounts); err != nil {
+		if err := s.selectIn(ctx, &rows, `SELECT id, weight, slot_cap FROM accounts WHERE id IN (?)`, accounts); err != nil {
 			return st, err
 		}
 		for _, r := range rows {
 			st.Weights[r.ID] = r.Weight
+			if r.Cap != nil {
+				st.Caps[r.ID] = *r.Cap
+			}
 		}
 	}
 	if len(imports) > 0 {

@@ -116,6 +116,35 @@ func TestPauseHoldsBatches(t *testing.T) {
 	})
 }
 
+func TestCapIsOfTheAccountAlone(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		other := f.newAccount("other", 1)
+		capOf := func(id bulk.AccountID) *int {
+			a, err := f.Account(t.Context(), id)
+			f.must(err)
+			return a.Cap
+		}
+		for _, want := range []*int{new(3), new(0), new(bulk.MaxCap), nil} {
+			f.must(f.SetCap(t.Context(), f.account, want))
+			st, err := f.Standing(t.Context(), []bulk.AccountID{f.account, other}, nil)
+			f.must(err)
+			got, bounded := st.Caps[f.account]
+			if bounded != (want != nil) || bounded && got != *want {
+				t.Errorf("standing has a cap %v of %d, want %v", bounded, got, want)
+			}
+			if read := capOf(f.account); (read == nil) != (want == nil) || read != nil && *read != *want {
+				t.Errorf("the account has the cap %v, want %v", read, want)
+			}
+			if _, bounded := st.Caps[other]; bounded || capOf(other) != nil {
+				t.Error("the cap of one account bounds another")
+			}
+		}
+		wantKind(t, f.SetCap(t.Context(), f.account, new(-1)), bulk.KindInvalid)
+		wantKind(t, f.SetCap(t.Context(), f.account, new(bulk.MaxCap+1)), bulk.KindInvalid)
+		wantKind(t, f.SetCap(t.Context(), "acc_none", nil), bulk.KindNotFound)
+	})
+}
+
 func TestDryRunCommitsAfterApproval(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{DryRun: true})
