@@ -356,7 +356,7 @@ func (w *demo) ApplyDataset(context.Context, bulk.Spec) (bulk.Dataset, error) {
 func (w *demo) serve(t *testing.T) string {
 	t.Helper()
 	s, err := New(Config{
-		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Content: http.HandlerFunc(w.content),
+		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Dispatchers: w, Nodes: w, Content: http.HandlerFunc(w.content),
 		RejectsCSV: func(io.Writer, bulk.Layout, bool) (RejectWriter, error) { return nil, errors.ErrUnsupported },
 		Logger:     slog.New(slog.DiscardHandler),
 	})

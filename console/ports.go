@@ -87,6 +87,22 @@ type Rejects interface {
 	Each(ctx context.Context, imp bulk.Import, fn func(bulk.Reject) error) error
 }
 
+// Dispatchers tell how the queues stand. In one process they are the dispatcher itself;
+// across processes all of them are asked at once.
+type Dispatchers interface {
+	// Queues returns how each dispatcher stands that answers within a second.
+	Queues(ctx context.Context) ([]bulk.Queue, error)
+	// Waits returns why the imports of an account wait; one that no dispatcher knows is
+	// not listed.
+	Waits(ctx context.Context, account bulk.AccountID) ([]bulk.Wait, error)
+}
+
+// Nodes knows the processes of the cluster.
+type Nodes interface {
+	// Nodes lists those of a role ("" for all) that were seen since, by id.
+	Nodes(ctx context.Context, role string, since time.Time) ([]bulk.Node, error)
+}
+
 // Health answers whether the process can do its work now.
 type Health interface {
 	Ready(ctx context.Context) error

@@ -22,6 +22,10 @@ type Config struct {
 	Datasets Datasets
 	Uploads  Uploads
 	Rejects  Rejects
+
+	Dispatchers Dispatchers
+	Nodes       Nodes
+
 	// RejectsCSV makes the writer of a rejects.csv for a file of that layout.
 	RejectsCSV func(w io.Writer, layout bulk.Layout, raw bool) (RejectWriter, error)
 	// Content serves HEAD, PATCH and OPTIONS of /v1/imports/{id}/content (tus 1.0). The
@@ -56,6 +60,7 @@ func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
 		"Accounts": c.Accounts == nil, "Imports": c.Imports == nil, "Datasets": c.Datasets == nil, "Uploads": c.Uploads == nil,
 		"Rejects": c.Rejects == nil, "RejectsCSV": c.RejectsCSV == nil, "Content": c.Content == nil,
+		"Dispatchers": c.Dispatchers == nil, "Nodes": c.Nodes == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("console: Config.%s is missing", name)

@@ -33,6 +33,10 @@ type apiWorld struct {
 	sample   string // what Preview was given
 	whole    bool
 	filter   ImportFilter
+	queues   []bulk.Queue
+	waits    map[bulk.AccountID][]bulk.Wait
+	asked    []bulk.AccountID // whose waits were
+	nodes    []bulk.Node
 }
 
 type apiKey struct {
@@ -329,6 +333,22 @@ func (w *apiWorld) Each(_ context.Context, _ bulk.Import, fn func(bulk.Reject) e
 		}
 	}
 	return w.broken
+}
+
+func (w *apiWorld) Queues(context.Context) ([]bulk.Queue, error) { return w.queues, nil }
+
+func (w *apiWorld) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait, error) {
+	w.asked = append(w.asked, account)
+	return w.waits[account], nil
+}
+
+func (w *apiWorld) Nodes(_ context.Context, role string, since time.Time) (out []bulk.Node, err error) {
+	for _, n := range w.nodes {
+		if (role == "" || role == n.Role) && n.SeenAt.After(since) {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 func (w *apiWorld) Ready(context.Context) error { return w.unready }

@@ -27,6 +27,7 @@ import (
 //
 //	HTTP ─▶ console ─▶ ingest ─▶ objects (folder), ledger (SQLite)
 //	                     └─poke─▶ relay ─▶ kfake ─▶ dispatcher ◀─lease─ processor ─▶ store (SQLite)
+//	console ─shares, waits─▶ dispatcher
 //	sweeper: what processes that died left undone
 //	mirror:  ledger ─▶ chDB (child process) or ClickHouse, where there is one
 //

@@ -122,9 +122,10 @@ func (p *parts) newProcessor(node bulk.NodeID, d processors.Dispatcher, slots in
 }
 
 // newConsole: pages and API over the store; files go to ingest unread.
-func (p *parts) newConsole(uploads console.Uploads, content http.Handler, health console.Health, secureCookies bool) (*console.Server, error) {
+func (p *parts) newConsole(uploads console.Uploads, content http.Handler, cluster insight, health console.Health, secureCookies bool) (*console.Server, error) {
 	return console.New(console.Config{
 		Accounts: p.store, Imports: p.store, Datasets: p.store, Uploads: uploads, Rejects: rejects{p.store, p.objects},
+		Dispatchers: cluster, Nodes: cluster,
 		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
 			return csvscan.NewRejectWriter(w, layout, raw), nil
 		},

@@ -8,12 +8,14 @@ import (
 	"bulkhead/ingest/remote"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
+	"bulkhead/processors/lease"
 )
 
 // RunConsole is the console as a process of its own:
 //
 //	HTTP ─▶ pages, API ─▶ store
-//	          └─ files ─▶ an ingest process (remote)
+//	          ├─ files ─▶ an ingest process (remote)
+//	          └─ shares, waits ─▶ every dispatcher (lease)
 //
 // It never reads a file.
 func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
@@ -25,7 +27,8 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		client := &remote.Client{
 			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.parts.store, "ingest").Live, Principal: console.PrincipalFrom,
 		}
-		server, err := p.parts.newConsole(client, client.Content(), p, cfg.SecureCookies)
+		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.parts.store, "dispatcher").All, Log: p.parts.log})
+		server, err := p.parts.newConsole(client, client.Content(), outside{queues, p.parts.store}, p, cfg.SecureCookies)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func RunDispatcher(logs io.Writer) func(context.Context, config.RoleConfig) erro
 			return err
 		}
 		p.serveHealth()
-		p.mux.Handle("/cluster/", peer.Guard(cfg.ClusterSecret, lease.Handler(d)))
+		p.mux.Handle("/cluster/", peer.Guard(cfg.ClusterSecret, lease.Handler(p.node.ID, d)))
 		p.front = append(p.front, func(ctx context.Context) error { return sweep(ctx, p.parts) }, func(ctx context.Context) error { return reap(ctx, p.parts) })
 		p.back = append(p.back, relay.Run, d.Run, consumer.Run)
 		return p.run(ctx)

@@ -36,13 +36,14 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 	if r.ingest, err = p.newIngest(r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
-	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), p.store, false); err != nil {
-		return nil, err
-	}
 	if r.dispatcher, r.consumer, err = p.newDispatcher(); err != nil {
 		return nil, err
 	}
-	r.processor, err = p.newProcessor(bulk.NewNodeID("dev"), r.dispatcher, slots)
+	node := bulk.Node{ID: bulk.NewNodeID("dev"), Role: "dev", Slots: slots, Version: Version(), StartedAt: time.Now().UTC()}
+	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), inside{node, r.dispatcher}, p.store, false); err != nil {
+		return nil, err
+	}
+	r.processor, err = p.newProcessor(node.ID, r.dispatcher, slots)
 	return r, err
 }
 

@@ -83,24 +83,26 @@ type Directory struct {
 // NewDirectory returns a directory of the role.
 func NewDirectory(reg Registry, role string) *Directory { return &Directory{reg: reg, role: role} }
 
-// Live returns the processes that take work, from a view at most a second old. When
-// the store does not answer, the last view stays.
-func (d *Directory) Live(ctx context.Context) []bulk.Node {
+// Live returns the processes that take work, see [Directory.All].
+func (d *Directory) Live(ctx context.Context) (live []bulk.Node) {
+	for _, n := range d.All(ctx) {
+		if !n.Draining {
+			live = append(live, n)
+		}
+	}
+	return live
+}
+
+// All returns the processes that are there, those that are stopping included, from a
+// view at most a second old. When the store does not answer, the last view stays.
+func (d *Directory) All(ctx context.Context) []bulk.Node {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Since(d.read) < announceEvery {
 		return d.nodes
 	}
-	found, err := d.reg.Nodes(ctx, d.role, time.Now().Add(-silentFor))
-	if err != nil {
-		return d.nodes
-	}
-	d.read = time.Now()
-	d.nodes = d.nodes[:0:0]
-	for _, n := range found {
-		if !n.Draining {
-			d.nodes = append(d.nodes, n)
-		}
+	if found, err := d.reg.Nodes(ctx, d.role, time.Now().Add(-silentFor)); err == nil {
+		d.nodes, d.read = found, time.Now()
 	}
 	return d.nodes
 }

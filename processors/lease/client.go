@@ -1,12 +1,8 @@
 package lease
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -15,7 +11,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/internal/peer"
 	"bulkhead/processors"
 )
 
@@ -30,13 +25,14 @@ const pollFor = 250 * time.Millisecond
 type Config struct {
 	Secret      string                                // of the cluster
 	Dispatchers func(ctx context.Context) []bulk.Node // those alive now
-	HTTP        *http.Client                          // default: http.DefaultClient
+	HTTP        *http.Client                          // default: one of its own
 	Log         *slog.Logger                          // default: discard
 }
 
 // Client is a processors.Dispatcher in other processes. Run must run beside it.
 type Client struct {
 	cfg Config
+	caller
 
 	mu      sync.Mutex
 	weights map[string]int    // by URL
@@ -52,13 +48,10 @@ type held struct {
 
 // NewClient returns a client; it does no I/O.
 func NewClient(cfg Config) *Client {
-	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, weights: map[string]int{}, watched: map[string]func(){}, owners: map[held]string{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]func(){}, owners: map[held]string{}, rose: make(chan struct{})}
 }
 
 // Run follows the weights of all dispatchers until ctx ends.
@@ -231,39 +224,4 @@ func (c *Client) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, out
 	c.mu.Unlock()
 	_, err = c.call(ctx, http.MethodPost, url+"/cluster/return", heldRequest{Node: node, Lease: l, Outcome: outcome}, nil)
 	return err
-}
-
-// call sends in as JSON and reads the answer into out.
-func (c *Client) call(ctx context.Context, method, url string, in, out any) (status int, err error) {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return 0, err
-		}
-		body = bytes.NewReader(b)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*maxWait)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, body)
-	if err != nil {
-		return 0, err
-	}
-	peer.Authorize(req, c.cfg.Secret)
-	res, err := c.cfg.HTTP.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	defer io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
-	switch {
-	case res.StatusCode >= 300:
-		return res.StatusCode, fmt.Errorf("dispatcher answered %s", res.Status)
-	case res.StatusCode == http.StatusNoContent || out == nil:
-		return res.StatusCode, nil
-	}
-	if err := json.NewDecoder(res.Body).Decode(out); err != nil && !errors.Is(err, io.EOF) {
-		return res.StatusCode, err
-	}
-	return res.StatusCode, nil
 }

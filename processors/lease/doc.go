@@ -1,13 +1,19 @@
 // Package lease carries the lease protocol between processes: a processor's calls
-// to a dispatcher, over HTTP with the cluster secret.
+// to a dispatcher, and a console's questions to all of them, over HTTP with the
+// cluster secret.
 //
 //	POST /cluster/lease   {node, wait_ms}     → 200 lease, or 204 when nothing is due in time
 //	POST /cluster/extend  {node, lease}       → 200 {held}
 //	POST /cluster/return  {node, lease, outcome} → 204
 //	GET  /cluster/weight?above=N              → 200 {weight}; waits up to 5 s until it is above N
+//	GET  /cluster/queue                       → 200 bulk.Queue
+//	GET  /cluster/waits?account=ID            → 200 [bulk.Wait], of that account alone
 //
 // A processor leases one batch for a free slot. It picks the dispatcher at random in
 // proportion to the weight of the accounts that have work due there, so that a
 // busy account gets its share of all slots whatever dispatcher owns it. Weights are
 // at most 250 ms old. Which process picks is decided last, when a slot is free.
+//
+// A [View] asks all dispatchers at once and goes on after a second without those that
+// are silent.
 package lease

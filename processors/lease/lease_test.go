@@ -22,7 +22,12 @@ type due struct {
 	left     int
 	returned []processors.Outcome
 	extended int
+	waits    map[bulk.AccountID][]bulk.Wait
 }
+
+func (d *due) Queue() bulk.Queue { return bulk.Queue{Waiting: d.left, Partitions: []int32{1, 2}} }
+
+func (d *due) Waits(account bulk.AccountID) []bulk.Wait { return d.waits[account] }
 
 func (d *due) Weight() int {
 	d.mu.Lock()
@@ -65,7 +70,7 @@ func cluster(t *testing.T, dispatchers ...*due) (*Client, map[string]*httptest.S
 	servers := map[string]*httptest.Server{}
 	var nodes []bulk.Node
 	for _, d := range dispatchers {
-		s := httptest.NewServer(peer.Guard(secret, Handler(d)))
+		s := httptest.NewServer(peer.Guard(secret, Handler(bulk.NodeID(d.name), d)))
 		t.Cleanup(s.Close)
 		servers[d.name] = s
 		nodes = append(nodes, bulk.Node{ID: bulk.NodeID(d.name), URL: s.URL})
@@ -179,7 +184,7 @@ func TestDeadDispatcherIsLeftOut(t *testing.T) {
 
 func TestWrongSecretGetsNothing(t *testing.T) {
 	d := &due{name: "one", weight: 1, left: 1}
-	s := httptest.NewServer(peer.Guard("another secret", Handler(d)))
+	s := httptest.NewServer(peer.Guard("another secret", Handler(bulk.NodeID(d.name), d)))
 	t.Cleanup(s.Close)
 	c := NewClient(Config{Secret: secret})
 	if _, err := c.call(t.Context(), "POST", s.URL+"/cluster/lease", leaseRequest{Node: "node", WaitMS: 10}, nil); err == nil || d.left != 1 {

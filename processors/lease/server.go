@@ -24,6 +24,10 @@ type Dispatcher interface {
 	processors.Dispatcher
 	// Weight is that of the accounts that have work due.
 	Weight() int
+	// Queue is how it stands; the server fills in whose it is.
+	Queue() bulk.Queue
+	// Waits tells why an account's imports wait.
+	Waits(account bulk.AccountID) []bulk.Wait
 }
 
 type leaseRequest struct {
@@ -45,8 +49,9 @@ type weightAnswer struct {
 	Weight int `json:"weight"`
 }
 
-// Handler serves the protocol; the caller guards it with the cluster secret.
-func Handler(d Dispatcher) http.Handler {
+// Handler serves the protocol for the dispatcher of that process; the caller guards it
+// with the cluster secret.
+func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /cluster/lease", func(w http.ResponseWriter, r *http.Request) {
 		var q leaseRequest
@@ -95,6 +100,14 @@ func Handler(d Dispatcher) http.Handler {
 			return
 		}
 		answer(w, weightAnswer{awaitWeight(r.Context(), d, above)})
+	})
+	mux.HandleFunc("GET /cluster/queue", func(w http.ResponseWriter, _ *http.Request) {
+		q := d.Queue()
+		q.Dispatcher = node
+		answer(w, q)
+	})
+	mux.HandleFunc("GET /cluster/waits", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, d.Waits(bulk.AccountID(r.URL.Query().Get("account"))))
 	})
 	return mux
 }
