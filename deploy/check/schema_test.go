@@ -12,6 +12,7 @@ func TestSchemaRefuses(t *testing.T) {
 	for _, tt := range []struct{ values, names string }{
 		{`proccessor: {replicas: 3}`, "proccessor"},
 		{`processor: {slots: 0}`, "slots"},
+		{`ingest: {batchRows: 10000}`, "batchRows"},
 		{`processor: {goMemLimit: 1Gi}`, "goMemLimit"},
 		{`image: {tag: latest}`, "tag"},
 		{`image: {digest: sha256:12}`, "digest"},

@@ -91,10 +91,11 @@ func (p *parts) close() error {
 }
 
 // newIngest: HTTP body → ledger and objects; the relay learns of staged batches.
-func (p *parts) newIngest(relay ingest.Notifier, principal func(context.Context) (bulk.Principal, bool)) (*ingest.Uploads, error) {
+func (p *parts) newIngest(cfg config.RoleConfig, relay ingest.Notifier, principal func(context.Context) (bulk.Principal, bool)) (*ingest.Uploads, error) {
 	return ingest.New(ingest.Config{
 		Ledger: p.store, Objects: p.objects, Notifier: relay, Principal: principal, Infer: validate.Columns,
 		Limits: p.limits, Logger: p.log, Bytes: p.metrics.BytesIngested, Stage: p.metrics.BatchSeconds.WithLabelValues("stage"),
+		BatchRows: cfg.BatchRows,
 	})
 }
 

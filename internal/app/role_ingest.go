@@ -27,7 +27,7 @@ func RunIngest(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		if err != nil {
 			return err
 		}
-		uploads, err := p.parts.newIngest(relay, remote.PrincipalFrom)
+		uploads, err := p.parts.newIngest(cfg, relay, remote.PrincipalFrom)
 		if err != nil {
 			return err
 		}

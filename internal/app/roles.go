@@ -11,6 +11,7 @@ import (
 	"bulkhead/ingest"
 	"bulkhead/internal/broker"
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
 	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 )
@@ -33,7 +34,7 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 	if r.relay, err = p.newRelay(); err != nil {
 		return nil, err
 	}
-	if r.ingest, err = p.newIngest(r.relay, console.PrincipalFrom); err != nil {
+	if r.ingest, err = p.newIngest(config.RoleConfig{}, r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
 	if r.dispatcher, r.consumer, err = p.newDispatcher(); err != nil {

@@ -19,6 +19,7 @@ type RoleConfig struct {
 	Advertise     string   `help:"URL under which other roles reach this process; default: http://HOSTNAME:PORT." env:"BULKHEAD_ADVERTISE" placeholder:"URL"`
 	ClusterSecret string   `help:"Shared by every process of the cluster, 16 bytes or more." env:"BULKHEAD_CLUSTER_SECRET"`
 	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
+	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to 8192; default: 8192." env:"BULKHEAD_BATCH_ROWS"`
 
 	BrokerTLS      bool   `name:"broker-tls" help:"Reach the brokers by TLS." env:"BULKHEAD_BROKER_TLS"`
 	BrokerSASL     string `name:"broker-sasl" help:"plain, scram-sha-256 or scram-sha-512." env:"BULKHEAD_BROKER_SASL"`
@@ -34,10 +35,16 @@ type RoleConfig struct {
 // minSecret is the least length of the cluster secret in bytes.
 const minSecret = 16
 
+// maxBatchRows is also what ingest takes when nothing is said.
+const maxBatchRows = 8192
+
 // Check returns a KindInvalid error that names the first setting which does not fit the role.
 func (c RoleConfig) Check(role string) error {
 	missing := func(name string) error {
 		return bulk.Errorf(bulk.KindInvalid, "bad_config", "%s must be set for the role %s.", name, role)
+	}
+	if c.BatchRows < 0 || c.BatchRows > maxBatchRows {
+		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_BATCH_ROWS is %d; set 1 to %d, or leave it out.", c.BatchRows, maxBatchRows)
 	}
 	needs := map[string][]string{
 		"console": {"secret", "objects"}, "ingest": {"secret", "objects", "brokers"}, "dispatcher": {"secret", "objects", "brokers"},

@@ -116,6 +116,9 @@ valueFrom: { secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} 
 {{- if eq $role "console" }}
 - name: BULKHEAD_SECURE_COOKIES
   value: {{ $v.secureCookies | quote }}
+{{- else if eq $role "ingest" }}
+- name: BULKHEAD_BATCH_ROWS
+  value: {{ $v.batchRows | quote }}
 {{- else if eq $role "processor" }}
 - name: BULKHEAD_SLOTS
   value: {{ $v.slots | quote }}
