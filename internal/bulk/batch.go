@@ -78,6 +78,12 @@ type Lease struct {
 	Expires    time.Time `json:"expires"`
 }
 
+// Holding is a lease that a processor has at this moment.
+type Holding struct {
+	Node  NodeID `json:"node"`
+	Lease Lease  `json:"lease"`
+}
+
 // RowSet is a compact ascending set of row numbers.
 type RowSet []int64
 

@@ -79,7 +79,6 @@ func (c *class) pick(oldestEvery int) *batch {
 	}
 	l := c.heaps[order].lines[0]
 	b := l.shift()
-	l.inFlight++
 	if l.waiting > 0 {
 		c.update(l)
 	} else {

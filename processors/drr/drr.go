@@ -99,14 +99,11 @@ func New(cfg Config) *Queue {
 // Push adds a waiting batch. It returns false and changes nothing when the batch
 // waits or is in flight already.
 func (q *Queue) Push(ref bulk.BatchRef) bool {
-	id := ref.ID()
-	if _, known := q.batches[id]; known {
+	b := q.enter(ref)
+	if b == nil {
 		return false
 	}
-	l := q.line(ref)
-	b := q.spare.batch()
-	b.ref, b.line = ref, l
-	q.batches[id] = b
+	l := b.line
 	q.waiting++
 	l.push(b)
 	if a := l.account; !l.held {
@@ -115,6 +112,46 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 		q.place(a)
 	}
 	return true
+}
+
+// Resume adds a batch that is in flight already: another dispatcher granted it, and
+// charged its account. An account with work in flight is no newcomer. It returns false
+// and changes nothing when the batch waits or is in flight here already.
+func (q *Queue) Resume(ref bulk.BatchRef) bool {
+	b := q.enter(ref)
+	if b == nil {
+		return false
+	}
+	q.fly(b)
+	a := b.line.account
+	if a.newcomer {
+		a.newcomer = false
+		a.unlist()
+	}
+	q.place(a)
+	return true
+}
+
+// enter makes a batch known, or returns nil for one that is known.
+func (q *Queue) enter(ref bulk.BatchRef) *batch {
+	id := ref.ID()
+	if _, known := q.batches[id]; known {
+		return nil
+	}
+	l := q.line(ref)
+	b := q.spare.batch()
+	b.ref, b.line = ref, l
+	q.batches[id] = b
+	return b
+}
+
+// fly counts a batch as in flight and predicts its cost.
+func (q *Queue) fly(b *batch) {
+	b.cost = min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)
+	b.flying = true
+	b.line.inFlight++
+	b.line.account.inFlight++
+	q.inFlight++
 }
 
 // Pop decides which batch runs next, charges its account and puts it in flight.
@@ -220,12 +257,9 @@ func (q *Queue) close(a *account) {
 
 func (q *Queue) dispatch(a *account) Grant {
 	b := a.pick(q.oldestEvery())
-	b.cost = min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)
-	b.flying = true
+	q.fly(b)
 	a.ready--
-	a.inFlight++
 	q.waiting--
-	q.inFlight++
 	q.lastNew = a.in == &q.newcomers
 	if q.lastNew {
 		q.spendAllowance(a, b.cost)

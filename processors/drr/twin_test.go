@@ -67,6 +67,26 @@ func (a *twinAccount) flying() (n int) {
 func (a *twinAccount) may() bool { return a.ready() > 0 && (a.cap < 0 || a.flying() < a.cap) }
 
 func (w *twin) push(ref bulk.BatchRef) {
+	a, i := w.enter(ref)
+	i.waiting = append(i.waiting, ref)
+	w.changed(a)
+}
+
+func (w *twin) resume(ref bulk.BatchRef) {
+	a, i := w.enter(ref)
+	i.flying[ref.ID()] = w.cost(ref)
+	if a.newcomer {
+		a.newcomer = false
+		w.unlist(a)
+	}
+	w.changed(a)
+}
+
+func (w *twin) cost(ref bulk.BatchRef) time.Duration {
+	return min(max(w.cfg.Cost(ref), time.Microsecond), w.cfg.Quantum)
+}
+
+func (w *twin) enter(ref bulk.BatchRef) (*twinAccount, *twinImport) {
 	a := w.accounts[ref.Account]
 	if a == nil {
 		a = &twinAccount{id: ref.Account, weight: 1, cap: NoCap, newcomer: true}
@@ -79,8 +99,7 @@ func (w *twin) push(ref bulk.BatchRef) {
 		a.imports = append(a.imports, &twinImport{id: ref.Import, class: class, seq: w.seq, flying: map[bulk.BatchID]time.Duration{}})
 		at = len(a.imports) - 1
 	}
-	a.imports[at].waiting = append(a.imports[at].waiting, ref)
-	w.changed(a)
+	return a, a.imports[at]
 }
 
 // changed puts an account where it belongs after anything happened to it.
@@ -212,9 +231,8 @@ func (w *twin) take(a *twinAccount) (bulk.BatchRef, time.Duration) {
 	})
 	ref := best.waiting[0]
 	best.waiting = best.waiting[1:]
-	cost := min(max(w.cfg.Cost(ref), time.Microsecond), w.cfg.Quantum)
-	best.flying[ref.ID()] = cost
-	return ref, cost
+	best.flying[ref.ID()] = w.cost(ref)
+	return ref, w.cost(ref)
 }
 
 func (w *twin) finish(id bulk.BatchID, took time.Duration) {
@@ -306,12 +324,7 @@ func (p *pair) step(i int, op byte) {
 	imp := bulk.ImportID(fmt.Sprint(acc, "/", arg%12))
 	switch op & 7 {
 	case 0, 1:
-		p.no++
-		p.at = p.at.Add(time.Duration(arg%3) * time.Second)
-		ref := bulk.BatchRef{
-			Account: acc, Import: imp, No: p.no, Rows: int64(1 + arg), StagedAt: p.at,
-			Priority: []bulk.Priority{bulk.PriorityHigh, bulk.PriorityNormal, bulk.PriorityLow}[arg%12/4],
-		}
+		ref := p.ref(arg, acc, imp)
 		p.q.Push(ref)
 		p.w.push(ref)
 	case 2, 3, 6:
@@ -330,6 +343,15 @@ func (p *pair) step(i int, op byte) {
 	}
 }
 
+func (p *pair) ref(arg int, acc bulk.AccountID, imp bulk.ImportID) bulk.BatchRef {
+	p.no++
+	p.at = p.at.Add(time.Duration(arg%3) * time.Second)
+	return bulk.BatchRef{
+		Account: acc, Import: imp, No: p.no, Rows: int64(1 + arg), StagedAt: p.at,
+		Priority: []bulk.Priority{bulk.PriorityHigh, bulk.PriorityNormal, bulk.PriorityLow}[arg%12/4],
+	}
+}
+
 func (p *pair) hold(acc bulk.AccountID, imp bulk.ImportID, on bool) {
 	if on {
 		p.q.Hold(imp)
@@ -344,7 +366,7 @@ func (p *pair) hold(acc bulk.AccountID, imp bulk.ImportID, on bool) {
 }
 
 func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
-	switch arg % 5 {
+	switch arg % 6 {
 	case 0:
 		p.q.SetWeight(acc, arg)
 		if a := p.w.accounts[acc]; a != nil {
@@ -367,6 +389,11 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 		p.q.Shuffle()
 		p.w.newcomers, p.w.old = p.as(&p.q.newcomers), p.as(&p.q.old)
 	case 4:
+		ref := p.ref(arg, acc, imp)
+		p.q.Resume(ref)
+		p.w.resume(ref)
+		p.flying = append(p.flying, ref.ID())
+	case 5:
 		gone := p.q.Evict(func(id bulk.AccountID) bool { return id == acc })
 		p.w.evict(acc)
 		p.flying = slices.DeleteFunc(p.flying, func(id bulk.BatchID) bool { return slices.Contains(gone, id) })
