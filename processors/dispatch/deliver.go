@@ -44,9 +44,12 @@ func (d *Dispatcher) shuffle() {
 // reassign drops the queues of the partitions that left. Work on their batches
 // goes on at the nodes, but its completion belongs to the new owner.
 func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Delivery) {
+	held := d.askHolders(ctx, delivery.Assigned)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	before := d.assigned
 	d.assigned = delivery.Assigned
+	d.inherit(held, before)
 	gone := make(map[bulk.AccountID]bool)
 	dropped := 0
 	for _, j := range d.jobs {
@@ -145,7 +148,9 @@ func (d *Dispatcher) add(ref bulk.BatchRef, partition int32, mark *bulk.Mark) {
 		}
 		imp.jobs++
 		imp.last = max(imp.last, ref.No)
-		d.enqueue(j)
+		if !d.resume(j) {
+			d.enqueue(j)
+		}
 	}
 	if mark != nil {
 		j.marks = append(j.marks, *mark)

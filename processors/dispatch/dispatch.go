@@ -14,6 +14,9 @@
 //     partition moved to another dispatcher meanwhile; commits are guarded anyway.
 //   - References may come doubled, late or never: duplicates are merged, those
 //     whose batch ended are dropped, and the sweep finds what the broker lost.
+//   - A batch that takes much longer than its like gets a second copy on another node,
+//     within a budget of one in twenty; whichever ends first ends the batch.
+//   - What nodes hold when its partition comes here stays theirs and counts as in flight.
 //   - An offset is marked only when its batch ended.
 //   - Failing batches come again after a back-off that doubles from 0.5 s to 30 s.
 //   - A change of weight, a pause, a resume or a cancel acts within 250 ms.
@@ -40,6 +43,7 @@ import (
 type Config struct {
 	Ledger     Ledger     // required
 	References References // required
+	Holders    Holders    // what processors hold. Default: nobody is asked, as where there is one dispatcher
 
 	Quantum time.Duration // see [drr.Config]. Default 250 ms
 	FIFO    bool          // see [drr.Config]
@@ -50,7 +54,8 @@ type Config struct {
 
 // The rhythm of a dispatcher.
 const (
-	tickEvery   = 250 * time.Millisecond // leases and back-offs; weights, holds and ends
+	tickEvery   = 100 * time.Millisecond // leases, back-offs, slow batches
+	refreshEach = 250 * time.Millisecond // weights, caps, holds and ends
 	sweepEvery  = 30 * time.Second
 	sweepAge    = 30 * time.Second // of a staged batch that nobody delivered
 	sweepPage   = 1000
@@ -70,11 +75,14 @@ type Dispatcher struct {
 	jobs      map[bulk.BatchID]*job
 	accounts  map[bulk.AccountID]*tenant
 	imports   map[bulk.ImportID]*standing
-	leases    map[uint64]*job
+	leases    map[uint64]*lease
+	slow      []*job // in flight for so long that a second copy pays
+	inherited map[bulk.BatchID]inheritance
 	backoff   delays
 	assigned  map[int32]int32 // partition to generation
 	lastLease uint64
-	pace      pace // slot time a row, of all imports
+	pace      drr.Pace // of all imports
+	tail      drr.Stragglers
 	estimator drr.Estimator
 }
 
@@ -85,18 +93,20 @@ type job struct {
 	marks     []bulk.Mark // of every reference to it
 	attempts  int         // leases so far
 	failures  int         // of these, in a row
-	lease     *lease      // nil: waits
+	leases    []*lease    // none: it waits; two: the second is a copy
 	due       time.Time   // end of its back-off
 	delay     int         // its place in the back-off heap, -1: none
 }
 
 // lease is what the dispatcher remembers of a granted right.
 type lease struct {
-	id      uint64
-	node    bulk.NodeID
-	cost    time.Duration // charged
-	granted time.Time
-	expires time.Time
+	id        uint64
+	node      bulk.NodeID
+	job       *job          // nil: another copy ended the batch
+	predicted time.Duration // slot time
+	cost      time.Duration // that was charged, at most a quantum
+	granted   time.Time
+	expires   time.Time
 }
 
 // standing is an import with batches here.
@@ -106,7 +116,7 @@ type standing struct {
 	delayed int   // of its jobs, those in a back-off
 	last    int64 // greatest batch number seen: how large the import is
 	held    bool
-	pace    pace
+	pace    drr.Pace
 	wait    *expectation // of its first lease, until then
 }
 
@@ -126,10 +136,11 @@ func New(cfg Config) (*Dispatcher, error) {
 		jobs:      make(map[bulk.BatchID]*job),
 		accounts:  make(map[bulk.AccountID]*tenant),
 		imports:   make(map[bulk.ImportID]*standing),
-		leases:    make(map[uint64]*job),
+		leases:    make(map[uint64]*lease),
+		inherited: make(map[bulk.BatchID]inheritance),
 		assigned:  make(map[int32]int32),
 		lastLease: rand.Uint64() >> 16, // a lease of an earlier process is not one of ours
-		pace:      startPace,
+		pace:      drr.StartPace,
 	}
 	d.queue = drr.New(drr.Config{Quantum: cfg.Quantum, FIFO: cfg.FIFO, Seed: cfg.Seed, Cost: d.predict})
 	return d, nil
@@ -141,7 +152,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.read(ctx) })
 	group.Go(func() error { return every(ctx, tickEvery, d.tick) })
-	group.Go(func() error { return every(ctx, tickEvery, d.refresh) })
+	group.Go(func() error { return every(ctx, refreshEach, d.refresh) })
 	group.Go(func() error { return every(ctx, sweepEvery, d.sweep) })
 	if err := group.Wait(); !isCancel(err) {
 		return err
@@ -164,6 +175,8 @@ func (d *Dispatcher) tick(context.Context) {
 	now := time.Now()
 	d.expire(now)
 	d.retryDue(now)
+	d.findSlow(now)
+	d.disinherit(now)
 	d.retire(now)
 	d.measure(now)
 }

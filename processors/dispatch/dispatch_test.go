@@ -23,14 +23,15 @@ type rig struct {
 	d      *dispatch.Dispatcher
 	ledger *ledger
 	topic  *topic
+	nodes  *holders
 }
 
 // play runs a test against a dispatcher that owns partitions 0 to 3.
 func play(t *testing.T, test func(*rig)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, ledger: &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, topic: newTopic()}
+		r := &rig{T: t, ledger: &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, topic: newTopic(), nodes: &holders{}}
 		var err error
-		r.d, err = dispatch.New(dispatch.Config{Ledger: r.ledger, References: r.topic, Seed: 1})
+		r.d, err = dispatch.New(dispatch.Config{Ledger: r.ledger, References: r.topic, Holders: r.nodes, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,6 +348,124 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		r.deliver(goes) // it comes back, under a new generation
 		if l := r.lease(); l.Ref.ID() != goes.ID() || l.Generation != 9 {
 			t.Errorf("leased %+v, want %s of generation 9", l, goes.ID())
+		}
+	})
+}
+
+// What processors hold of a partition that comes here stays theirs, counts against
+// the cap, and is not worked on twice.
+func TestTakeoverResumesWhatNodesHold(t *testing.T) {
+	play(t, func(r *rig) {
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		flying, ended, waits := r.ref(2, 0), r.ref(2, 1), r.ref(2, 2)
+		r.ledger.finish(ended.ID())
+		r.ledger.bound("2", 1)
+		leased := bulk.Lease{Ref: flying, ID: 77, Partition: 2, Attempt: 3}
+		r.nodes.held = []bulk.Holding{{Node: "other", Lease: leased}, {Node: node, Lease: bulk.Lease{Ref: ended, ID: 78, Partition: 2}}}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.deliver(flying, ended, waits)
+		r.nothing(20 * time.Second) // the cap of one is taken
+		if ok, err := r.d.Extend(r.Context(), "other", leased); !ok || err != nil {
+			t.Fatalf("extend: %v, %v", ok, err)
+		}
+		r.ledger.finish(flying.ID())
+		if err := r.d.Return(r.Context(), "other", leased, processors.Outcome{Result: processors.Finished, Service: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		if l := r.lease(); l.Ref.ID() != waits.ID() {
+			t.Errorf("leased %s, want %s", l.Ref.ID(), waits.ID())
+		}
+		if got := r.topic.finished(); got != 2 {
+			t.Errorf("%d offsets marked, want 2", got)
+		}
+	})
+}
+
+func TestInheritedLeaseExpiresLikeOthers(t *testing.T) {
+	play(t, func(r *rig) {
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		ref := r.ref(2, 0)
+		r.nodes.held = []bulk.Holding{{Node: "dead", Lease: bulk.Lease{Ref: ref, ID: 77}}}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.deliver(ref)
+		began := time.Now()
+		r.same(r.lease(), ref)
+		if waited := time.Since(began); waited < 30*time.Second || waited > 31*time.Second {
+			t.Errorf("redelivered after %v, want 30 s", waited)
+		}
+	})
+}
+
+// straggle lets a dispatcher see 200 batches, of which one in twenty takes ten times
+// as long as the others, and then one that does not end.
+func (r *rig) straggle() (slow bulk.Lease) {
+	for no := range 200 {
+		r.deliver(r.ref(1, no))
+		service := 100 * time.Millisecond
+		if no%20 == 0 {
+			service *= 10
+		}
+		r.took(r.lease(), service)
+	}
+	r.deliver(r.ref(1, 200))
+	return r.lease()
+}
+
+func (r *rig) leaseFor(n bulk.NodeID, within time.Duration) (bulk.Lease, bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), within)
+	defer cancel()
+	l, err := r.d.Lease(ctx, n)
+	return l, err == nil
+}
+
+func TestSlowBatchGetsASecondCopyElsewhere(t *testing.T) {
+	play(t, func(r *rig) {
+		slow := r.straggle()
+		if l, ok := r.leaseFor(node, 10*time.Second); ok {
+			t.Fatalf("the slow node was given %s again", l.Ref.ID())
+		}
+		second, ok := r.leaseFor("other", time.Second)
+		if !ok || second.Ref.ID() != slow.Ref.ID() || second.Attempt != 2 {
+			t.Fatalf("leased %+v, %v; want a second copy of %s", second, ok, slow.Ref.ID())
+		}
+		if l, ok := r.leaseFor("third", 10*time.Second); ok {
+			t.Fatalf("a third copy of %s", l.Ref.ID())
+		}
+		if q := r.d.Queue(); q.Copies != 1 || q.InFlight != 1 {
+			t.Errorf("%d copies, %d in flight; want 1, 1", q.Copies, q.InFlight)
+		}
+		r.ledger.finish(slow.Ref.ID())
+		if err := r.d.Return(r.Context(), "other", second, processors.Outcome{Result: processors.Finished, Service: 100 * time.Millisecond}); err != nil {
+			t.Fatal(err)
+		}
+		if held, _ := r.d.Extend(r.Context(), node, slow); held {
+			t.Error("the slow copy was extended though the other had ended the batch")
+		}
+		r.took(slow, 20*time.Second) // too late, and learnt from
+		if got := r.topic.finished(); got != 201 {
+			t.Errorf("%d offsets marked, want 201", got)
+		}
+		if q := r.d.Queue(); q.Copies+q.InFlight+q.Waiting != 0 {
+			t.Errorf("left over: %+v", q)
+		}
+	})
+}
+
+func TestFailedCopyLeavesTheOtherAtWork(t *testing.T) {
+	play(t, func(r *rig) {
+		slow := r.straggle()
+		r.pass(10 * time.Second)
+		second, ok := r.leaseFor("other", time.Second)
+		if !ok {
+			t.Fatal("no second copy")
+		}
+		r.d.Return(r.Context(), "other", second, processors.Outcome{Result: processors.Retry, Service: time.Second})
+		if q := r.d.Queue(); q.InFlight != 1 || q.BackingOff != 0 {
+			t.Errorf("in flight %d, backing off %d; want 1, 0: the first copy is at work", q.InFlight, q.BackingOff)
+		}
+		r.took(slow, 20*time.Second)
+		if got := r.topic.finished(); got != 201 {
+			t.Errorf("%d offsets marked, want 201", got)
 		}
 	})
 }

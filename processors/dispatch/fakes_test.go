@@ -124,3 +124,8 @@ func (tp *topic) Done(m bulk.Mark) {
 func (tp *topic) PartitionOf(account bulk.AccountID) int32 {
 	return int32(account[0]-'0') % 4
 }
+
+// holders are the processors of the cluster.
+type holders struct{ held []bulk.Holding }
+
+func (h *holders) Held(context.Context) ([]bulk.Holding, error) { return h.held, nil }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -25,16 +26,16 @@ func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, e
 }
 
 // Extend keeps a lease alive for another max(3 × predicted, 30 s); false says that
-// it is lost: it expired and the batch was given to another, or its partition
-// moved to another dispatcher.
+// it is lost: it expired and the batch was given to another, another copy was faster,
+// or its partition moved to another dispatcher.
 func (d *Dispatcher) Extend(_ context.Context, node bulk.NodeID, l bulk.Lease) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	j := d.leased(node, l)
-	if j == nil {
+	held := d.leased(node, l)
+	if held == nil || held.job == nil {
 		return false, nil
 	}
-	j.lease.expires = time.Now().Add(d.term(j))
+	held.expires = time.Now().Add(d.term(held))
 	return true, nil
 }
 
@@ -42,16 +43,21 @@ func (d *Dispatcher) Extend(_ context.Context, node bulk.NodeID, l bulk.Lease) (
 func (d *Dispatcher) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, outcome processors.Outcome) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	j := d.leased(node, l)
-	if j == nil {
+	held := d.leased(node, l)
+	if held == nil {
 		return nil
 	}
-	d.endLease(j, max(outcome.Service, 0))
-	switch outcome.Result {
-	case processors.Finished:
-		d.learn(j, outcome.Service)
+	took := max(outcome.Service, 0)
+	if outcome.Result == processors.Finished {
+		d.tail.Add(took, held.predicted)
+	}
+	j := held.job
+	switch {
+	case !d.endLease(held, took, outcome.Result == processors.Finished):
+	case outcome.Result == processors.Finished:
+		d.learn(j, took)
 		d.end(j)
-	case processors.Held:
+	case outcome.Result == processors.Held:
 		j.failures = 0
 		d.imports[j.ref.Import].held = true
 		d.enqueue(j)
@@ -67,6 +73,10 @@ func (d *Dispatcher) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease,
 func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	now := time.Now()
+	if slow := d.straggler(node); slow != nil {
+		return d.grant(slow, node, slow.leases[0].cost, now), true
+	}
 	grant, ok := d.queue.Pop()
 	if !ok {
 		return bulk.Lease{}, false
@@ -75,49 +85,76 @@ func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
 		d.signal()
 	}
 	j := d.jobs[grant.Ref.ID()]
-	now := time.Now()
-	d.lastLease++
-	j.attempts++
-	j.lease = &lease{id: d.lastLease, node: node, cost: grant.Cost, granted: now, expires: now.Add(d.term(j))}
-	d.leases[j.lease.id] = j
 	d.cfg.Metrics.Decisions.Inc()
 	d.began(j.ref.Import)
-	if j.attempts == 1 {
+	if j.attempts == 0 {
 		d.cfg.Metrics.waited(now.Sub(j.ref.StagedAt), d.imports[j.ref.Import].last+1)
 	}
-	return bulk.Lease{
-		Ref: j.ref, ID: j.lease.id, Partition: j.partition, Generation: d.assigned[j.partition],
-		Attempt: j.attempts, Expires: j.lease.expires,
-	}, true
+	return d.grant(j, node, grant.Cost, now), true
 }
 
-// leased returns the job of a lease that is still the node's.
-func (d *Dispatcher) leased(node bulk.NodeID, l bulk.Lease) *job {
-	j := d.leases[l.ID]
-	if j == nil || j.lease.node != node || j.ref.ID() != l.Ref.ID() {
+// grant gives a node the right to work on a batch, for whose account cost was charged.
+func (d *Dispatcher) grant(j *job, node bulk.NodeID, cost time.Duration, now time.Time) bulk.Lease {
+	d.lastLease++
+	j.attempts++
+	l := &lease{id: d.lastLease, node: node, job: j, predicted: d.predict(j.ref), cost: cost, granted: now}
+	l.expires = now.Add(d.term(l))
+	d.enter(l)
+	return bulk.Lease{
+		Ref: j.ref, ID: l.id, Partition: j.partition, Generation: d.assigned[j.partition],
+		Attempt: j.attempts, Expires: l.expires,
+	}
+}
+
+func (d *Dispatcher) enter(l *lease) {
+	l.job.leases = append(l.job.leases, l)
+	d.leases[l.id] = l
+}
+
+// leased returns the lease if it is still the node's.
+func (d *Dispatcher) leased(node bulk.NodeID, l bulk.Lease) *lease {
+	held := d.leases[l.ID]
+	if held == nil || held.node != node || held.job != nil && held.job.ref.ID() != l.Ref.ID() {
 		return nil
 	}
-	return j
+	return held
 }
 
 // term is how long a lease lasts without being extended.
-func (d *Dispatcher) term(j *job) time.Duration { return max(3*d.predict(j.ref), leaseLeast) }
+func (d *Dispatcher) term(l *lease) time.Duration { return max(3*l.predicted, leaseLeast) }
 
-func (d *Dispatcher) endLease(j *job, took time.Duration) {
+// endLease ends one lease. It reports whether the batch is out of flight with it: it
+// ended, or no other copy is under way. A copy that lost its batch stays known until its
+// node gives it back, so that what it took is learnt as well.
+func (d *Dispatcher) endLease(l *lease, took time.Duration, ended bool) bool {
+	delete(d.leases, l.id)
+	j := l.job
+	if j == nil {
+		return false
+	}
+	j.leases = slices.DeleteFunc(j.leases, func(o *lease) bool { return o == l })
+	if len(j.leases) > 0 && !ended {
+		return false
+	}
+	for _, loser := range j.leases {
+		loser.job = nil
+	}
+	j.leases = nil
 	d.queue.Finish(j.ref.ID(), took)
 	d.accounts[j.ref.Account].used.add(time.Now(), took)
-	delete(d.leases, j.lease.id)
-	j.lease = nil
 	d.signal() // a slot under the account's cap came free
+	return true
 }
 
 // expire takes back leases whose node went silent. The account pays what was
 // predicted: what really happened is not known and not its fault.
 func (d *Dispatcher) expire(now time.Time) {
-	for _, j := range d.leases {
-		if now.After(j.lease.expires) {
-			d.cfg.Log.Warn("lease expired, batch comes again", "batch", j.ref.ID().String(), "node", j.lease.node, "attempt", j.attempts)
-			d.endLease(j, j.lease.cost)
+	for _, l := range d.leases {
+		if !now.After(l.expires) {
+			continue
+		}
+		if j := l.job; d.endLease(l, l.cost, false) {
+			d.cfg.Log.Warn("lease expired, batch comes again", "batch", j.ref.ID().String(), "node", l.node, "attempt", j.attempts)
 			d.enqueue(j)
 		}
 	}
@@ -143,9 +180,10 @@ func (d *Dispatcher) end(j *job) {
 
 func (d *Dispatcher) forget(j *job) {
 	delete(d.jobs, j.ref.ID())
-	if j.lease != nil {
-		delete(d.leases, j.lease.id)
+	for _, l := range j.leases {
+		delete(d.leases, l.id)
 	}
+	j.leases = nil
 	d.undelay(j)
 	imp := d.imports[j.ref.Import]
 	if imp.jobs--; imp.jobs == 0 {

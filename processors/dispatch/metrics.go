@@ -9,6 +9,7 @@ import (
 // Metrics are what a dispatcher measures.
 type Metrics struct {
 	Decisions prometheus.Counter
+	Copies    prometheus.Counter
 	QueueWait *prometheus.HistogramVec // by size of the import
 	Waiting   prometheus.Gauge         // batches
 	Oldest    prometheus.Gauge         // age of the batch that is due and waits longest
@@ -21,6 +22,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Decisions: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "bulkhead_dispatch_decisions_total",
 			Help: "Batches that were leased to a processor.",
+		}),
+		Copies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bulkhead_second_copies_total",
+			Help: "Batches that were leased to a second processor because the first took so long.",
 		}),
 		QueueWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "bulkhead_queue_wait_seconds",
@@ -39,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"outcome"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.Decisions, m.QueueWait, m.Waiting, m.Oldest, m.Estimates)
+		reg.MustRegister(m.Decisions, m.Copies, m.QueueWait, m.Waiting, m.Oldest, m.Estimates)
 	}
 	return m
 }

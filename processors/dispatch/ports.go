@@ -22,6 +22,13 @@ type Ledger interface {
 // Standing is what people may change while batches wait.
 type Standing = bulk.Standing
 
+// Holders are the processors of the cluster.
+type Holders interface {
+	// Held lists the leases that processors hold now, whoever granted them. Those that
+	// do not answer within about a second are left out.
+	Held(ctx context.Context) ([]bulk.Holding, error)
+}
+
 // References is the consumer group's view of the batches topic.
 type References interface {
 	// Poll waits for references or a change of assignment.

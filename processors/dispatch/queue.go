@@ -17,15 +17,17 @@ func (d *Dispatcher) Queue() bulk.Queue {
 	return bulk.Queue{
 		Partitions: slices.Sorted(maps.Keys(d.assigned)),
 		Waiting:    d.queue.Waiting(), InFlight: d.queue.InFlight(), BackingOff: len(d.backoff),
-		Weight: d.queue.Weight(), Accounts: d.shares(time.Now()), Calibration: d.estimator.Calibration(),
+		Copies: d.copies(), Weight: d.queue.Weight(), Accounts: d.shares(time.Now()), Calibration: d.estimator.Calibration(),
 	}
 }
 
 // shares lists the accounts that have batches here, or used a slot within the last minute.
 func (d *Dispatcher) shares(now time.Time) []bulk.AccountQueue {
 	flying := make(map[bulk.AccountID]time.Duration) // what is in flight is used as well
-	for _, j := range d.leases {
-		flying[j.ref.Account] += min(now.Sub(j.lease.granted), usageSlices*usageSlice)
+	for _, l := range d.leases {
+		if l.job != nil && l == l.job.leases[0] {
+			flying[l.job.ref.Account] += min(now.Sub(l.granted), usageSlices*usageSlice)
+		}
 	}
 	queued := make(map[bulk.AccountID]bulk.AccountQueue)
 	for _, v := range d.queue.Accounts() {
@@ -45,12 +47,22 @@ func (d *Dispatcher) shares(now time.Time) []bulk.AccountQueue {
 	return views
 }
 
+// copies counts the batches that have a second lease.
+func (d *Dispatcher) copies() (n int) {
+	for _, l := range d.leases {
+		if l.job != nil && l != l.job.leases[0] {
+			n++
+		}
+	}
+	return n
+}
+
 // Weight is that of the accounts that have work due; nodes choose among dispatchers
-// in proportion to it.
+// in proportion to it. A batch that is worth a second copy counts as well.
 func (d *Dispatcher) Weight() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.Weight()
+	return max(d.queue.Weight(), min(len(d.slow), 1))
 }
 
 // measure keeps the gauges of the queue up to date.

@@ -101,8 +101,8 @@ func (d *Dispatcher) meanService() time.Duration {
 		return 0
 	}
 	var sum time.Duration
-	for _, j := range d.leases {
-		sum += d.predict(j.ref)
+	for _, l := range d.leases {
+		sum += l.predicted
 	}
 	return sum / time.Duration(len(d.leases))
 }
