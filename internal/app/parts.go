@@ -103,13 +103,14 @@ func (p *parts) newIngest(cfg config.RoleConfig, relay ingest.Notifier, principa
 func (p *parts) newRelay() (*broker.Relay, error) { return broker.NewRelay(p.broker, p.store) }
 
 // newDispatcher: topic of batches → fair queue → leases.
-func (p *parts) newDispatcher() (*dispatch.Dispatcher, *broker.Consumer, error) {
+// holders are the processors of other processes, nil where there are none.
+func (p *parts) newDispatcher(holders dispatch.Holders, fifo bool) (*dispatch.Dispatcher, *broker.Consumer, error) {
 	consumer, err := broker.NewConsumer(p.broker)
 	if err != nil {
 		return nil, nil, err
 	}
 	d, err := dispatch.New(dispatch.Config{
-		Ledger: p.store, References: consumer, Log: p.log, Metrics: dispatch.NewMetrics(p.metrics.Registry),
+		Ledger: p.store, References: consumer, Holders: holders, FIFO: fifo, Log: p.log, Metrics: dispatch.NewMetrics(p.metrics.Registry),
 	})
 	return d, consumer, err
 }

@@ -21,6 +21,7 @@ const (
 // RunDispatcher is a dispatcher as a process of its own:
 //
 //	topic of batches ─▶ fair queue ─▶ leases ─▶ processors, over HTTP
+//	what processors hold ──▶ at a takeover
 //	ledger's outbox ─▶ relay ─▶ topic;  sweeper, reaper
 func RunDispatcher(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
@@ -31,11 +32,12 @@ func RunDispatcher(logs io.Writer) func(context.Context, config.RoleConfig) erro
 		if err := broker.EnsureTopics(ctx, p.parts.broker); err != nil {
 			return err
 		}
+		holders := lease.NewHolders(lease.Config{Secret: cfg.ClusterSecret, Processors: peer.NewDirectory(p.parts.store, "processor").Live, Log: p.parts.log})
 		relay, err := p.parts.newRelay()
 		if err != nil {
 			return err
 		}
-		d, consumer, err := p.parts.newDispatcher()
+		d, consumer, err := p.parts.newDispatcher(holders, cfg.Order == config.OrderFIFO)
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ func RunProcessor(logs io.Writer) func(context.Context, config.RoleConfig) error
 			return err
 		}
 		p.serveHealth()
+		p.mux.Handle("/cluster/", peer.Guard(cfg.ClusterSecret, lease.HeldHandler(leases.Held)))
 		p.front = append(p.front, func(taking context.Context) error { return drainAfter(taking, node.Run) })
 		p.back = append(p.back, leases.Run)
 		return p.run(ctx)

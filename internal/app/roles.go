@@ -37,7 +37,7 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 	if r.ingest, err = p.newIngest(config.RoleConfig{}, r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
-	if r.dispatcher, r.consumer, err = p.newDispatcher(); err != nil {
+	if r.dispatcher, r.consumer, err = p.newDispatcher(nil, false); err != nil {
 		return nil, err
 	}
 	node := bulk.Node{ID: bulk.NewNodeID("dev"), Role: "dev", Slots: slots, Version: Version(), StartedAt: time.Now().UTC()}

@@ -21,6 +21,8 @@ type RoleConfig struct {
 	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
 	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to 8192; default: 8192." env:"BULKHEAD_BATCH_ROWS"`
 
+	Order string `help:"Which batch a dispatcher takes next: fair, or fifo, which is there for comparison." default:"fair" enum:"fair,fifo" env:"BULKHEAD_ORDER"`
+
 	BrokerTLS      bool   `name:"broker-tls" help:"Reach the brokers by TLS." env:"BULKHEAD_BROKER_TLS"`
 	BrokerSASL     string `name:"broker-sasl" help:"plain, scram-sha-256 or scram-sha-512." env:"BULKHEAD_BROKER_SASL"`
 	BrokerUser     string `help:"For SASL." env:"BULKHEAD_BROKER_USER"`
@@ -31,6 +33,9 @@ type RoleConfig struct {
 	SecureCookies bool `help:"Serve cookies over HTTPS only; set it where TLS ends in front of the console." env:"BULKHEAD_SECURE_COOKIES"`
 	JSONLogs      bool `name:"json-logs" help:"Log JSON." env:"BULKHEAD_JSON_LOGS"`
 }
+
+// OrderFIFO serves all accounts as one, first come, first served.
+const OrderFIFO = "fifo"
 
 // minSecret is the least length of the cluster secret in bytes.
 const minSecret = 16

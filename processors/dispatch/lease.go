@@ -33,7 +33,7 @@ func (d *Dispatcher) Extend(_ context.Context, node bulk.NodeID, l bulk.Lease) (
 	defer d.mu.Unlock()
 	held := d.leased(node, l)
 	if held == nil || held.job == nil {
-		return false, nil
+		return d.inherits(node, l), nil
 	}
 	held.expires = time.Now().Add(d.term(held))
 	return true, nil

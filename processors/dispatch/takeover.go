@@ -67,6 +67,12 @@ func (d *Dispatcher) resume(j *job) bool {
 	return true
 }
 
+// inherits reports whether the lease is one whose batch no reference has brought yet.
+func (d *Dispatcher) inherits(node bulk.NodeID, l bulk.Lease) bool {
+	h, ok := d.inherited[l.Ref.ID()]
+	return ok && h.Node == node && h.Lease.ID == l.ID
+}
+
 // disinherit forgets leases whose batches no reference brought: they have ended.
 func (d *Dispatcher) disinherit(now time.Time) {
 	for id, h := range d.inherited {

@@ -24,7 +24,8 @@ const pollFor = 250 * time.Millisecond
 // Config is what a client needs.
 type Config struct {
 	Secret      string                                // of the cluster
-	Dispatchers func(ctx context.Context) []bulk.Node // those alive now
+	Dispatchers func(ctx context.Context) []bulk.Node // those alive now, for a [Client] and a [View]
+	Processors  func(ctx context.Context) []bulk.Node // the same for [Holders]
 	HTTP        *http.Client                          // default: one of its own
 	Log         *slog.Logger                          // default: discard
 }
@@ -37,13 +38,22 @@ type Client struct {
 	mu      sync.Mutex
 	weights map[string]int    // by URL
 	watched map[string]func() // cancels the watch of a URL
-	owners  map[held]string   // URL that a lease came from
+	held    map[key]grant     // leases that this process has
 	rose    chan struct{}     // closed and renewed when a weight rises from zero
 }
 
-type held struct {
+// key names a lease; lease numbers alone are unique at one dispatcher only.
+type key struct {
 	batch bulk.BatchID
 	id    uint64
+}
+
+func keyOf(l bulk.Lease) key { return key{l.Ref.ID(), l.ID} }
+
+// grant is a lease with where it came from.
+type grant struct {
+	bulk.Holding
+	url string // of the dispatcher that knows it
 }
 
 // NewClient returns a client; it does no I/O.
@@ -51,7 +61,7 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]func(){}, owners: map[held]string{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]func(){}, held: map[key]grant{}, rose: make(chan struct{})}
 }
 
 // Run follows the weights of all dispatchers until ctx ends.
@@ -179,49 +189,84 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 		case err != nil:
 			c.setWeight(ctx, url, 0) // until its watch hears otherwise
 		case status == http.StatusOK:
-			c.own(l, url)
+			c.keep(grant{bulk.Holding{Node: node, Lease: l}, url})
 			return l, nil
 		}
 	}
 }
 
-func (c *Client) own(l bulk.Lease, url string) {
+func (c *Client) keep(g grant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.owners[held{l.Ref.ID(), l.ID}] = url
+	c.held[keyOf(g.Lease)] = g
 }
 
-func (c *Client) owner(l bulk.Lease) (string, error) {
+// Held lists the leases that this process has, so that a dispatcher that takes over
+// knows what is in flight.
+func (c *Client) Held() []bulk.Holding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	url, ok := c.owners[held{l.Ref.ID(), l.ID}]
-	if !ok {
-		return "", fmt.Errorf("lease %d of %s is not held here", l.ID, l.Ref.ID())
+	all := make([]bulk.Holding, 0, len(c.held))
+	for _, g := range c.held {
+		all = append(all, g.Holding)
 	}
-	return url, nil
+	return all
 }
 
 // Extend implements processors.Dispatcher.
 func (c *Client) Extend(ctx context.Context, node bulk.NodeID, l bulk.Lease) (bool, error) {
-	url, err := c.owner(l)
+	g, err := c.grant(l)
 	if err != nil {
 		return false, err
 	}
-	var a heldAnswer
-	_, err = c.call(ctx, http.MethodPost, url+"/cluster/extend", heldRequest{Node: node, Lease: l}, &a)
-	return a.Held, err
+	url, err := c.tell(ctx, g, "/cluster/extend", heldRequest{Node: node, Lease: l})
+	if url == "" || url == g.url {
+		return url != "", err
+	}
+	g.url = url
+	c.keep(g)
+	return true, nil
 }
 
-// Return implements processors.Dispatcher. A dispatcher that died has no use for it:
-// whoever took over finds the batch ended in the ledger.
+// Return implements processors.Dispatcher. Where no dispatcher knows the lease, nobody
+// has a use for it: whoever owns the batch finds it ended in the ledger.
 func (c *Client) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, outcome processors.Outcome) error {
-	url, err := c.owner(l)
+	g, err := c.grant(l)
 	if err != nil {
 		return err
 	}
+	_, err = c.tell(ctx, g, "/cluster/return", heldRequest{Node: node, Lease: l, Outcome: outcome})
 	c.mu.Lock()
-	delete(c.owners, held{l.Ref.ID(), l.ID})
-	c.mu.Unlock()
-	_, err = c.call(ctx, http.MethodPost, url+"/cluster/return", heldRequest{Node: node, Lease: l, Outcome: outcome}, nil)
+	defer c.mu.Unlock()
+	delete(c.held, keyOf(l))
 	return err
+}
+
+func (c *Client) grant(l bulk.Lease) (grant, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g, ok := c.held[keyOf(l)]
+	if !ok {
+		return g, fmt.Errorf("lease %d of %s is not held here", l.ID, l.Ref.ID())
+	}
+	return g, nil
+}
+
+// tell makes a call about a lease to the dispatcher that granted it and, if that is gone
+// or does not know it any more, to the others: the partition may have moved. It returns
+// the address of the one that knows the lease, or "".
+func (c *Client) tell(ctx context.Context, g grant, path string, q heldRequest) (url string, err error) {
+	var a heldAnswer
+	if _, err = c.call(ctx, http.MethodPost, g.url+path, q, &a); err == nil && a.Held {
+		return g.url, nil
+	}
+	for _, n := range c.cfg.Dispatchers(ctx) {
+		if n.URL == g.url {
+			continue
+		}
+		if _, e := c.call(ctx, http.MethodPost, n.URL+path, q, &a); e == nil && a.Held {
+			return n.URL, nil
+		}
+	}
+	return "", err
 }

@@ -4,8 +4,9 @@
 //
 //	POST /cluster/lease   {node, wait_ms}     → 200 lease, or 204 when nothing is due in time
 //	POST /cluster/extend  {node, lease}       → 200 {held}
-//	POST /cluster/return  {node, lease, outcome} → 204
+//	POST /cluster/return  {node, lease, outcome} → 200 {held}
 //	GET  /cluster/weight?above=N              → 200 {weight}; waits up to 5 s until it is above N
+//	GET  /cluster/held                        → 200 [bulk.Holding]; asked of a processor
 //	GET  /cluster/queue                       → 200 bulk.Queue
 //	GET  /cluster/waits?account=ID            → 200 [bulk.Wait], of that account alone
 //
@@ -13,6 +14,10 @@
 // proportion to the weight of the accounts that have work due there, so that a
 // busy account gets its share of all slots whatever dispatcher owns it. Weights are
 // at most 250 ms old. Which process picks is decided last, when a slot is free.
+//
+// When a partition moves, its new dispatcher asks the processors what they hold
+// ([Holders]), and a processor whose dispatcher is gone tells the others what became of
+// its batch. Nothing is lost where this fails: the lease ends and the commit is guarded.
 //
 // A [View] asks all dispatchers at once and goes on after a second without those that
 // are silent.

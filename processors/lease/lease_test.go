@@ -22,6 +22,7 @@ type due struct {
 	left     int
 	returned []processors.Outcome
 	extended int
+	heirOf   bulk.ImportID // whose leases it resumed
 	waits    map[bulk.AccountID][]bulk.Wait
 }
 
@@ -51,18 +52,27 @@ func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
 	return bulk.Lease{}, ctx.Err()
 }
 
-func (d *due) Extend(context.Context, bulk.NodeID, bulk.Lease) (bool, error) {
+func (d *due) Extend(_ context.Context, _ bulk.NodeID, l bulk.Lease) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.knows(l) {
+		return false, nil
+	}
 	d.extended++
 	return true, nil
 }
 
-func (d *due) Return(_ context.Context, _ bulk.NodeID, _ bulk.Lease, o processors.Outcome) error {
+func (d *due) Return(_ context.Context, _ bulk.NodeID, l bulk.Lease, o processors.Outcome) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.returned = append(d.returned, o)
+	if d.knows(l) {
+		d.returned = append(d.returned, o)
+	}
 	return nil
+}
+
+func (d *due) knows(l bulk.Lease) bool {
+	return l.Ref.Import == bulk.ImportID(d.name) || l.Ref.Import == d.heirOf
 }
 
 // cluster serves dispatchers and returns a client of them that runs.
@@ -102,7 +112,7 @@ func TestLeaseExtendReturn(t *testing.T) {
 	if err := c.Return(t.Context(), "node", l, want); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.returned) != 1 || d.returned[0] != want || d.extended != 1 {
+	if len(d.returned) != 1 || d.returned[0] != want || d.extended != 2 { // a return asks as well
 		t.Fatalf("returned %v, extended %d", d.returned, d.extended)
 	}
 	if err := c.Return(t.Context(), "node", l, want); err == nil {
@@ -179,6 +189,50 @@ func TestDeadDispatcherIsLeftOut(t *testing.T) {
 		if l, err := c.Lease(t.Context(), "node"); err != nil || l.Ref.Import != "alive" {
 			t.Fatalf("got %+v, %v", l, err)
 		}
+	}
+}
+
+// A lease whose dispatcher is gone is extended by, and returned to, the one that
+// took the partition over.
+func TestLeaseGoesToTheHeir(t *testing.T) {
+	dead, other, heir := &due{name: "dead", weight: 1, left: 1}, &due{name: "other"}, &due{name: "heir", heirOf: "dead"}
+	c, servers := cluster(t, dead, other, heir)
+	l, err := c.Lease(t.Context(), "node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held := c.Held(); len(held) != 1 || held[0].Node != "node" || held[0].Lease.Ref != l.Ref {
+		t.Errorf("holds %+v, want the lease", held)
+	}
+	servers["dead"].CloseClientConnections()
+	servers["dead"].Close()
+	if ok, err := c.Extend(t.Context(), "node", l); err != nil || !ok {
+		t.Fatalf("extend: %v, %v", ok, err)
+	}
+	want := processors.Outcome{Result: processors.Finished, Service: time.Second}
+	if err := c.Return(t.Context(), "node", l, want); err != nil {
+		t.Fatal(err)
+	}
+	if len(heir.returned) != 1 || heir.returned[0] != want || len(other.returned) != 0 {
+		t.Errorf("the heir got %v, another %v", heir.returned, other.returned)
+	}
+	if held := c.Held(); len(held) != 0 {
+		t.Errorf("holds %+v after the return", held)
+	}
+}
+
+func TestHoldersAreAskedAtOnce(t *testing.T) {
+	one := bulk.Holding{Node: "one", Lease: bulk.Lease{ID: 1, Attempt: 1}}
+	up := httptest.NewServer(peer.Guard(secret, HeldHandler(func() []bulk.Holding { return []bulk.Holding{one} })))
+	t.Cleanup(up.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	h := NewHolders(Config{Secret: secret, Processors: func(context.Context) []bulk.Node {
+		return []bulk.Node{{ID: "gone", URL: gone.URL}, {ID: "one", URL: up.URL}}
+	}})
+	held, err := h.Held(t.Context())
+	if err != nil || len(held) != 1 || held[0] != one {
+		t.Errorf("held %+v, %v; want what the one that answers holds", held, err)
 	}
 }
 

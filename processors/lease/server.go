@@ -87,11 +87,15 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		if !decode(w, r, &q) {
 			return
 		}
-		if err := d.Return(r.Context(), q.Node, q.Lease, q.Outcome); err != nil {
+		held, err := d.Extend(r.Context(), q.Node, q.Lease) // whether it is known here
+		if err == nil {
+			err = d.Return(r.Context(), q.Node, q.Lease, q.Outcome)
+		}
+		if err != nil {
 			http.Error(w, "not returned", http.StatusServiceUnavailable)
 			return
 		}
-		w.WriteHeader(http.StatusNoContent)
+		answer(w, heldAnswer{held})
 	})
 	mux.HandleFunc("GET /cluster/weight", func(w http.ResponseWriter, r *http.Request) {
 		above, err := strconv.Atoi(r.URL.Query().Get("above"))
