@@ -1,0 +1,129 @@
+package simulate
+
+import (
+	"time"
+
+	"bulkhead/processors/drr"
+)
+
+// dispatcher owns accounts, and leases their batches to the seats that ask.
+type dispatcher struct {
+	alive      bool
+	queue      queue
+	pace       drr.Pace // of all imports
+	stragglers drr.Stragglers
+	lagging    []*batch // worth a second copy, the oldest first
+	told       bool     // that it has work is on its way to the nodes
+}
+
+func (d *dispatcher) weight() int {
+	if !d.alive {
+		return 0
+	}
+	if len(d.lagging) > 0 {
+		return max(d.queue.weight(), 1)
+	}
+	return d.queue.weight()
+}
+
+// predict estimates the slot time of a batch, as processors/dispatch does.
+func (w *world) predict(d *dispatcher, b *batch) time.Duration {
+	if w.blind {
+		return time.Duration(b.ref.Rows) * perRow
+	}
+	p := d.pace
+	if b.load.pace > 0 {
+		p = b.load.pace
+	}
+	return p.Predict(b.ref.Rows)
+}
+
+// learn takes in what a batch took.
+func (w *world) learn(d *dispatcher, b *batch, took time.Duration) {
+	l := b.load
+	if l.pace == 0 {
+		l.pace = d.pace
+	}
+	l.pace = l.pace.Add(took, b.ref.Rows)
+	d.pace = d.pace.Add(took, b.ref.Rows)
+}
+
+// grant gives a seat of a node what is due, or nil.
+func (w *world) grant(o, at int32) (b *batch, again bool) {
+	d := &w.dispatchers[o]
+	if !d.alive {
+		return nil, false
+	}
+	if b := w.second(d, at); b != nil {
+		return b, true
+	}
+	b = d.queue.pop()
+	if b == nil {
+		return nil, false
+	}
+	t := b.load.tenant
+	w.rounds += b.cost.Seconds() / (quantum.Seconds() * float64(max(w.due, 1)))
+	if w.now >= w.from {
+		t.longest = max(t.longest, w.rounds-t.since)
+	}
+	t.since = w.rounds
+	w.taken(b)
+	if b.attempts == 0 && b.load.files > 0 && !w.draining {
+		next := w.ledger.stage(b.load, w.now)
+		next.partition = b.partition
+		w.push(next)
+	}
+	return b, false
+}
+
+// lag looks at work whose time has come to be worth a second copy.
+func (w *world) lag(at, turn int32) {
+	s := &w.seats[at]
+	if s.turn != turn || s.batch == nil || s.batch.lagging || s.batch.committed {
+		return
+	}
+	b := s.batch
+	o := w.owners[b.partition]
+	if o < 0 {
+		return
+	}
+	d := &w.dispatchers[o]
+	if after, ok := d.stragglers.After(b.cost); !ok || w.now-s.begun < after {
+		w.watch(d, at)
+		return
+	}
+	b.lagging = true
+	d.lagging = append(d.lagging, b)
+	w.announce(o)
+}
+
+// watch plans the moment at which work in a seat is old enough to be looked at.
+func (w *world) watch(d *dispatcher, at int32) {
+	if !w.design.copies || w.uncopied {
+		return
+	}
+	s := &w.seats[at]
+	after, ok := d.stragglers.After(s.batch.cost)
+	if !ok {
+		after = w.now - s.begun + lookEvery
+	}
+	w.plan(max(s.begun+after, w.now+roundTrip), lags, at, s.turn)
+}
+
+// second returns the batch that waits longest for a second copy on another node.
+func (w *world) second(d *dispatcher, at int32) *batch {
+	for len(d.lagging) > 0 {
+		b := d.lagging[0]
+		if !b.committed && b.running == 1 && b.node == at || !d.stragglers.Afford() {
+			return nil
+		}
+		copy(d.lagging, d.lagging[1:])
+		d.lagging = d.lagging[:len(d.lagging)-1]
+		if !b.committed && b.running == 1 {
+			d.stragglers.Spend()
+			w.found.copies++
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package simulate
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// faults are what goes wrong in a run, and how the number of nodes changes.
+type faults struct {
+	deaths  time.Duration // a dispatcher dies this often; 0: never
+	crashes time.Duration // a node is lost this often; 0: never
+	resize  []resize
+
+	leases      int // of lost nodes, that have not expired
+	redelivered int
+}
+
+// resize changes the number of nodes; those that leave finish what they work on.
+type resize struct {
+	at    time.Duration
+	nodes int
+}
+
+// How long the cluster takes to notice.
+const (
+	session   = 6 * time.Second        // of a dispatcher with the broker
+	takeover  = 250 * time.Millisecond // reading the ledger and the leases that nodes hold
+	restart   = 20 * time.Second       // of what died
+	leaseTime = 30 * time.Second
+)
+
+func (f *faults) most(nodes int) int {
+	for _, r := range f.resize {
+		nodes = max(nodes, r.nodes)
+	}
+	return nodes
+}
+
+func (w *world) planFaults() {
+	if w.faults.deaths > 0 {
+		w.plan(w.from, dies, 0, 0)
+	}
+	if w.faults.crashes > 0 {
+		w.plan(w.from+w.faults.crashes/2, crashes, 0, 0)
+	}
+	for _, r := range w.faults.resize {
+		w.plan(r.at, scales, int32(r.nodes), 0)
+	}
+}
+
+func (w *world) fault(e event) {
+	switch e.kind {
+	case dies:
+		w.die()
+	case moves:
+		w.move(e.a)
+	case returns:
+		w.comeBack(e.a)
+	case scales:
+		w.scale(int(e.a))
+	case crashes:
+		w.crash()
+	case recovers:
+		w.join(e.a)
+	case expires:
+		w.expire(w.ledger.batches[e.a])
+	}
+}
+
+// die takes a dispatcher with everything that it knew.
+func (w *world) die() {
+	if w.draining {
+		return
+	}
+	w.plan(w.now+w.faults.deaths, dies, 0, 0)
+	o := int32(w.chance.IntN(len(w.dispatchers)))
+	d := &w.dispatchers[o]
+	if !d.alive {
+		return
+	}
+	d.alive = false
+	for p := range w.owners {
+		if w.owners[p] == o {
+			w.evict(int32(p))
+			w.owners[p] = -1
+		}
+	}
+	w.plan(w.now+session+takeover, moves, o, 0)
+	w.plan(w.now+restart, returns, o, 0)
+}
+
+// evict drops what a dispatcher has of a partition.
+func (w *world) evict(p int32) {
+	d := &w.dispatchers[w.owners[p]]
+	d.queue.evict(p)
+	d.lagging = slices.DeleteFunc(d.lagging, func(b *batch) bool { return b.partition == p })
+	for _, b := range w.ledger.batches {
+		if b.free || b.partition != p {
+			continue
+		}
+		if b.lagging = b.lagging && b.running > 1; b.queued {
+			w.taken(b)
+		}
+		if !d.alive && !b.committed {
+			b.load.felt = true
+		}
+	}
+}
+
+// move gives the partitions that have no owner to living dispatchers.
+func (w *world) move(home int32) {
+	next := home
+	for p := range w.owners {
+		if w.owners[p] >= 0 || int32(p%len(w.dispatchers)) != home {
+			continue
+		}
+		for range w.dispatchers {
+			if next = (next + 1) % int32(len(w.dispatchers)); w.dispatchers[next].alive {
+				w.own(int32(p), next)
+				break
+			}
+		}
+	}
+}
+
+// comeBack is a restarted dispatcher that gets its partitions back.
+func (w *world) comeBack(o int32) {
+	d := &w.dispatchers[o]
+	d.alive = true
+	for p := range w.owners {
+		if int32(p%len(w.dispatchers)) != o {
+			continue
+		}
+		if w.owners[p] >= 0 {
+			w.evict(int32(p))
+		}
+		w.own(int32(p), o)
+	}
+}
+
+// own lets a dispatcher fill its queue from the ledger with what nobody works on.
+func (w *world) own(p, o int32) {
+	w.owners[p] = o
+	var staged []*batch
+	for _, b := range w.ledger.batches {
+		if !b.free && b.partition == p && !b.committed && !b.queued && b.running == 0 && b.lost == 0 {
+			staged = append(staged, b)
+		}
+	}
+	slices.SortFunc(staged, func(x, y *batch) int {
+		return cmp.Or(cmp.Compare(x.load.no, y.load.no), cmp.Compare(x.no, y.no))
+	})
+	for _, b := range staged {
+		w.push(b)
+	}
+	w.dispatchers[o].queue.shuffle()
+}
+
+// scale changes the number of nodes.
+func (w *world) scale(n int) {
+	for i := range w.nodes {
+		switch node := &w.nodes[i]; {
+		case i < n && !node.alive:
+			w.join(int32(i))
+		case i >= n && node.alive:
+			w.leave(int32(i))
+		}
+	}
+}
+
+// leave lets a node take no more leases.
+func (w *world) leave(i int32) {
+	w.nodes[i].alive = false
+	for s := range w.slots {
+		if w.seats[int(i)*w.slots+s].batch == nil {
+			w.free--
+			w.open--
+		}
+	}
+}
+
+// crash loses a node with its leases, which nobody knows before they expire.
+func (w *world) crash() {
+	if w.draining {
+		return
+	}
+	w.plan(w.now+w.faults.crashes, crashes, 0, 0)
+	i := int32(w.chance.IntN(w.scene.nodes))
+	if !w.nodes[i].alive {
+		return
+	}
+	w.leave(i)
+	for s := range w.slots {
+		seat := &w.seats[int(i)*w.slots+s]
+		b := seat.batch
+		if b == nil {
+			continue
+		}
+		seat.batch = nil
+		w.busy--
+		w.open--
+		b.running--
+		b.lost++
+		b.load.lost = true
+		w.faults.leases++
+		w.plan(w.now+leaseTime, expires, int32(b.ref.No), 0)
+	}
+	w.plan(w.now+restart, recovers, i, 0)
+}
+
+// expire ends the lease of a lost node: what no other attempt committed comes again.
+func (w *world) expire(b *batch) {
+	w.faults.leases--
+	b.lost--
+	if b.committed || b.running > 0 || b.lost > 0 || b.queued {
+		w.ledger.release(b)
+		return
+	}
+	w.faults.redelivered++
+	if o := w.owners[b.partition]; o >= 0 {
+		w.dispatchers[o].queue.finish(b, b.cost)
+	}
+	b.lagging = false
+	w.push(b)
+}

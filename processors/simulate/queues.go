@@ -1,0 +1,143 @@
+package simulate
+
+import (
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// queue decides which batch is next. A batch that pop returned is in flight until
+// finish; evict forgets a partition, with what is in flight.
+type queue interface {
+	push(b *batch)
+	pop() *batch
+	finish(b *batch, took time.Duration)
+	evict(partition int32)
+	weight() int // of the accounts that have work due
+	shuffle()
+}
+
+// Design is a way to decide what runs next.
+type Design struct {
+	Name  string // for programs
+	Title string // for people
+	// local: every node is its own dispatcher and consumes its share of the
+	// partitions, over which batches are spread by chance.
+	local bool
+	// central: one dispatcher has all accounts.
+	central bool
+	// copies: batches that lag get a second copy.
+	copies bool
+	queue  func(w *world, d *dispatcher, seed uint64) queue
+}
+
+// Designs are compared in every experiment; the first is the one that runs in production.
+var Designs = []Design{
+	{Name: "bulkhead", Title: "Bulkhead", copies: true, queue: newOurs},
+	{Name: "drr", Title: "plain DRR", queue: newPlain},
+	{Name: "nodes", Title: "round-robin at nodes", local: true, queue: newPlain},
+	{Name: "fifo", Title: "FIFO", central: true, queue: newFIFO},
+}
+
+// ours is the production scheduler.
+type ours struct {
+	*drr.Queue
+	w *world
+}
+
+func newOurs(w *world, d *dispatcher, seed uint64) queue {
+	cost := func(ref bulk.BatchRef) time.Duration { return w.predict(d, w.ledger.batches[ref.No]) }
+	return &ours{drr.New(drr.Config{Seed: seed, Cost: cost}), w}
+}
+
+func (o *ours) push(b *batch) {
+	o.Push(b.ref)
+	if n := b.load.weight; n > 1 {
+		o.SetWeight(b.ref.Account, n)
+	}
+}
+
+func (o *ours) pop() *batch {
+	g, ok := o.Pop()
+	if !ok {
+		return nil
+	}
+	b := o.w.ledger.batches[g.Ref.No]
+	b.cost = g.Cost
+	return b
+}
+
+func (o *ours) finish(b *batch, took time.Duration) { o.Finish(b.ref.ID(), took) }
+func (o *ours) weight() int                         { return o.Weight() }
+func (o *ours) shuffle()                            { o.Shuffle() }
+
+func (o *ours) evict(partition int32) {
+	o.Evict(func(id bulk.AccountID) bool { return o.w.partitions[id] == partition })
+}
+
+// fifo serves what came first, file by file.
+type fifo struct {
+	batches  []*batch
+	head     int
+	accounts map[*tenant]int // with waiting batches
+}
+
+func newFIFO(*world, *dispatcher, uint64) queue { return &fifo{accounts: map[*tenant]int{}} }
+
+// fileBatches is the length of one file of an account that never runs out: its
+// batches stand in a row, and the next file stands behind all others.
+const fileBatches = 2000
+
+func (f *fifo) push(b *batch) {
+	i := b.load
+	switch {
+	case i.files == 0 || b.attempts > 0:
+		f.batches = append(f.batches, b)
+	case i.file > 0 && f.head > 0: // the one before it was just taken
+		i.file--
+		f.head--
+		f.batches[f.head] = b
+	default:
+		i.file = fileBatches - 1
+		f.batches = append(f.batches, b)
+	}
+	f.accounts[i.tenant]++
+}
+
+func (f *fifo) pop() *batch {
+	if f.head == len(f.batches) {
+		return nil
+	}
+	b := f.batches[f.head]
+	f.batches[f.head] = nil
+	f.head++
+	if f.head > 1<<16 && f.head > len(f.batches)/2 {
+		f.batches = append(f.batches[:0], f.batches[f.head:]...)
+		f.head = 0
+	}
+	f.left(b)
+	return b
+}
+
+func (f *fifo) left(b *batch) {
+	if f.accounts[b.load.tenant]--; f.accounts[b.load.tenant] == 0 {
+		delete(f.accounts, b.load.tenant)
+	}
+}
+
+func (f *fifo) finish(*batch, time.Duration) {}
+func (f *fifo) weight() int                  { return len(f.accounts) }
+func (f *fifo) shuffle()                     {}
+
+func (f *fifo) evict(partition int32) {
+	kept := f.batches[:0]
+	for _, b := range f.batches[f.head:] {
+		if b.partition == partition {
+			f.left(b)
+		} else {
+			kept = append(kept, b)
+		}
+	}
+	f.batches, f.head = kept, 0
+}

@@ -1,0 +1,51 @@
+package simulate
+
+import (
+	"math"
+	"time"
+)
+
+// The service time of a batch is rows × the account's time a row × content ×
+// circumstance × the node's slowness. The two factors are lognormal with mean 1:
+// content stays with the batch, circumstance is drawn anew for each attempt.
+const (
+	fullRows          = 8000
+	perRow            = 25 * time.Microsecond // so a full batch takes 200 ms on average
+	sigmaContent      = 0.15
+	sigmaCircumstance = 0.20
+)
+
+var (
+	content      = lognormal(sigmaContent)
+	circumstance = lognormal(sigmaCircumstance)
+)
+
+const quantiles = 4096
+
+// lognormal tabulates the middle of each of 4,096 equally likely ranges of a
+// lognormal distribution with mean 1, so that a draw is one look-up.
+func lognormal(sigma float64) *[quantiles]float64 {
+	var t [quantiles]float64
+	for i := range t {
+		z := math.Sqrt2 * math.Erfinv(2*(float64(i)+0.5)/quantiles-1)
+		t[i] = math.Exp(sigma*z - sigma*sigma/2)
+	}
+	return &t
+}
+
+// service returns what the attempt of a batch takes on a node of normal speed. It
+// depends on nothing else, so every design meets the same batches.
+func service(seed uint64, imp int32, no, attempt int, rows int64, row time.Duration) time.Duration {
+	h := mix(seed ^ mix(uint64(imp)<<32|uint64(no)))
+	own := content[h%quantiles]
+	met := circumstance[mix(h+uint64(attempt))%quantiles]
+	return time.Duration(float64(rows) * float64(row) * own * met)
+}
+
+// mix is the finalizer of splitmix64 (Steele, Lea and Flood, 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

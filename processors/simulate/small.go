@@ -1,0 +1,64 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// The cluster of most experiments.
+const (
+	manyNodes  = 100
+	slotsEach  = 8
+	allSlots   = manyNodes * slotsEach
+	dispersed  = 16 // dispatchers
+	smallSize  = 5  // batches of a small import
+	warmUp     = 10 * time.Second
+	smallsLast = 30 * time.Second // arrivals end
+)
+
+// whales returns accounts that always have work, on partitions by chance.
+func whales(n int, seed uint64) []tenant {
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	all := make([]tenant, n)
+	for i := range all {
+		all[i] = tenant{id: bulk.AccountID(fmt.Sprint("whale", i)), weight: 1, rows: fullRows, row: perRow, files: 1, partition: rnd.Int32N(partsAll)}
+	}
+	return all
+}
+
+// smalls returns small imports of accounts that have no other, at Poisson times, so that
+// they alone keep the share load of the slots busy.
+func smalls(load float64, slots int, until time.Duration, seed uint64) []arrival {
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	mean := smallSize * fullRows * perRow.Seconds() / (load * float64(slots))
+	var all []arrival
+	for at := 0.0; ; {
+		at += rnd.ExpFloat64() * mean
+		when := time.Duration(at * 1e9)
+		if when >= until {
+			return all
+		}
+		t := &tenant{id: bulk.AccountID(fmt.Sprint("small", len(all))), weight: 1, rows: fullRows, row: perRow, partition: rnd.Int32N(partsAll)}
+		all = append(all, arrival{at: when, tenant: t, batches: smallSize, measured: when >= warmUp})
+	}
+}
+
+// crowd is E1: small imports beside whales.
+func crowd(n int, load float64, seed uint64) scene {
+	return scene{
+		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed,
+		tenants: whales(n, seed), arrivals: smalls(load, allSlots, smallsLast, seed),
+		from: warmUp, to: smallsLast,
+	}
+}
+
+func latencies(o *outcome) []time.Duration {
+	all := make([]time.Duration, len(o.samples))
+	for i, s := range o.samples {
+		all[i] = s.latency
+	}
+	return all
+}

@@ -1,0 +1,150 @@
+package simulate
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// tenant is an account.
+type tenant struct {
+	id        bulk.AccountID
+	weight    int
+	rows      int64         // of each of its batches, but of an import's last
+	row       time.Duration // slot time of a row, on average
+	files     int           // imports that it always has waiting; 0: its imports arrive
+	partition int32         // of its references; -1: by chance
+
+	waiting int             // batches that wait now
+	since   float64         // round in which it was last served, or began to wait
+	longest float64         // most rounds between two services
+	windows []time.Duration // slot time it got, by window; nil: not measured
+}
+
+// load is an import with its part of the ledger.
+type load struct {
+	*tenant
+	id      bulk.ImportID
+	no      int32 // of the import in the run
+	batches int   // it has in all; 0: another comes whenever one is taken
+	staged  int
+	done    int
+	gone    int // of the done ones, batches that nobody works on any more
+	arrived time.Duration
+	pace    drr.Pace
+	file    int // batches that first-come-first-served still owes this file
+
+	measured bool
+	felt     bool // its dispatcher died
+	lost     bool // a node with a batch of it was lost
+}
+
+// batch is a row of the ledger, and what the nodes do with it.
+type batch struct {
+	ref       bulk.BatchRef // its No is the batch's place in the ledger
+	load      *load
+	no        int // in its import
+	partition int32
+	cost      time.Duration // predicted when it was last granted
+	attempts  int           // so far
+	running   int           // of these, now
+	lost      int           // of these, on nodes that are gone, until their lease ends
+	committed bool
+	lagging   bool // it has a second copy, or waits for one
+	node      int32 // of the first of these that still counts
+	queued    bool // it waits in a queue
+	free      bool
+}
+
+// ledger is the truth about batches: it commits each once. Places of ended batches
+// are used again, so that a long run needs no more memory than a short one.
+type ledger struct {
+	batches   []*batch
+	spare     []*batch
+	idle      []*load
+	imports   int32
+	staged    int
+	committed int
+	balance   uint64 // a sum over what was staged less that over what was committed
+	refused   int    // commits of batches that were committed already
+}
+
+// enter returns a fresh import of a tenant.
+func (l *ledger) enter(t *tenant, batches int, now time.Duration) *load {
+	var i *load
+	if last := len(l.idle) - 1; last >= 0 {
+		i, l.idle = l.idle[last], l.idle[:last]
+		*i = load{id: i.id}
+	} else {
+		i = &load{id: bulk.ImportID("i" + strconv.Itoa(int(l.imports)))}
+	}
+	i.tenant, i.no, i.batches, i.arrived = t, l.imports, batches, now
+	l.imports++
+	return i
+}
+
+// epoch is when simulated time begins.
+var epoch = time.Unix(1_700_000_000, 0).UTC()
+
+// stage enters the next batch of an import.
+func (l *ledger) stage(i *load, now time.Duration) *batch {
+	var b *batch
+	if last := len(l.spare) - 1; last >= 0 {
+		b, l.spare = l.spare[last], l.spare[:last]
+		*b = batch{ref: bulk.BatchRef{No: b.ref.No}}
+	} else {
+		b = &batch{ref: bulk.BatchRef{No: int64(len(l.batches))}}
+		l.batches = append(l.batches, b)
+	}
+	b.load, b.no, b.partition = i, i.staged, i.partition
+	b.ref.Account, b.ref.Import, b.ref.Rows, b.ref.StagedAt = i.tenant.id, i.id, i.rows, epoch.Add(now)
+	l.balance += b.mark()
+	i.staged++
+	l.staged++
+	return b
+}
+
+// commit applies a batch, once: false says that another attempt was first.
+func (l *ledger) commit(b *batch) bool {
+	if b.committed {
+		l.refused++
+		return false
+	}
+	b.committed = true
+	b.load.done++
+	l.committed++
+	l.balance -= b.mark()
+	return true
+}
+
+// mark is different for every batch of a run.
+func (b *batch) mark() uint64 { return mix(uint64(b.load.no)<<32 | uint64(b.no)) }
+
+// release gives the place of a batch back that nobody works on or waits for.
+func (l *ledger) release(b *batch) {
+	if !b.committed || b.running > 0 || b.lost > 0 || b.free {
+		return
+	}
+	i := b.load
+	b.free, b.load = true, nil
+	l.spare = append(l.spare, b)
+	if i.gone++; i.gone == i.batches {
+		l.idle = append(l.idle, i)
+	}
+}
+
+// audit says what is wrong with a ledger whose work should all be done.
+func (l *ledger) audit() error {
+	if l.staged != l.committed || l.balance != 0 {
+		return fmt.Errorf("%d batches were staged and %d committed, sums differ by %x", l.staged, l.committed, l.balance)
+	}
+	for _, b := range l.batches {
+		if !b.free {
+			return fmt.Errorf("batch %s has not ended: committed %v, running %d, lost %d, queued %v", b.ref.ID(), b.committed, b.running, b.lost, b.queued)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// scene is what a run simulates.
+type scene struct {
+	nodes, slots int // slots of each node
+	dispatchers  int
+	tenants      []tenant      // with files that never end
+	arrivals     []arrival     // imports, by time
+	from, to     time.Duration // what happens between them is measured
+	window       time.Duration // of the slot time of the tenants; 0: not measured
+	slow         float64       // share of the nodes that are slower
+	slower       float64       // how many times
+	blind        bool          // predictions are rows × perRow for ever: nothing is learnt
+	uncopied     bool          // no second copies, whatever the design
+	faults       faults
+}
+
+// arrival is an import that comes at a moment.
+type arrival struct {
+	at       time.Duration
+	tenant   *tenant
+	batches  int
+	measured bool
+}
+
+// world is one run. The same scene, design and seed give the same run.
+type world struct {
+	scene
+	design Design
+	seed   uint64
+	agenda
+	ledger      ledger
+	now         time.Duration
+	chance      *rand.Rand
+	nodes       []node
+	seats       []seat
+	dispatchers []dispatcher
+	owners      []int32 // dispatcher by partition, -1: none
+	partitions  map[bulk.AccountID]int32
+	endless     []*load
+
+	upcoming int // arrival
+	pending  int // measured imports that have not ended
+	draining bool
+	rounds   float64 // of all accounts, since the beginning
+	due      int     // weight of the tenants with waiting batches
+	waiting  int     // batches in queues
+	free     int     // seats without work
+	open     int     // seats of living nodes
+	busy     int     // seats with work
+	found    outcome
+}
+
+// outcome is what a run measured.
+type outcome struct {
+	samples  []sample      // the measured imports, as they ended
+	idle     time.Duration // slot time without work while work waited
+	capacity time.Duration // slot time of the measured span
+	grants   int
+	copies   int
+	useless  time.Duration // slot time of attempts whose batch another one committed
+}
+
+// sample is a measured import that ended.
+type sample struct {
+	latency time.Duration // from its arrival to its last commit
+	felt    bool          // its dispatcher died meanwhile
+	lost    bool          // a node with a batch of it was lost
+}
+
+// The rhythm of the cluster, as in processors/lease and processors/dispatch.
+const (
+	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
+	lookEvery = 250 * time.Millisecond // age of a weight while there is work
+	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
+	partsAll  = 16                     // partitions of the topic
+	depth     = 2                      // batches that an endless file has waiting, so that it never runs dry
+	limit     = 48 * time.Hour         // of simulated time, for a run that does not end
+)
+
+// run simulates until the measured imports have ended, then lets all other work end
+// as well and audits the ledger.
+func run(s scene, d Design, seed uint64) (*outcome, error) {
+	w := newWorld(s, d, seed)
+	for w.now < w.to || w.pending > 0 {
+		if w.now > limit {
+			return nil, fmt.Errorf("%s: %d measured imports have not ended", d.Name, w.pending)
+		}
+		w.step()
+	}
+	w.drain()
+	if err := w.ledger.audit(); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Name, err)
+	}
+	if explained := w.found.copies + w.faults.redelivered; w.ledger.refused > explained {
+		return nil, fmt.Errorf("%s: %d batches were worked on twice, only %d by intent", d.Name, w.ledger.refused, explained)
+	}
+	return &w.found, nil
+}
+
+func newWorld(s scene, d Design, seed uint64) *world {
+	w := &world{scene: s, design: d, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), partitions: map[bulk.AccountID]int32{}}
+	for _, a := range s.arrivals {
+		if a.measured {
+			w.pending++
+		}
+		w.partitions[a.tenant.id] = a.tenant.partition
+	}
+	w.found.samples = make([]sample, 0, w.pending)
+	w.build()
+	w.settle()
+	if len(w.arrivals) > 0 {
+		w.plan(w.arrivals[0].at, arrives, 0, 0)
+	}
+	w.planFaults()
+	return w
+}
+
+// build makes dispatchers and nodes.
+func (w *world) build() {
+	parts, n := partsAll, w.scene.dispatchers
+	switch {
+	case w.design.local:
+		parts, n = w.scene.nodes, w.scene.nodes
+	case w.design.central:
+		n = 1
+	}
+	w.dispatchers = make([]dispatcher, n)
+	for i := range w.dispatchers {
+		d := &w.dispatchers[i]
+		*d = dispatcher{alive: true, pace: drr.StartPace}
+		d.queue = w.design.queue(w, d, mix(w.seed+uint64(i)))
+	}
+	w.owners = make([]int32, parts)
+	for p := range w.owners {
+		w.owners[p] = int32(p % n)
+	}
+	w.buildNodes()
+}
+
+// settle brings in the files that never end; dispatchers start in random order.
+func (w *world) settle() {
+	for i := range w.tenants {
+		t := &w.tenants[i]
+		w.partitions[t.id] = t.partition
+		if w.window > 0 {
+			t.windows = make([]time.Duration, (w.to-w.from)/w.window)
+		}
+		for range t.files {
+			l := w.ledger.enter(t, 0, 0)
+			w.endless = append(w.endless, l)
+			w.fill(l)
+		}
+	}
+	for i := range w.dispatchers {
+		w.dispatchers[i].queue.shuffle()
+	}
+}
+
+// fill stages what an endless file has waiting: at a design that schedules at nodes
+// it waits at every one.
+func (w *world) fill(l *load) {
+	parts := 1
+	if w.design.local {
+		parts = len(w.owners)
+	}
+	for p := range parts {
+		for range depth {
+			b := w.ledger.stage(l, w.now)
+			if w.design.local {
+				b.partition = int32(p)
+			}
+			w.push(b)
+		}
+	}
+}
+
+func (w *world) step() {
+	e := w.agenda.next()
+	if w.now >= w.from && w.now < w.to {
+		dt := min(e.at, w.to) - w.now
+		w.found.idle += dt * time.Duration(min(w.free, w.waiting))
+		w.found.capacity += dt * time.Duration(w.open)
+	}
+	w.now = e.at
+	switch e.kind {
+	case arrives:
+		w.arrive()
+	case asks:
+		w.ask(e.a)
+	case ends:
+		w.end(e.a, e.b)
+	case lags:
+		w.lag(e.a, e.b)
+	case looks:
+		w.look(e.a)
+	case rises:
+		w.rise(e.a)
+	default:
+		w.fault(e)
+	}
+}
+
+// arrive brings in the next import of the list.
+func (w *world) arrive() {
+	if w.draining {
+		return
+	}
+	a := &w.arrivals[w.upcoming]
+	if w.upcoming++; w.upcoming < len(w.arrivals) {
+		w.plan(w.arrivals[w.upcoming].at, arrives, 0, 0)
+	}
+	l := w.ledger.enter(a.tenant, a.batches, w.now)
+	l.measured = a.measured
+	for range a.batches {
+		b := w.ledger.stage(l, w.now)
+		if w.design.local {
+			b.partition = int32(w.chance.IntN(len(w.owners)))
+		}
+		w.push(b)
+	}
+}
+
+// push gives a batch to the dispatcher of its partition. Without one it waits in the
+// topic for the next owner.
+func (w *world) push(b *batch) {
+	o := w.owners[b.partition]
+	if o < 0 {
+		b.load.felt = true
+		return
+	}
+	d := &w.dispatchers[o]
+	d.queue.push(b)
+	b.queued = true
+	w.waiting++
+	t := b.load.tenant
+	if t.waiting++; t.waiting == 1 {
+		w.due += t.weight
+		t.since = w.rounds
+	}
+	w.announce(o)
+}
+
+// taken notes that a batch left its queue.
+func (w *world) taken(b *batch) {
+	b.queued = false
+	w.waiting--
+	t := b.load.tenant
+	if t.waiting--; t.waiting == 0 {
+		w.due -= t.weight
+	}
+}
+
+// drain lets everything end.
+func (w *world) drain() {
+	w.draining = true
+	for _, l := range w.endless {
+		l.batches = l.staged
+	}
+	for w.busy > 0 || w.ledger.staged != w.ledger.committed || w.faults.leases > 0 {
+		w.step()
+		if w.now > limit {
+			return // the audit says what is left
+		}
+	}
+}
