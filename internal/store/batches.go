@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -176,18 +178,29 @@ func (s *Store) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, er
 // MarkPublished notes that the broker has the references.
 func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
 	return s.tx(ctx, "mark published", func(tx *txn) error {
-		st, err := tx.PreparexContext(ctx, `UPDATE batches SET published_at = ? WHERE import_id = ? AND no = ? AND state = 'staged'`)
-		if err != nil {
+		return markBatches(ctx, tx, "published_at", bulk.BatchStaged, ids, at)
+	})
+}
+
+// markBatches notes a time at those of the batches that are in the state. It goes by
+// their ids: relays and the mirror mark the same batches at once, and in different orders
+// would lock each other out.
+func markBatches(ctx context.Context, tx *txn, column string, state bulk.BatchState, ids []bulk.BatchID, at time.Time) error {
+	st, err := tx.PreparexContext(ctx, fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = ?`, column))
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for _, id := range slices.SortedFunc(slices.Values(ids), byID) {
+		if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No, state); err != nil {
 			return err
 		}
-		defer st.Close()
-		for _, id := range ids {
-			if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
+}
+
+func byID(a, b bulk.BatchID) int {
+	return cmp.Or(cmp.Compare(a.Import, b.Import), cmp.Compare(a.No, b.No))
 }
 
 // StillStaged returns those of the references whose batches still wait.

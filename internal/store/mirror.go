@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,22 +30,8 @@ func (c Commits) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, e
 // MarkPublished notes that the topic has the references.
 func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
 	return c.s.tx(ctx, "mark announced", func(tx *txn) error {
-		return markBatches(ctx, tx, "announced_at", ids, at)
+		return markBatches(ctx, tx, "announced_at", bulk.BatchCommitted, ids, at)
 	})
-}
-
-func markBatches(ctx context.Context, tx *txn, column string, ids []bulk.BatchID, at time.Time) error {
-	st, err := tx.PreparexContext(ctx, fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = 'committed'`, column))
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for _, id := range ids {
-		if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Unmirrored lists batches committed before the time that analytics may lack, oldest
@@ -118,10 +106,10 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]bulk.Import, error
 // other batch to mirror becomes mirrored in the same transaction.
 func (s *Store) MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error {
 	return s.tx(ctx, "mark mirrored", func(tx *txn) error {
-		if err := markBatches(ctx, tx, "mirrored_at", batches, now()); err != nil {
+		if err := markBatches(ctx, tx, "mirrored_at", bulk.BatchCommitted, batches, now()); err != nil {
 			return err
 		}
-		for _, i := range imports {
+		for _, i := range slices.SortedFunc(slices.Values(imports), func(a, b bulk.Import) int { return cmp.Compare(a.ID, b.ID) }) {
 			if _, err := tx.ExecContext(ctx, `
 				UPDATE imports AS i SET mirrored = TRUE, version = version + 1
 				WHERE i.account_id = ? AND i.id = ? AND i.version = ? AND i.finished_at IS NOT NULL AND NOT i.mirrored AND NOT `+unmirroredBatch,

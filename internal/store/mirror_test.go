@@ -2,7 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +66,42 @@ func TestImportIsMirroredWithItsLastBatch(t *testing.T) {
 		if got := f.get(imp); !got.Mirrored || got.Version != ended[0].Version+1 {
 			t.Errorf("mirrored %v, version %d after %d", got.Mirrored, got.Version, ended[0].Version)
 		}
+	})
+}
+
+// The relay of commits and the mirror mark the same batches at once, as do several
+// relays of references, each in an order of its own.
+func TestMarksInAnyOrderDoNotDeadlock(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		committed, staged := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{}), f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		var done, waiting []bulk.BatchID
+		for no := range int64(16) {
+			f.stageOpen(committed, 1)
+			f.stageOpen(staged, 1)
+			f.commit(committed, no, row{no + 1, fmt.Sprint("c", no), "one"})
+			done, waiting = append(done, bulk.BatchID{Import: committed.ID, No: no}), append(waiting, bulk.BatchID{Import: staged.ID, No: no})
+		}
+		marks := []func(ids []bulk.BatchID) error{
+			func([]bulk.BatchID) error { return f.MarkMirrored(t.Context(), done, nil) },
+			func(back []bulk.BatchID) error { return f.Commits().MarkPublished(t.Context(), back[:16], time.Now()) },
+			func([]bulk.BatchID) error { return f.MarkPublished(t.Context(), waiting, time.Now()) },
+			func(back []bulk.BatchID) error { return f.MarkPublished(t.Context(), back[16:], time.Now()) },
+		}
+		back := slices.Concat(done, waiting)
+		slices.Reverse(back[:16])
+		slices.Reverse(back[16:])
+		var wg sync.WaitGroup
+		for _, mark := range marks {
+			wg.Go(func() {
+				for range 50 {
+					if err := mark(back); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
 	})
 }
 
