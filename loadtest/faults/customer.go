@@ -65,7 +65,8 @@ type imported struct {
 	Rows  counts
 	Bytes struct{ Received int64 }
 
-	Sealed bool
+	Sealed   bool
+	Mirrored bool
 }
 
 type counts struct {

@@ -16,7 +16,9 @@ type fault struct {
 	when  func(standing) bool // its moment
 	kill  []string            // command, below deploy/
 	heal  []string            // command, below deploy/
-	after time.Duration       // from the kill to heal; 0: only after the round
+	after time.Duration       // from the kill to heal; 0: only when the imports have ended
+
+	unnoticed bool // the imports end before it is healed
 }
 
 // An upload is open and some of it has been acknowledged.
@@ -26,7 +28,7 @@ func receiving(s standing) bool { return s.Open > 0 && s.Received > s.Bytes/20 }
 func committing(s standing) bool { return s.Committed > s.Rows/5 }
 
 var everyone = []string{
-	"console1", "console2", "ingest1", "ingest2", "dispatcher1", "dispatcher2", "processor1", "processor2", "processor3",
+	"console1", "console2", "ingest1", "ingest2", "dispatcher1", "dispatcher2", "processor1", "processor2", "processor3", "mirror1",
 }
 
 var faults = []fault{
@@ -43,6 +45,10 @@ var faults = []fault{
 		kill: []string{"services/kafka-broker", "kill", "1"}, heal: []string{"services/kafka-broker", "start", "1"},
 	},
 	{
+		name: "mirror", what: "the only mirror", when: committing, after: time.Second,
+		kill: []string{"cluster/down", "--kill", "mirror1"}, heal: []string{"cluster/up", "mirror1"},
+	},
+	{
 		name: "postgres", what: "PostgreSQL, the postmaster", when: committing, after: time.Second,
 		kill: []string{"services/postgres", "kill"}, heal: []string{"services/postgres", "start"},
 	},
@@ -50,6 +56,14 @@ var faults = []fault{
 		name: "all", what: "every process of Bulkhead at once", when: committing, after: time.Second,
 		kill: append([]string{"cluster/down", "--kill"}, everyone...), heal: append([]string{"cluster/up"}, everyone...),
 	},
+}
+
+// away is ClickHouse gone for a while. The imports are to end before it is back.
+func away(d time.Duration) fault {
+	return fault{
+		name: "clickhouse", what: fmt.Sprintf("ClickHouse, gone for %s", d), when: committing, after: d, unnoticed: true,
+		kill: []string{"services/clickhouse", "kill"}, heal: []string{"services/clickhouse", "start"},
+	}
 }
 
 func process(role, name string, when func(standing) bool) fault {
@@ -85,8 +99,8 @@ func start(ctx context.Context, command []string) error {
 }
 
 // mend leaves the services and the cluster running, whatever happened.
-func mend() {
-	for _, f := range faults {
+func mend(chosen []fault) {
+	for _, f := range chosen {
 		if f.heal == nil {
 			continue
 		}

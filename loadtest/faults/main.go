@@ -6,13 +6,14 @@
 // every interruption. At the fault's moment the part is killed with SIGKILL; processes
 // of Bulkhead stay dead until the round has ended, so that their peers must take over.
 // Then every count and the account's usage are compared with what the generator said,
-// and `bulkhead verify` compares every record with the file. Whatever was killed is
-// started again, also when a round failed.
+// `bulkhead verify` compares every record with the file, and, once the mirror is quiet,
+// `bulkhead reconcile` compares ClickHouse with the store. Whatever was killed is started
+// again, also when a round failed.
 //
 // It prints a table, writes loadtest/results/faults.json, and exits with 1 when
 // anything is not exact.
 //
-//	deploy/cluster/faults [--rows 1000000] [--accounts 10] [--only ingest,postgres] [--out DIR]
+//	deploy/cluster/faults [--rows 1000000] [--accounts 10] [--only ingest,postgres] [--clickhouse-away 5m] [--out DIR]
 package main
 
 import (
@@ -44,10 +45,11 @@ func run(ctx context.Context) error {
 	accounts := flag.Int("accounts", 10, "accounts that import at once")
 	only := flag.String("only", "", "names of the faults to try; default: all")
 	out := flag.String("out", filepath.Join("loadtest", "results"), "where faults.json goes")
-	patience := flag.Duration("patience", 10*time.Minute, "within which a round must end")
+	gone := flag.Duration("clickhouse-away", 5*time.Minute, "how long ClickHouse is gone in its round")
+	patience := flag.Duration("patience", 15*time.Minute, "within which a round must end")
 	flag.Parse()
-	chosen, err := choose(*only)
-	if err != nil {
+	chosen, err := choose(append(faults, away(*gone)), *only)
+	if err := errors.Join(err, checkSettings()); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp("", "bulkhead-faults-")
@@ -55,7 +57,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	defer mend()
+	defer mend(chosen)
 	files, err := generate(ctx, work, *accounts, *rows)
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-func choose(only string) ([]fault, error) {
+func choose(faults []fault, only string) ([]fault, error) {
 	if only == "" {
 		return faults, nil
 	}

@@ -21,7 +21,7 @@ type record struct {
 
 func report(dir string, rows int64, accounts int, results []result) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "KILLED\tWHEN\tALL ENDED AFTER\tEXACT\tVERIFIED\tRESULT")
+	fmt.Fprintln(table, "KILLED\tWHEN\tALL ENDED AFTER\tMIRRORED AFTER\tEXACT\tVERIFIED\tCLICKHOUSE EQUAL\tRESULT")
 	for _, r := range results {
 		verdict := "ok"
 		if len(r.Wrong) > 0 {
@@ -31,7 +31,7 @@ func report(dir string, rows int64, accounts int, results []result) error {
 		if r.At.Rows > 0 {
 			when = fmt.Sprintf("%d of %d rows committed, %d uploads open, %d imports under way", r.At.Committed, r.At.Rows, r.At.Open, r.At.Running)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%.1f s\t%d of %d\t%d of %d\t%s\n", r.What, when, r.Seconds, r.Exact, r.Accounts, r.Equal, r.Accounts, verdict)
+		fmt.Fprintf(table, "%s\t%s\t%.1f s\t%.1f s\t%d of %d\t%d of %d\t%t\t%s\n", r.What, when, r.Seconds, r.Mirrored, r.Exact, r.Accounts, r.Equal, r.Accounts, r.Analytics, verdict)
 	}
 	if err := table.Flush(); err != nil {
 		return err

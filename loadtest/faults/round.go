@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,14 +10,17 @@ import (
 
 // result is what came of a round.
 type result struct {
-	Fault    string   `json:"fault"`
-	What     string   `json:"what"`
-	At       standing `json:"at"` // when it was killed
-	Seconds  float64  `json:"seconds"`
-	Exact    int      `json:"exact"` // accounts whose every count was right
-	Equal    int      `json:"equal"` // accounts whose records were verified against the file
-	Accounts int      `json:"accounts"`
-	Wrong    []string `json:"wrong,omitempty"`
+	Fault     string   `json:"fault"`
+	What      string   `json:"what"`
+	At        standing `json:"at"`                     // when it was killed
+	Seconds   float64  `json:"seconds"`                // until every import had ended
+	Healed    float64  `json:"healed_after,omitempty"` // seconds until what was killed ran again
+	Mirrored  float64  `json:"mirrored_after"`         // seconds until ClickHouse had everything
+	Exact     int      `json:"exact"`                  // accounts whose every count was right
+	Equal     int      `json:"equal"`                  // accounts whose records were verified against the file
+	Accounts  int      `json:"accounts"`
+	Analytics bool     `json:"clickhouse_equal"` // nothing to reconcile
+	Wrong     []string `json:"wrong,omitempty"`
 }
 
 // standing is how far the imports of a round have come.
@@ -34,47 +38,73 @@ func tryFault(ctx context.Context, f fault, files []file, patience time.Duration
 	r := result{Fault: f.name, What: f.what, Accounts: len(files)}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	wrong := func(format string, args ...any) { r.Wrong = append(r.Wrong, fmt.Sprintf(format, args...)) }
 	customers, err := newCustomers(ctx, f.name, files)
 	if err != nil {
-		wrong("%v", err)
+		r.wrong(err)
 		return r
 	}
+	r.suffer(ctx, f, customers)
+	r.judge(ctx, customers)
+	return r
+}
+
+func (r *result) wrong(err error) {
+	if err != nil {
+		r.Wrong = append(r.Wrong, err.Error())
+	}
+}
+
+// suffer imports under the fault until all that was killed runs again, and ClickHouse
+// has everything.
+func (r *result) suffer(ctx context.Context, f fault, customers []*customer) {
 	begun := time.Now()
+	since := func() float64 { return time.Since(begun).Seconds() }
 	var importing sync.WaitGroup
 	for _, c := range customers {
 		importing.Go(func() { c.importFile(ctx) })
 	}
 	ended := make(chan struct{})
-	go func() { importing.Wait(); r.Seconds = time.Since(begun).Seconds(); close(ended) }()
+	go func() { importing.Wait(); r.Seconds = since(); close(ended) }()
 
 	if f.when != nil {
-		if r.At, err = strike(ctx, f, customers, ended); err != nil {
-			wrong("%v", err)
+		var err error
+		r.At, err = strike(ctx, f, customers, ended)
+		r.wrong(err)
+		if f.after == 0 {
+			<-ended
 		}
+		r.wrong(start(ctx, f.heal))
+		r.Healed = since()
 	}
 	<-ended
-	if f.heal != nil && f.after == 0 {
-		if err := start(ctx, f.heal); err != nil {
-			wrong("%v", err)
-		}
+	if f.unnoticed && r.Seconds > r.Healed {
+		r.wrong(errors.New("the imports outlasted the fault; use fewer --rows"))
 	}
+	r.wrong(awaitMirrored(ctx, customers))
+	r.Mirrored = since()
+}
+
+// judge compares counts, records and analytics with the files.
+func (r *result) judge(ctx context.Context, customers []*customer) {
 	for _, c := range customers {
 		if err := c.check(ctx); err != nil {
-			wrong("%s: %v", c.file.path, err)
+			r.wrong(fmt.Errorf("%s: %w", c.file.path, err))
 			continue
 		}
 		r.Exact++
 		if err := c.verify(ctx); err != nil {
-			wrong("%s: %v", c.file.path, err)
+			r.wrong(fmt.Errorf("%s: %w", c.file.path, err))
 			continue
 		}
 		r.Equal++
 	}
-	return r
+	err := reconcile(ctx)
+	r.wrong(err)
+	r.Analytics = err == nil
 }
 
-// strike kills the part at its moment, and starts it again if that is not for later.
+// strike kills the part at its moment, and waits for as long as it is to stay away
+// while imports go on.
 func strike(ctx context.Context, f fault, customers []*customer, ended <-chan struct{}) (s standing, err error) {
 	for s = look(ctx, customers); !f.when(s); s = look(ctx, customers) {
 		select {
@@ -89,13 +119,7 @@ func strike(ctx context.Context, f fault, customers []*customer, ended <-chan st
 	if err := script(ctx, f.kill); err != nil {
 		return s, err
 	}
-	if f.after == 0 {
-		return s, nil
-	}
-	if err := pause(ctx, f.after); err != nil {
-		return s, err
-	}
-	return s, start(ctx, f.heal)
+	return s, pause(ctx, f.after)
 }
 
 func look(ctx context.Context, customers []*customer) (s standing) {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// awaitMirrored waits until ClickHouse has every import, as the API says.
+func awaitMirrored(ctx context.Context, customers []*customer) error {
+	for _, c := range customers {
+		for {
+			imp, err := c.latest(ctx)
+			if err == nil && imp.Mirrored {
+				break
+			}
+			if pause(ctx, 100*time.Millisecond) != nil {
+				return errors.Join(fmt.Errorf("the import of %s was not mirrored in time", c.file.path), err)
+			}
+		}
+	}
+	return nil
+}
+
+// reconcile compares every record of every account in ClickHouse with the store. The
+// mirror is quiet, so that a difference is a defect; it is an error although the
+// command repairs it.
+func reconcile(ctx context.Context) error {
+	var stderr bytes.Buffer
+	c := exec.CommandContext(ctx, program, "reconcile", "--json")
+	c.Stderr = &stderr
+	found, err := c.Output()
+	switch {
+	case err != nil:
+		return fmt.Errorf("reconcile: %w: %s%s", err, &stderr, found)
+	case len(found) > 0:
+		return fmt.Errorf("ClickHouse differs from the store:\n%s", found)
+	}
+	return nil
+}
+
+// checkSettings wants what reconcile needs: without it, it would look for a data directory.
+func checkSettings() error {
+	for _, name := range []string{"BULKHEAD_STORE", "BULKHEAD_ANALYTICS"} {
+		if os.Getenv(name) == "" {
+			return fmt.Errorf("%s is not set: run deploy/cluster/up again, which writes .cluster/env", name)
+		}
+	}
+	return nil
+}
