@@ -53,6 +53,9 @@ func newProcess(ctx context.Context, role string, cfg config.RoleConfig, logs io
 	if p.listener, err = listen(ctx, cfg.Listen); err != nil {
 		return nil, errors.Join(err, parts.close())
 	}
+	if err := p.serveProfiles(ctx); err != nil {
+		return nil, errors.Join(err, p.listener.Close(), parts.close())
+	}
 	p.node = bulk.Node{ID: bulk.NewNodeID(role), Role: role, URL: cfg.URL(p.listener.Addr()), Slots: cfg.Slots, Version: Version(), StartedAt: time.Now().UTC()}
 	return p, nil
 }

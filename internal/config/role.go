@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"os"
 
 	"bulkhead/internal/bulk"
@@ -27,6 +28,8 @@ type RoleConfig struct {
 	BrokerSASL     string `name:"broker-sasl" help:"plain, scram-sha-256 or scram-sha-512." env:"BULKHEAD_BROKER_SASL"`
 	BrokerUser     string `help:"For SASL." env:"BULKHEAD_BROKER_USER"`
 	BrokerPassword string `help:"For SASL." env:"BULKHEAD_BROKER_PASSWORD"`
+
+	Pprof string `help:"Serve Go's profiles on this loopback address, HOST:PORT; default: nowhere." env:"BULKHEAD_PPROF" placeholder:"HOST:PORT"`
 
 	OperatorKey string `help:"For migrate: the API key of the first operator, bhk_…; default: one is made and printed." env:"BULKHEAD_OPERATOR_KEY"`
 
@@ -67,7 +70,15 @@ func (c RoleConfig) Check(role string) error {
 			return missing("BULKHEAD_ANALYTICS")
 		}
 	}
+	if c.Pprof != "" && !loopback(c.Pprof) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_PPROF must be a loopback address and a port, such as 127.0.0.1:6060: profiles are not for others.")
+	}
 	return nil
+}
+
+func loopback(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	return err == nil && a.Addr().IsLoopback()
 }
 
 // URL is the address that other roles are told; port is the one listened on.

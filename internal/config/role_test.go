@@ -23,3 +23,15 @@ func TestBatchRowsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestProfilesAreServedOnLoopbackOnly(t *testing.T) {
+	for address, allowed := range map[string]bool{
+		"": true, "127.0.0.1:6060": true, "[::1]:0": true,
+		":6060": false, "0.0.0.0:6060": false, "10.0.0.1:6060": false, "[::]:6060": false, "127.0.0.1": false, "localhost:6060": false,
+	} {
+		c := RoleConfig{Objects: "file:///tmp", ClusterSecret: "0123456789abcdef", Pprof: address}
+		if err := c.Check("processor"); (err == nil) != allowed || err != nil && bulk.KindOf(err) != bulk.KindInvalid {
+			t.Errorf("%q: %v, want allowed %v", address, err, allowed)
+		}
+	}
+}
