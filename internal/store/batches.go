@@ -212,7 +212,8 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 	var out []bulk.BatchRef
 	for id, group := range byImport {
 		var nos []int64
-		if err := s.read.SelectContext(ctx, &nos, `SELECT no FROM batches WHERE import_id = ? AND state = 'staged'`, id); err != nil {
+		first, last := slices.MinFunc(group, byNo).No, slices.MaxFunc(group, byNo).No
+		if err := s.read.SelectContext(ctx, &nos, `SELECT no FROM batches WHERE import_id = ? AND no BETWEEN ? AND ? AND state = 'staged'`, id, first, last); err != nil {
 			return nil, s.error("filter staged batches", err)
 		}
 		waiting := make(map[int64]bool, len(nos))
@@ -228,6 +229,8 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 	return out, nil
 }
 
+func byNo(a, b bulk.BatchRef) int { return cmp.Compare(a.No, b.No) }
+
 // StagedBefore lists references of batches staged before the time that still wait,
 // ordered by (import, no), after the given one.
 func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error) {
@@ -240,44 +243,48 @@ func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.B
 // Standing reads the weight and cap of each account and the hold of each import.
 func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Standing, error) {
 	st := bulk.Standing{Weights: map[bulk.AccountID]int{}, Caps: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
-	if len(accounts) > 0 {
-		var rows []struct {
-			ID     bulk.AccountID `db:"id"`
-			Weight int            `db:"weight"`
-			Cap    *int           `db:"slot_cap"`
-		}
-		if err := s.selectIn(ctx, &rows, `SELECT id, weight, slot_cap FROM accounts WHERE id IN (?)`, accounts); err != nil {
-			return st, err
-		}
-		for _, r := range rows {
-			st.Weights[r.ID] = r.Weight
-			if r.Cap != nil {
-				st.Caps[r.ID] = *r.Cap
-			}
+	entitled, err := selectIn[struct {
+		ID     bulk.AccountID `db:"id"`
+		Weight int            `db:"weight"`
+		Cap    *int           `db:"slot_cap"`
+	}](ctx, s, `SELECT id, weight, slot_cap FROM accounts WHERE id IN (?)`, accounts)
+	if err != nil {
+		return st, err
+	}
+	for _, a := range entitled {
+		st.Weights[a.ID] = a.Weight
+		if a.Cap != nil {
+			st.Caps[a.ID] = *a.Cap
 		}
 	}
-	if len(imports) > 0 {
-		var rows []struct {
-			ID    bulk.ImportID `db:"id"`
-			State bulk.State    `db:"state"`
-		}
-		if err := s.selectIn(ctx, &rows, `SELECT id, state FROM imports WHERE id IN (?)`, imports); err != nil {
-			return st, err
-		}
-		for _, r := range rows {
-			st.Paused[r.ID] = r.State == bulk.StatePaused
-			st.Ended[r.ID] = r.State.Terminal() || r.State == bulk.StateCancelling
-		}
+	states, err := selectIn[struct {
+		ID    bulk.ImportID `db:"id"`
+		State bulk.State    `db:"state"`
+	}](ctx, s, `SELECT id, state FROM imports WHERE id IN (?)`, imports)
+	for _, i := range states {
+		st.Paused[i.ID] = i.State == bulk.StatePaused
+		st.Ended[i.ID] = i.State.Terminal() || i.State == bulk.StateCancelling
 	}
-	return st, nil
+	return st, err
 }
 
-func (s *Store) selectIn(ctx context.Context, dest any, query string, list any) error {
-	q, args, err := sqlx.In(query, list)
-	if err != nil {
-		return err
+// listAtOnce bounds the list of one query: engines take 32,766 parameters or more.
+const listAtOnce = 10_000
+
+// selectIn reads the rows of a list of any length; the query has one IN (?) for it.
+func selectIn[Row, ID any](ctx context.Context, s *Store, query string, list []ID) (rows []Row, err error) {
+	for part := range slices.Chunk(list, listAtOnce) {
+		q, args, err := sqlx.In(query, part)
+		if err != nil {
+			return nil, err
+		}
+		var some []Row
+		if err := s.read.SelectContext(ctx, &some, s.read.Rebind(q), args...); err != nil {
+			return nil, s.error("read a list", err)
+		}
+		rows = append(rows, some...)
 	}
-	return s.error("read standing", s.read.SelectContext(ctx, dest, s.read.Rebind(q), args...))
+	return rows, nil
 }
 
 // BatchStates counts the batches of unfinished imports by state, and all that are quarantined.

@@ -10,12 +10,9 @@ import (
 // KnownObjects reports which of the keys a batch or part names.
 func (s *Store) KnownObjects(ctx context.Context, keys []string) (map[string]bool, error) {
 	known := make(map[string]bool, len(keys))
-	if len(keys) == 0 {
-		return known, nil
-	}
 	for _, query := range []string{`SELECT object FROM batches WHERE object IN (?)`, `SELECT object FROM upload_parts WHERE object IN (?)`} {
-		var found []string
-		if err := s.selectIn(ctx, &found, query, keys); err != nil {
+		found, err := selectIn[string](ctx, s, query, keys)
+		if err != nil {
 			return nil, err
 		}
 		for _, k := range found {

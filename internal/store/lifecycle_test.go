@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -343,6 +344,23 @@ func TestOutboxAndQueueQueries(t *testing.T) {
 		f.must(err)
 		if len(page) != 1 || page[0].No != 2 {
 			t.Fatalf("staged before %+v", page)
+		}
+	})
+}
+
+// A dispatcher asks about everything that is queued, which may be more than a query takes.
+func TestStandingOfManyImports(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		many := make([]bulk.ImportID, 70_000)
+		for i := range many {
+			many[i] = bulk.ImportID(fmt.Sprint("imp_", i))
+		}
+		many[len(many)-1] = imp.ID
+		st, err := f.Standing(t.Context(), nil, many)
+		f.must(err)
+		if _, known := st.Paused[imp.ID]; !known || len(st.Paused) != 1 {
+			t.Errorf("standing of %d imports, want that of the one there is", len(st.Paused))
 		}
 	})
 }
