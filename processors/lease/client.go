@@ -17,8 +17,8 @@ import (
 // refresh is how old a weight may be while there is work.
 const refresh = 250 * time.Millisecond
 
-// pollFor is how long a lease call waits at one dispatcher before weights are looked
-// at again: work that was due may have gone to another slot.
+// pollFor is how long a lease call waits at the one dispatcher that has work, which may
+// just have gone to another slot. Where others have work as well, it does not wait.
 const pollFor = 250 * time.Millisecond
 
 // Config is what a client needs.
@@ -36,10 +36,16 @@ type Client struct {
 	caller
 
 	mu      sync.Mutex
-	weights map[string]int    // by URL
-	watched map[string]func() // cancels the watch of a URL
-	held    map[key]grant     // leases that this process has
-	rose    chan struct{}     // closed and renewed when a weight rises from zero
+	weights map[string]int   // by URL
+	watched map[string]watch // by URL
+	held    map[key]grant    // leases that this process has
+	rose    chan struct{}    // closed and renewed when a weight rises from zero
+}
+
+// watch follows the weight of one dispatcher.
+type watch struct {
+	cancel func()
+	again  chan struct{} // holds a token when the weight is to be asked for at once
 }
 
 // key names a lease; lease numbers alone are unique at one dispatcher only.
@@ -61,7 +67,7 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]func(){}, held: map[key]grant{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
 }
 
 // Run follows the weights of all dispatchers until ctx ends.
@@ -87,23 +93,24 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 	alive := map[string]bool{}
 	for _, n := range live {
 		alive[n.URL] = true
-		if c.watched[n.URL] != nil {
+		if _, known := c.watched[n.URL]; known {
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		c.watched[n.URL] = cancel
-		watches.Go(func() { c.watch(ctx, n.URL) })
+		w := watch{cancel, make(chan struct{}, 1)}
+		c.watched[n.URL] = w
+		watches.Go(func() { c.watch(ctx, n.URL, w.again) })
 	}
-	for url, cancel := range c.watched {
+	for url, w := range c.watched {
 		if !alive[url] {
-			cancel()
+			w.cancel()
 			delete(c.watched, url)
 			delete(c.weights, url)
 		}
 	}
 }
 
-func (c *Client) watch(ctx context.Context, url string) {
+func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		above := 0 // idle: hear of work at once
@@ -116,16 +123,18 @@ func (c *Client) watch(ctx context.Context, url string) {
 		}
 		c.setWeight(ctx, url, a.Weight)
 		if a.Weight > 0 || time.Since(begun) < weightStep {
-			pause(ctx, refresh)
+			pause(ctx, refresh, again)
 		}
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// pause waits for a time, or until ctx ends or again says so.
+func pause(ctx context.Context, d time.Duration, again <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+	case <-again:
 	case <-t.C:
 	}
 }
@@ -149,8 +158,23 @@ func (c *Client) setWeight(ctx context.Context, url string, n int) {
 	c.weights[url] = n
 }
 
-// pick chooses a dispatcher in proportion to its weight, "" when none has work due.
-func (c *Client) pick() (url string, rose <-chan struct{}) {
+// spent notes that a dispatcher had nothing after all. Its watch asks it at once, and
+// hears of new work as soon as there is some.
+func (c *Client) spent(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w, known := c.watched[url]; known {
+		c.weights[url] = 0
+		select {
+		case w.again <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// pick chooses a dispatcher in proportion to its weight, "" when none has work due, and
+// says how long to wait there.
+func (c *Client) pick() (url string, wait time.Duration, rose <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	total := 0
@@ -158,21 +182,25 @@ func (c *Client) pick() (url string, rose <-chan struct{}) {
 		total += n
 	}
 	if total == 0 {
-		return "", c.rose
+		return "", 0, c.rose
 	}
 	at := rand.IntN(total)
 	for u, n := range c.weights {
-		if at -= n; at < 0 {
-			return u, c.rose
+		if at -= n; at >= 0 {
+			continue
 		}
+		if n == total { // nobody else has any
+			wait = pollFor
+		}
+		return u, wait, c.rose
 	}
-	return "", c.rose
+	return "", 0, c.rose
 }
 
 // Lease implements processors.Dispatcher.
 func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
 	for {
-		url, rose := c.pick()
+		url, wait, rose := c.pick()
 		if url == "" {
 			select {
 			case <-ctx.Done():
@@ -182,12 +210,14 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			continue
 		}
 		var l bulk.Lease
-		status, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", leaseRequest{Node: node, WaitMS: pollFor.Milliseconds()}, &l)
+		status, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", leaseRequest{Node: node, WaitMS: wait.Milliseconds()}, &l)
 		switch {
 		case ctx.Err() != nil:
 			return bulk.Lease{}, ctx.Err()
 		case err != nil:
 			c.setWeight(ctx, url, 0) // until its watch hears otherwise
+		case status == http.StatusNoContent:
+			c.spent(url)
 		case status == http.StatusOK:
 			c.keep(grant{bulk.Holding{Node: node, Lease: l}, url})
 			return l, nil

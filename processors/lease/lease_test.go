@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,8 @@ type due struct {
 	returned []processors.Outcome
 	extended int
 	heirOf   bulk.ImportID // whose leases it resumed
+	boasts   bool          // it has weight though nothing is due
+	idled    int           // calls that were ready to wait for work
 	waits    map[bulk.AccountID][]bulk.Wait
 }
 
@@ -33,7 +36,7 @@ func (d *due) Waits(account bulk.AccountID) []bulk.Wait { return d.waits[account
 func (d *due) Weight() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left == 0 {
+	if d.left == 0 && !d.boasts {
 		return 0
 	}
 	return d.weight
@@ -46,6 +49,9 @@ func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
 		n := d.left
 		d.mu.Unlock()
 		return bulk.Lease{ID: uint64(n), Ref: bulk.BatchRef{Import: bulk.ImportID(d.name), No: int64(n)}}, nil
+	}
+	if ctx.Err() == nil {
+		d.idled++
 	}
 	d.mu.Unlock()
 	<-ctx.Done()
@@ -166,6 +172,23 @@ func TestSlotsFollowWeights(t *testing.T) {
 }
 
 func urlOf(c *Client, i int) string { return c.cfg.Dispatchers(context.Background())[i].URL }
+
+// A slot does not wait at a dispatcher whose work is gone while another has some.
+func TestSlotGoesOnWhereWorkIs(t *testing.T) {
+	empty, full := &due{name: "empty", weight: 16, boasts: true}, &due{name: "full", weight: 1, left: 100}
+	c, _ := cluster(t, empty, full)
+	for c.weight(urlOf(c, 1)) == 0 {
+		runtime.Gosched()
+	}
+	for range 50 {
+		if l, err := c.Lease(t.Context(), "node"); err != nil || l.Ref.Import != "full" {
+			t.Fatalf("got %+v, %v", l, err)
+		}
+	}
+	if empty.idled != 0 {
+		t.Errorf("a slot waited %d times where nothing was due", empty.idled)
+	}
+}
 
 // A dispatcher that dies takes its leases along; the other goes on serving.
 func TestDeadDispatcherIsLeftOut(t *testing.T) {
