@@ -39,6 +39,7 @@ var laws = []struct {
 	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},
 	{"internal/verify", []string{"internal/bulk", "internal/csvfile", "ingest/csvscan", "processors/validate"}},
 	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate"}},
+	{"loadtest", nil},
 	{"internal/app", []string{"*"}},
 	{".", []string{"internal/app", "internal/cli", "internal/config"}},
 }

@@ -8,18 +8,20 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"bulkhead/loadtest/cluster"
 )
 
 // awaitMirrored waits until ClickHouse has every import, as the API says.
-func awaitMirrored(ctx context.Context, customers []*customer) error {
+func awaitMirrored(ctx context.Context, customers []*cluster.Customer) error {
 	for _, c := range customers {
 		for {
-			imp, err := c.latest(ctx)
+			imp, err := c.Latest(ctx)
 			if err == nil && imp.Mirrored {
 				break
 			}
-			if pause(ctx, 100*time.Millisecond) != nil {
-				return errors.Join(fmt.Errorf("the import of %s was not mirrored in time", c.file.path), err)
+			if cluster.Pause(ctx, 100*time.Millisecond) != nil {
+				return errors.Join(fmt.Errorf("the import of %s was not mirrored in time", c.File.Path), err)
 			}
 		}
 	}
@@ -31,7 +33,7 @@ func awaitMirrored(ctx context.Context, customers []*customer) error {
 // command repairs it.
 func reconcile(ctx context.Context) error {
 	var stderr bytes.Buffer
-	c := exec.CommandContext(ctx, program, "reconcile", "--json")
+	c := exec.CommandContext(ctx, cluster.Program, "reconcile", "--json")
 	c.Stderr = &stderr
 	found, err := c.Output()
 	switch {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"time"
+
+	"bulkhead/loadtest/cluster"
 )
 
 // fault is a part that dies.
@@ -73,50 +73,14 @@ func process(role, name string, when func(standing) bool) fault {
 	}
 }
 
-// script runs a command of deploy/.
-func script(ctx context.Context, command []string) error {
-	c := exec.CommandContext(ctx, "deploy/"+command[0], command[1:]...)
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
-	}
-	return nil
-}
-
-// start repeats a script until it succeeds: a database that was killed refuses to
-// start while a child of it still lives.
-func start(ctx context.Context, command []string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		err := script(ctx, command)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		if pause(ctx, time.Second) != nil {
-			return err
-		}
-	}
-}
-
 // mend leaves the services and the cluster running, whatever happened.
 func mend(chosen []fault) {
 	for _, f := range chosen {
 		if f.heal == nil {
 			continue
 		}
-		if err := start(context.Background(), f.heal); err != nil {
+		if err := cluster.Start(context.Background(), f.heal...); err != nil {
 			fmt.Fprintln(os.Stderr, "faults: left broken:", err)
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -28,6 +28,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"bulkhead/loadtest/cluster"
 )
 
 func main() {
@@ -58,7 +60,7 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(work)
 	defer mend(chosen)
-	files, err := generate(ctx, work, *accounts, *rows)
+	files, err := cluster.Generate(ctx, work, *accounts, *rows)
 	if err != nil {
 		return err
 	}

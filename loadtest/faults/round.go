@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"bulkhead/loadtest/cluster"
 )
 
 // result is what came of a round.
@@ -34,11 +36,11 @@ type standing struct {
 }
 
 // tryFault runs one round. What goes wrong is in the result.
-func tryFault(ctx context.Context, f fault, files []file, patience time.Duration) result {
+func tryFault(ctx context.Context, f fault, files []cluster.File, patience time.Duration) result {
 	r := result{Fault: f.name, What: f.what, Accounts: len(files)}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	customers, err := newCustomers(ctx, f.name, files)
+	customers, err := cluster.NewCustomers(ctx, f.name, files)
 	if err != nil {
 		r.wrong(err)
 		return r
@@ -56,12 +58,12 @@ func (r *result) wrong(err error) {
 
 // suffer imports under the fault until all that was killed runs again, and ClickHouse
 // has everything.
-func (r *result) suffer(ctx context.Context, f fault, customers []*customer) {
+func (r *result) suffer(ctx context.Context, f fault, customers []*cluster.Customer) {
 	begun := time.Now()
 	since := func() float64 { return time.Since(begun).Seconds() }
 	var importing sync.WaitGroup
 	for _, c := range customers {
-		importing.Go(func() { c.importFile(ctx) })
+		importing.Go(func() { c.Import(ctx) })
 	}
 	ended := make(chan struct{})
 	go func() { importing.Wait(); r.Seconds = since(); close(ended) }()
@@ -73,7 +75,7 @@ func (r *result) suffer(ctx context.Context, f fault, customers []*customer) {
 		if f.after == 0 {
 			<-ended
 		}
-		r.wrong(start(ctx, f.heal))
+		r.wrong(cluster.Start(ctx, f.heal...))
 		r.Healed = since()
 	}
 	<-ended
@@ -85,15 +87,15 @@ func (r *result) suffer(ctx context.Context, f fault, customers []*customer) {
 }
 
 // judge compares counts, records and analytics with the files.
-func (r *result) judge(ctx context.Context, customers []*customer) {
+func (r *result) judge(ctx context.Context, customers []*cluster.Customer) {
 	for _, c := range customers {
-		if err := c.check(ctx); err != nil {
-			r.wrong(fmt.Errorf("%s: %w", c.file.path, err))
+		if err := c.Check(ctx); err != nil {
+			r.wrong(fmt.Errorf("%s: %w", c.File.Path, err))
 			continue
 		}
 		r.Exact++
-		if err := c.verify(ctx); err != nil {
-			r.wrong(fmt.Errorf("%s: %w", c.file.path, err))
+		if err := c.Verify(ctx); err != nil {
+			r.wrong(fmt.Errorf("%s: %w", c.File.Path, err))
 			continue
 		}
 		r.Equal++
@@ -105,35 +107,35 @@ func (r *result) judge(ctx context.Context, customers []*customer) {
 
 // strike kills the part at its moment, and waits for as long as it is to stay away
 // while imports go on.
-func strike(ctx context.Context, f fault, customers []*customer, ended <-chan struct{}) (s standing, err error) {
+func strike(ctx context.Context, f fault, customers []*cluster.Customer, ended <-chan struct{}) (s standing, err error) {
 	for s = look(ctx, customers); !f.when(s); s = look(ctx, customers) {
 		select {
 		case <-ended:
 			return s, fmt.Errorf("the imports ended before the moment to kill came; use more --rows")
 		default:
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := cluster.Pause(ctx, 20*time.Millisecond); err != nil {
 			return s, err
 		}
 	}
-	if err := script(ctx, f.kill); err != nil {
+	if err := cluster.Script(ctx, f.kill...); err != nil {
 		return s, err
 	}
-	return s, pause(ctx, f.after)
+	return s, cluster.Pause(ctx, f.after)
 }
 
-func look(ctx context.Context, customers []*customer) (s standing) {
+func look(ctx context.Context, customers []*cluster.Customer) (s standing) {
 	for _, c := range customers {
-		s.Rows += c.file.answer.Rows
-		s.Bytes += c.file.answer.Bytes
-		imp, err := c.latest(ctx)
+		s.Rows += c.File.Answer.Rows
+		s.Bytes += c.File.Answer.Bytes
+		imp, err := c.Latest(ctx)
 		if err != nil { // not begun, or not to be asked now
 			s.Running++
 			continue
 		}
 		s.Committed += imp.Rows.Read
 		s.Received += imp.Bytes.Received
-		if !imp.ended() {
+		if !imp.Ended() {
 			s.Running++
 		}
 		if !imp.Sealed && imp.Bytes.Received > 0 {
