@@ -1,6 +1,7 @@
 // A whale beside many: one account imports a large file while twenty others import small
-// ones again and again, in turn new rows and new versions of those. In the end every
-// account must hold exactly what it sent, and the small imports must not have waited.
+// ones again and again, in turn new rows and new versions of those, and look at the
+// console's pages after each. In the end every account must hold exactly what it sent,
+// the small imports must not have waited, and no request may have failed.
 //
 //   BASE_URL=http://127.0.0.1:8080 API_KEY=bhk_… k6 run loadtest/mixed.js
 //
@@ -45,6 +46,8 @@ export const options = {
     checks: ['rate==1'],
     imports_checked: [`count==${1 + accounts * iterations}`],
     'http_req_failed{kind:api}': ['rate==0'],
+    'http_req_failed{kind:page}': ['rate==0'],
+    'http_req_duration{kind:page}': ['max>=0'], // so that it is reported
     small_import_ms: [`p(95)<${number('P95', 3000)}`, `p(99)<${number('P99', 6000)}`],
   },
 };
@@ -53,7 +56,8 @@ export const handleSummary = report(__ENV.NAME || 'mixed', { rows, accounts, sma
 
 export function setup() {
   operator.ask('PUT', `/v1/datasets/${dataset}`, 200, spec);
-  const small = Array.from({ length: accounts }, (_, i) => newAccount(`load small ${i + 1}`, smallRows * iterations));
+  // one a VU, whatever its number: the whale's has one too, which stays empty
+  const small = Array.from({ length: accounts + 1 }, (_, i) => newAccount(`load small ${i + 1}`, smallRows * iterations));
   return { whale: newAccount('load whale', rows), small };
 }
 
@@ -78,7 +82,7 @@ const held = new Map(); // of this VU's account: id → name
 // values. The last turn compares every record of the account.
 export function small(made) {
   const turn = exec.vu.iterationInScenario;
-  const api = client(made.small[(exec.vu.idInTest - 1) % accounts].key);
+  const api = client(made.small[exec.vu.idInTest - 1].key);
   const first = 1 + (turn - (turn % 2)) * smallRows;
   const known = turn % 2 === 1;
   const body = text(first, 0, smallRows, turn);
@@ -89,6 +93,15 @@ export function small(made) {
   checkCounts(imp, outcome(smallRows, known));
   for (const [id, name] of records(first, smallRows, turn)) held.set(id, name);
   checkUsage(api, held.size);
+  openPages(api, imp);
   if (turn === iterations - 1) checkRecords(api, held);
   sleep(number('THINK', 0.5));
+}
+
+// openPages looks at the import the way a person would; pages take a key as well.
+function openPages(api, imp) {
+  for (const path of ['/imports', `/imports/${imp.id}`, '/usage']) {
+    const res = api.send('GET', path, null, {}, { kind: 'page', name: path.replace(imp.id, '{id}') });
+    check(res, { 'page is shown': (r) => r.status === 200 && (path === '/usage' || r.body.includes(imp.filename)) });
+  }
 }
