@@ -57,7 +57,7 @@ func (s *Server) getImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, imp)
+	return writeJSON(w, http.StatusOK, importStatus{imp, s.waitOf(r.Context(), imp)})
 }
 
 // steer makes the handler of an action on an import; each is harmless when repeated.

@@ -161,7 +161,9 @@ func TestOpenAPISchemasAreTheGoTypes(t *testing.T) {
 		"Options": options, "Import": bulk.Import{}, "CreatedImport": created{}, "NewImport": newImport{}, "ImportList": importList{},
 		"Batch": bulk.Batch{Error: "e", Node: "n", CommittedAt: &now}, "BatchList": batchList{}, "Cluster": bulk.Cluster{}, "Usage": bulk.Usage{}, "Receipt": bulk.Receipt{},
 		"Milestone": bulk.Event{}, "Preview": bulk.Preview{}, "Column": column, "Spec": spec, "Dataset": bulk.Dataset{Spec: spec}, "Limits": bulk.Limits{},
-		"Account": bulk.Account{}, "NewAccount": newAccount{Name: text, RecordQuota: &n, Weight: &weight}, "AccountChange": accountChange{RecordQuota: &n, Weight: &weight}, "Key": bulk.APIKey{},
+		"Account": bulk.Account{}, "NewAccount": newAccount{Name: text, RecordQuota: &n, Weight: &weight}, "AccountChange": accountChange{RecordQuota: &n, Weight: &weight},
+		"ImportStatus": importStatus{}, "Wait": bulk.Wait{}, "Fairness": bulk.Fairness{}, "SlotCounts": bulk.SlotCounts{}, "AccountShare": bulk.AccountShare{}, "Calibration": bulk.Calibration{},
+		"DispatcherState": bulk.DispatcherState{}, "ClusterState": clusterView{}, "Member": bulk.Member{}, "Key": bulk.APIKey{},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

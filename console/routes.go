@@ -52,6 +52,9 @@ func (s *Server) routes() []route {
 		{"POST /v1/accounts/{id}/keys", operator, s.createKey},
 		{"DELETE /v1/accounts/{id}/keys/{key}", operator, s.revokeKey},
 
+		{"GET /v1/fairness", operator, s.fairness},
+		{"GET /v1/cluster", operator, s.cluster},
+
 		{"GET /openapi.json", public, s.openapi},
 		{"GET /healthz", public, s.healthz},
 		{"GET /readyz", public, s.readyz},

@@ -27,7 +27,7 @@ type apiWorld struct {
 	datasets map[bulk.DatasetName]bulk.Dataset
 	records  map[bulk.AccountID]bulk.RecordPage
 	rejects  []bulk.Reject
-	broken   error // what Each ends with
+	broken   error // what Each and Waits end with
 	refusal  error // what Receive answers
 	unready  error
 	sample   string // what Preview was given
@@ -339,7 +339,7 @@ func (w *apiWorld) Queues(context.Context) ([]bulk.Queue, error) { return w.queu
 
 func (w *apiWorld) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait, error) {
 	w.asked = append(w.asked, account)
-	return w.waits[account], nil
+	return w.waits[account], w.broken
 }
 
 func (w *apiWorld) Nodes(_ context.Context, role string, since time.Time) (out []bulk.Node, err error) {

@@ -1,0 +1,63 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// How long after its last heartbeat a process counts as gone, and is forgotten here.
+const (
+	silentFor = 5 * time.Second
+	forgotten = 10 * time.Minute
+)
+
+// clusterView is the processes of the cluster.
+type clusterView struct {
+	Time  time.Time     `json:"time"`
+	Nodes []bulk.Member `json:"nodes"` // by role, in the order of the data, then by id
+}
+
+func (s *Server) cluster(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.readCluster(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+// readCluster lists the processes that were seen lately, with what dispatchers own.
+func (s *Server) readCluster(ctx context.Context) (v clusterView, err error) {
+	queues, err := s.Dispatchers.Queues(ctx)
+	if err != nil {
+		return v, fmt.Errorf("ask dispatchers: %w", err)
+	}
+	v = clusterView{Time: time.Now().UTC(), Nodes: []bulk.Member{}}
+	nodes, err := s.Nodes.Nodes(ctx, "", v.Time.Add(-forgotten))
+	if err != nil {
+		return v, fmt.Errorf("list nodes: %w", err)
+	}
+	for _, n := range nodes {
+		m := bulk.Member{Node: n, Silent: v.Time.Sub(n.SeenAt) > silentFor}
+		for _, q := range queues {
+			if q.Dispatcher == n.ID {
+				m.Partitions = orEmpty(q.Partitions)
+			}
+		}
+		v.Nodes = append(v.Nodes, m)
+	}
+	slices.SortFunc(v.Nodes, func(a, b bulk.Member) int {
+		return cmp.Or(cmp.Compare(roleOrder(a.Role), roleOrder(b.Role)), cmp.Compare(a.ID, b.ID))
+	})
+	return v, nil
+}
+
+// roleOrder is the place of a role on the way of the data.
+func roleOrder(role string) int {
+	return slices.Index([]string{"console", "ingest", "dispatcher", "processor", "mirror"}, role)
+}
