@@ -37,11 +37,13 @@ type capChange struct {
 // UnmarshalJSON takes a number or null.
 func (c *capChange) UnmarshalJSON(b []byte) error {
 	c.given = true
-	if err := json.Unmarshal(b, &c.limit); err != nil || c.limit != nil && (*c.limit < 0 || *c.limit > bulk.MaxCap) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_cap", "cap must be from 0 to %d, or null for no bound.", bulk.MaxCap)
+	if json.Unmarshal(b, &c.limit) != nil {
+		return errBadCap
 	}
 	return nil
 }
+
+var errBadCap = bulk.Errorf(bulk.KindInvalid, "bad_cap", "cap must be from 0 to %d, or left open for no bound.", bulk.MaxCap)
 
 func (c accountChange) check() error {
 	if c.RecordQuota != nil && *c.RecordQuota < 0 {
@@ -49,6 +51,9 @@ func (c accountChange) check() error {
 	}
 	if c.Weight != nil && (*c.Weight < 1 || *c.Weight > 16) {
 		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "weight must be from 1 to 16.")
+	}
+	if limit := c.Cap.limit; limit != nil && (*limit < 0 || *limit > bulk.MaxCap) {
+		return errBadCap
 	}
 	return nil
 }

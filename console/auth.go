@@ -60,11 +60,11 @@ func (s *Server) authenticate(r *http.Request) (bulk.Principal, error) {
 	return s.Accounts.SessionPrincipal(r.Context(), bulk.HashSecret(cookie.Value))
 }
 
-// requirePage makes a page's handler that lets in who is signed in and sends others
-// to /login, from where they come back.
-func (s *Server) requirePage(h handler) http.Handler {
+// requirePage makes a page's handler that lets in whom a allows and sends who is not
+// signed in to /login, from where they come back.
+func (s *Server) requirePage(a access, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, err := s.admit(r, account)
+		r, err := s.admit(r, a)
 		if bulk.KindOf(err) == bulk.KindUnauthorized {
 			http.Redirect(w, r, loginURL(r), http.StatusSeeOther)
 			return

@@ -123,7 +123,7 @@ func TestUnsafeRequestsFromOtherOriginsAreRefused(t *testing.T) {
 
 func TestPagesSendStrangersToLogin(t *testing.T) {
 	a := newAPI(t)
-	h := a.server.requirePage(func(w http.ResponseWriter, r *http.Request) error {
+	h := a.server.requirePage(account, func(w http.ResponseWriter, r *http.Request) error {
 		w.Write([]byte(a.server.principal(r).Name))
 		return nil
 	})

@@ -13,6 +13,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"bulkhead/internal/bulk"
 )
 
 // chromium starts Chromium and signs it in. Anything that a page writes to the console
@@ -40,7 +42,7 @@ func chromium(t *testing.T, base string, w *demo) context.Context {
 	watchConsole(t, ctx)
 	ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(stop)
-	do(t, ctx, chromedp.Navigate(base+w.link()), chromedp.Click("main button"), chromedp.WaitVisible("h1"), located(base+"/imports"))
+	do(t, ctx, chromedp.Navigate(base+w.link()), chromedp.Click("main button"), located(base+"/imports"), chromedp.WaitVisible("main h1"))
 	return ctx
 }
 
@@ -220,6 +222,82 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 		chromedp.Click(".confirm button"), chromedp.WaitVisible(".chip[data-state=cancelled]"))
 	if got := w.of("contacts.csv").Rows.Created; got != 40 {
 		t.Errorf("created %d rows, want 40", got)
+	}
+}
+
+func TestBrowserFairnessIsLiveAndSteers(t *testing.T) {
+	w := newDemo()
+	w.operator = true
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	whale, bakery := w.named("Northwind Wholesale"), w.named("Bluebird Bakery")
+	row := func(a bulk.Account, what string) string { return fmt.Sprintf("#%s-%s", what, a.ID) }
+	do(t, ctx,
+		chromedp.KeyEvent("gf"), located(base+"/fairness"), says("[data-live-word]", "Live"), says("#part-shares", "Northwind Wholesale"),
+		chromedp.SetValue(row(whale, "weight"), "9"), chromedp.SetValue(row(whale, "cap"), "5"), chromedp.Click(row(whale, "set")),
+		located(base+"/fairness?changed="), says("#changed", "weight 9, at most 5 batches in flight"), says(row(whale, "row"), "3 of 5"),
+	)
+	if now := w.named("Northwind Wholesale"); now.Weight != 9 || now.Cap == nil || *now.Cap != 5 {
+		t.Errorf("the account is %+v, want weight 9 and cap 5", now)
+	}
+	// While a form is being filled in, its row stays as it is and the others live on.
+	do(t, ctx, chromedp.Focus(row(bakery, "weight")), chromedp.SetValue(row(bakery, "weight"), "3"))
+	w.mu.Lock()
+	for i := range w.queues[0].Accounts {
+		w.queues[0].Accounts[i].Waiting += 10_000
+	}
+	w.mu.Unlock()
+	do(t, ctx, says(row(whale, "row"), "11,204"), until(fmt.Sprintf("document.activeElement.id === %q && document.activeElement.value === '3'", row(bakery, "weight")[1:])),
+		chromedp.KeyEvent("\r"), located(base+"/fairness?changed="), says("#changed", "Bluebird Bakery: weight 3, no cap"), says(row(bakery, "row"), "10,005"))
+	// Accounts come and go, and what somebody opened stays open.
+	do(t, ctx, chromedp.Click("#idle summary"), chromedp.WaitVisible("#idle[open]"))
+	w.mu.Lock()
+	w.queues = w.queues[:1]
+	w.mu.Unlock()
+	do(t, ctx, says("#idle", "Contoso Retail Group International"), chromedp.WaitVisible("#idle[open]"), says("#part-silent", "2 dispatchers did not answer"))
+}
+
+func TestBrowserClusterIsLive(t *testing.T) {
+	w := newDemo()
+	w.operator = true
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	do(t, ctx, chromedp.KeyEvent("gc"), located(base+"/cluster"), says("[data-live-word]", "Live"), says("#part-members", "Draining"), says("#part-members", "does not answer"))
+	w.mu.Lock()
+	gone := w.nodes[0]
+	w.nodes = w.nodes[1:]
+	w.mu.Unlock()
+	do(t, ctx, until(fmt.Sprintf("!document.getElementById('row-%s')", gone.ID)))
+}
+
+// An import's own state does not change while it waits, but its place does.
+func TestBrowserWaitIsKeptTrue(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	waiting := w.of("crm-export-2026-11.csv")
+	do(t, ctx, chromedp.Navigate(base+"/imports/"+string(waiting.ID)), says("[data-live-word]", "Live"), says(".wait", "almost certainly within 12 s"))
+	for reason, phrase := range map[bulk.WaitReason]string{bulk.WaitsForCap: "as many batches in flight as it may have at once", bulk.WaitsForRetry: "They are tried again by themselves"} {
+		w.mu.Lock()
+		w.waits[waiting.ID] = bulk.Wait{Waiting: 133, Reason: reason, Place: 1}
+		w.mu.Unlock()
+		do(t, ctx, says(".wait", phrase))
+	}
+}
+
+func TestBrowserFairnessWithoutJavaScript(t *testing.T) {
+	w := newDemo()
+	w.operator = true
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	whale := w.named("Northwind Wholesale")
+	do(t, ctx, chromedp.Navigate(base+"/fairness"), chromedp.SendKeys("#cap-"+string(whale.ID), "0"), chromedp.Click("#set-"+string(whale.ID)),
+		chromedp.WaitVisible("#changed"), chromedp.WaitVisible("#row-"+string(whale.ID)+" .tag.warn"))
+	if now := w.named("Northwind Wholesale"); now.Cap == nil || *now.Cap != 0 || now.Weight != 4 {
+		t.Errorf("the account is %+v, want it paused and its weight kept", now)
 	}
 }
 

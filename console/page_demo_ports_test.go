@@ -21,7 +21,9 @@ import (
 
 var errNoDemo = bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such thing.")
 
-func (w *demo) who() bulk.Principal { return bulk.Principal{Account: w.account.ID, Name: "Dana"} }
+func (w *demo) who() bulk.Principal {
+	return bulk.Principal{Account: w.account.ID, Name: "Dana", Operator: w.operator}
+}
 
 func (w *demo) KeyPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
 	if hash != bulk.HashSecret(w.key) {
@@ -62,8 +64,6 @@ func (w *demo) CloseSession(_ context.Context, session string) error {
 	delete(w.session, session)
 	return nil
 }
-
-func (w *demo) Account(context.Context, bulk.AccountID) (bulk.Account, error) { return w.account, nil }
 
 func (w *demo) Usage(context.Context, bulk.AccountID) (bulk.Usage, error) {
 	return bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota, ByDataset: []bulk.DatasetUsage{{Dataset: "contacts", Records: 3_212_400}, {Dataset: "products", Records: 200_406}}}, nil
@@ -322,19 +322,7 @@ func (w *demo) CreateAccount(context.Context, string, int64, int) (bulk.Account,
 	return bulk.Account{}, errors.ErrUnsupported
 }
 
-func (w *demo) ListAccounts(context.Context) ([]bulk.Account, error) {
-	return nil, errors.ErrUnsupported
-}
-
 func (w *demo) SetQuota(context.Context, bulk.AccountID, int64) error {
-	return errors.ErrUnsupported
-}
-
-func (w *demo) SetWeight(context.Context, bulk.AccountID, int) error {
-	return errors.ErrUnsupported
-}
-
-func (w *demo) SetCap(context.Context, bulk.AccountID, *int) error {
 	return errors.ErrUnsupported
 }
 

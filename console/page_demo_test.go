@@ -19,6 +19,7 @@ type demo struct {
 	imports []*demoImport // newest first
 	spec    bulk.Dataset
 	empty   bulk.Dataset
+	demoCluster
 }
 
 type demoImport struct {
@@ -39,7 +40,7 @@ func newDemo() *demo {
 	key, _ := bulk.NewSecret()
 	w := &demo{
 		key:     key,
-		account: bulk.Account{ID: bulk.NewAccountID(), Name: "Acme Logistics", RecordQuota: 5_000_000, RecordsUsed: 3_412_806},
+		account: bulk.Account{ID: bulk.NewAccountID(), Name: "Acme Logistics", Weight: 1, RecordQuota: 5_000_000, RecordsUsed: 3_412_806},
 		links:   map[string]bool{}, session: map[string]bool{},
 		spec: bulk.Dataset{Version: 3, Spec: bulk.Spec{Name: "contacts", Title: "Contacts", Key: []string{"email"}, Columns: []bulk.Column{
 			{Name: "email", Type: bulk.TypeEmail, Required: true, Aliases: []string{"e-mail", "mail address"}},
@@ -55,6 +56,7 @@ func newDemo() *demo {
 			{Name: "sku", Type: bulk.TypeText, Required: true}, {Name: "price", Type: bulk.TypeDecimal},
 		}}},
 	}
+	w.demoCluster = newDemoCluster(w.account)
 	w.imports = []*demoImport{
 		w.make("crm-export-2026-11.csv", bulk.StateProcessing, 310, 176, now.Add(-4*time.Minute)),
 		w.make("newsletter-signups.csv", bulk.StateReceiving, 96, 41, now.Add(-40*time.Second)),
@@ -65,6 +67,8 @@ func newDemo() *demo {
 		w.make("test-upload.csv", bulk.StateCancelled, 60, 22, now.Add(-26*time.Hour)),
 		w.make("opt-outs.csv", bulk.StateCompleted, 3, 3, now.Add(-49*time.Hour)),
 	}
+	w.waits[w.imports[0].ID] = bulk.Wait{Waiting: 133, InFlight: 1, Reason: bulk.WaitsForOthers, Place: 2, Before: 34, Median: 2600 * time.Millisecond, Upper: 11500 * time.Millisecond}
+	w.waits[w.imports[1].ID] = bulk.Wait{Waiting: 55, Reason: bulk.WaitsForOwn, Place: 3, Before: 140, Median: 41 * time.Second, Upper: 90 * time.Second}
 	return w
 }
 

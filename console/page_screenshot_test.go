@@ -29,20 +29,25 @@ func demoPages(w *demo) []demoPage {
 		{"datasets", "/datasets", "table"},
 		{"dataset", "/datasets/contacts", "table"},
 		{"usage", "/usage", ".usage"},
+		{"fairness", "/fairness", "[data-mode=live]"},
+		{"fairness-changed", "/fairness?changed=" + string(w.account.ID), "#changed"},
+		{"cluster", "/cluster", "[data-mode=live]"},
 		{"not-found", "/imports/imp_nothing", ".problem"},
 		{"login", "/login", ".login"},
 		{"first", "/imports", ".empty"},
+		{"fairness-none", "/fairness", ".empty"},
 	}
 }
 
 // No page is wider than the narrowest window that WCAG 2.2 asks for (reflow, 1.4.10).
 func TestBrowserPagesFitNarrowWindows(t *testing.T) {
 	w := newDemo()
+	w.operator = true
 	base := w.serve(t)
 	ctx := chromium(t, base, w)
 	for _, p := range demoPages(w) {
 		if p.name == "first" {
-			w.imports = nil
+			w.imports, w.queues = nil, nil
 		}
 		do(t, ctx, chromedp.EmulateViewport(320, 640), chromedp.Navigate(base+p.path), chromedp.WaitVisible(p.wait))
 		over, err := chromedp.Run(ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth - innerWidth"))
@@ -63,12 +68,13 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("set BULKHEAD_SCREENSHOTS to a directory")
 	}
 	w := newDemo()
+	w.operator = true
 	base := w.serve(t)
 	ctx := chromium(t, base, w)
 	file := writeContacts(t, 200)
 	for _, p := range demoPages(w) {
 		if p.name == "first" {
-			w.imports = nil
+			w.imports, w.queues = nil, nil
 		}
 		for _, theme := range []string{"light", "dark"} {
 			for _, width := range []int64{1280, 360} {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -131,6 +132,91 @@ func TestImportPageActionsAndRefusals(t *testing.T) {
 	live.want(t, 200, "/imports/", "data-part")
 	if strings.Contains(live.body, "<html") {
 		t.Error("the live part is a whole page")
+	}
+}
+
+func TestFairnessIsForOperators(t *testing.T) {
+	w := newDemo()
+	v := visit(t, w).signIn(w)
+	acme := "/fairness/" + string(w.account.ID)
+	for _, path := range []string{"/fairness", "/fairness/live", "/cluster", "/cluster/live"} {
+		v.get(path).want(t, 403, path, "Not for this account")
+	}
+	v.post(acme, url.Values{"weight": {"9"}}).want(t, 403, acme, "Not for this account")
+	if got := w.named("Acme Logistics").Weight; got != 1 {
+		t.Errorf("weight %d, want it unchanged", got)
+	}
+	if strings.Contains(v.get("/imports").body, "/fairness") {
+		t.Error("the navigation offers what is refused")
+	}
+	w.operator = true
+	v.get("/imports").want(t, 200, "/imports", `href="/fairness"`)
+	v.get("/cluster").want(t, 200, "/cluster", "0–6, 9")
+	if live := v.get("/fairness/live"); live.status != 200 || strings.Contains(live.body, "<html") {
+		t.Errorf("the live part: %d, or a whole page", live.status)
+	}
+}
+
+func TestFairnessFormSteersAnAccount(t *testing.T) {
+	w := newDemo()
+	w.operator = true
+	v := visit(t, w).signIn(w)
+	v.get("/fairness").want(t, 200, "/fairness", "Of 1,240 waits, 52 % ended before the median estimate and 91 % before the upper one.")
+	whale := w.named("Northwind Wholesale")
+	path := "/fairness/" + string(whale.ID)
+	for _, tt := range []struct{ weight, limit, says string }{
+		{"7", "3", "weight 7, at most 3 batches in flight"},
+		{"7", "1", "weight 7, at most 1 batch in flight"},
+		{"2", "0", "weight 2, paused"},
+		{"16", "", "weight 16, no cap"},
+	} {
+		v.post(path, url.Values{"weight": {tt.weight}, "cap": {tt.limit}}).want(t, 200, "/fairness?changed="+string(whale.ID), tt.says)
+		now := w.named("Northwind Wholesale")
+		if got := (steerValues{now.Weight, now.Cap}).String(); got != tt.weight+"/"+tt.limit {
+			t.Errorf("set %s/%s, got %s", tt.weight, tt.limit, got)
+		}
+	}
+	for form, says := range map[[2]string]string{
+		{"17", ""}: "weight must be from 1 to 16", {"", ""}: "weight must be from 1 to 16", {"4", "-1"}: "cap must be from 0 to 100000", {"4", "many"}: "cap must be from 0 to 100000",
+	} {
+		v.post(path, url.Values{"weight": {form[0]}, "cap": {form[1]}}).want(t, 400, path, "Northwind Wholesale: "+says)
+	}
+	if got := w.named("Northwind Wholesale").Weight; got != 16 {
+		t.Errorf("weight %d after refusals, want 16", got)
+	}
+	none := "/fairness/" + string(bulk.NewAccountID())
+	v.post(none, url.Values{"weight": {"4"}}).want(t, 404, none, "does not exist")
+	w.queues = nil
+	v.get("/fairness").want(t, 200, "/fairness", "Nothing waits")
+}
+
+// steerValues are what a form sets.
+type steerValues struct {
+	weight int
+	limit  *int
+}
+
+func (s steerValues) String() string {
+	if s.limit == nil {
+		return fmt.Sprintf("%d/", s.weight)
+	}
+	return fmt.Sprintf("%d/%d", s.weight, *s.limit)
+}
+
+func TestImportPageSaysWhyItWaits(t *testing.T) {
+	w := newDemo()
+	v := visit(t, w).signIn(w)
+	waiting := w.of("crm-export-2026-11.csv")
+	path := "/imports/" + string(waiting.ID)
+	v.get(path).want(t, 200, path, "It begins most likely within 3 s, almost certainly within 12 s.")
+	w.waits = map[bulk.ImportID]bulk.Wait{waiting.ID: {Waiting: 100, InFlight: 4, Reason: bulk.WaitsForNothing}}
+	if strings.Contains(v.get(path).body, "data-waits") {
+		t.Error("an import in flight whose next batch only needs a slot is said to wait")
+	}
+	w.waits = nil
+	v.get(path).want(t, 200, path, "on its way to a dispatcher")
+	if done := v.get("/imports/" + string(w.of("opt-outs.csv").ID)); strings.Contains(done.body, "data-waits") {
+		t.Error("a finished import is said to wait")
 	}
 }
 

@@ -42,7 +42,16 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"GET /datasets/{name}/sample.csv":   s.sampleCSV,
 		"GET /usage":                        s.usagePage,
 	} {
-		mux.Handle(pattern, s.requirePage(h))
+		mux.Handle(pattern, s.requirePage(account, h))
+	}
+	for pattern, h := range map[string]handler{
+		"GET /fairness":       s.fairnessPage,
+		"GET /fairness/live":  s.fairnessPart,
+		"POST /fairness/{id}": s.steerAccount,
+		"GET /cluster":        s.clusterPage,
+		"GET /cluster/live":   s.clusterPart,
+	} {
+		mux.Handle(pattern, s.requirePage(operator, h))
 	}
 }
 
@@ -53,7 +62,7 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {
 
 // frame is what every page's layout shows for this request.
 func (s *Server) frame(r *http.Request, section web.Section, title string) web.Page {
-	return web.Page{Title: title, Section: section, Account: s.accountName(r), Now: time.Now()}
+	return web.Page{Title: title, Section: section, Account: s.accountName(r), Operator: s.principal(r).Operator, Now: time.Now()}
 }
 
 // accountName is shown in the header; a failure to read it must not cost the page.
@@ -78,6 +87,8 @@ func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, p *Problem)
 			v.Title = "This import does not exist"
 		}
 		v.Message = "It was never here, or it belongs to another account."
+	case http.StatusForbidden:
+		v.Title = "Not for this account"
 	case http.StatusInternalServerError:
 		v.Title, v.Message = "Something went wrong on our side", "Nothing that you sent is lost by this. Try again; if it stays, tell us the request below."
 	case http.StatusServiceUnavailable:

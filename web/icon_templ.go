@@ -155,23 +155,38 @@ func icon(name string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+		case "clock":
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<circle cx=\"8\" cy=\"8\" r=\"5.8\"></circle> <path d=\"M8 4.8V8l2.2 1.6\"></path>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		case "scales":
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<path d=\"M8 2.4v11M5 13.4h6M3.4 4.8h9.2M3.4 4.8 1.6 9.2a1.9 1.9 0 0 0 3.6 0zM12.6 4.8l-1.8 4.4a1.9 1.9 0 0 0 3.6 0z\"></path>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		case "servers":
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<path d=\"M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5v.01M5 11v.01\"></path>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		case "next":
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<path d=\"m6 3.5 4.5 4.5L6 12.5\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<path d=\"m6 3.5 4.5 4.5L6 12.5\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "back":
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<path d=\"M10 3.5 5.5 8l4.5 4.5\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<path d=\"M10 3.5 5.5 8l4.5 4.5\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "key":
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<circle cx=\"5.2\" cy=\"10.8\" r=\"2.6\"></circle> <path d=\"m7.2 8.8 5.6-5.6M10.6 5.4l2 2\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<circle cx=\"5.2\" cy=\"10.8\" r=\"2.6\"></circle> <path d=\"m7.2 8.8 5.6-5.6M10.6 5.4l2 2\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "</svg>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</svg>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -201,7 +216,7 @@ func logo() templ.Component {
 			templ_7745c5c3_Var2 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<svg class=\"logo\" viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" aria-hidden=\"true\" focusable=\"false\"><path d=\"M2 5h20v6c0 5-4 8-10 8S2 16 2 11z\" fill=\"currentColor\" opacity=\".16\"></path> <path d=\"M9.2 5h5.6v13.8c-.9.15-1.8.2-2.8.2s-1.9-.05-2.8-.2z\" fill=\"currentColor\"></path> <path d=\"M2 5h20v6c0 5-4 8-10 8S2 16 2 11zM9.2 5v13.6M14.8 5v13.6\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.8\" stroke-linejoin=\"round\"></path></svg>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<svg class=\"logo\" viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" aria-hidden=\"true\" focusable=\"false\"><path d=\"M2 5h20v6c0 5-4 8-10 8S2 16 2 11z\" fill=\"currentColor\" opacity=\".16\"></path> <path d=\"M9.2 5h5.6v13.8c-.9.15-1.8.2-2.8.2s-1.9-.05-2.8-.2z\" fill=\"currentColor\"></path> <path d=\"M2 5h20v6c0 5-4 8-10 8S2 16 2 11zM9.2 5v13.6M14.8 5v13.6\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.8\" stroke-linejoin=\"round\"></path></svg>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

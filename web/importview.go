@@ -15,6 +15,7 @@ type ImportView struct {
 	Clusters []bulk.Cluster
 	Events   []bulk.Event
 	Receipt  *bulk.Receipt // of a terminal import
+	Wait     *bulk.Wait    // what its next batch waits for; nil: nothing waits
 }
 
 // MaxBatches bounds the batches that one page looks at.

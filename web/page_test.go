@@ -25,7 +25,7 @@ func TestPagesEscapeAndHoldNothingInline(t *testing.T) {
 			return Import(ImportView{Page: page, Import: imp, Clusters: clusters, Batches: committed(3), Receipt: &bulk.Receipt{Import: imp}}).Render(t.Context(), b)
 		},
 		"running": func(b *strings.Builder) error {
-			return Import(ImportView{Page: page, Import: running, Batches: committed(3)}).Render(t.Context(), b)
+			return Import(ImportView{Page: page, Import: running, Batches: committed(3), Wait: &bulk.Wait{Reason: hostile}}).Render(t.Context(), b)
 		},
 		"imports": func(b *strings.Builder) error {
 			return Imports(ImportsView{Page: page, Imports: []bulk.Import{imp}, Filter: bulk.ImportFilter{Search: hostile}, Next: "/imports?cursor=x"}).Render(t.Context(), b)
@@ -38,6 +38,14 @@ func TestPagesEscapeAndHoldNothingInline(t *testing.T) {
 		},
 		"dataset": func(b *strings.Builder) error {
 			return Dataset(DatasetView{Page: page, Dataset: bulk.Dataset{Spec: spec}, Records: bulk.RecordPage{Columns: []string{"email"}, Records: []bulk.Record{{Values: []any{hostile}}}}}).Render(t.Context(), b)
+		},
+		"fairness": func(b *strings.Builder) error {
+			a := bulk.Account{ID: "acc_1", Name: hostile, Weight: 1}
+			f := bulk.Fairness{Accounts: []bulk.AccountShare{{AccountQueue: bulk.AccountQueue{Account: "acc_2", Waiting: 1}, Name: hostile}}, Dispatchers: []bulk.DispatcherState{{Dispatcher: hostile}}, Silent: []bulk.NodeID{hostile}}
+			return Fairness(FairnessView{Page: page, Fairness: f, Idle: []bulk.Account{a}, MoreIdle: 1, Changed: &a}).Render(t.Context(), b)
+		},
+		"cluster": func(b *strings.Builder) error {
+			return Cluster(ClusterView{Page: page, Members: []bulk.Member{{Node: bulk.Node{ID: hostile, Role: hostile, Version: hostile}}}}).Render(t.Context(), b)
 		},
 		"login": func(b *strings.Builder) error {
 			return Login(LoginView{Page: page, Next: hostile, Failed: hostile}).Render(t.Context(), b)

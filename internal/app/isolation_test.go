@@ -124,10 +124,13 @@ var pages = []string{
 	"POST /imports/{id}/cancel", "POST /imports/{id}/pause", "POST /imports/{id}/resume", "POST /imports/{id}/approve",
 }
 
+// operatorPages are those that show or steer every account.
+var operatorPages = []string{"GET /fairness", "GET /fairness/live", "POST /fairness/{account}", "GET /cluster", "GET /cluster/live"}
+
 // requests fills an endpoint with every id of the victim that fits. An endpoint with
 // a parameter that this does not know fails the test, so that none is forgotten.
 func (v *victim) requests(endpoint string) (all []string) {
-	endpoint = strings.ReplaceAll(endpoint, "{name}", "things")
+	endpoint = strings.NewReplacer("{name}", "things", "{account}", string(v.account)).Replace(endpoint)
 	if strings.Contains(endpoint, "/v1/accounts/{id}") {
 		endpoint = strings.NewReplacer("{id}", string(v.account), "{key}", string(v.key)).Replace(endpoint)
 	}
@@ -222,6 +225,20 @@ func TestAccountsAreIsolated(t *testing.T) {
 					want = http.StatusOK
 				}
 				if a.status != want {
+					t.Errorf("%s: page %s answers %d, want %d", name, request, a.status, want)
+				}
+			}
+		}
+	}
+
+	for _, name := range []string{"key", "session", "stranger"} {
+		for _, page := range operatorPages {
+			want := http.StatusForbidden
+			if name == "stranger" {
+				want = http.StatusSeeOther
+			}
+			for _, request := range v.requests(page) {
+				if a := v.attack(everybody[name], request); a.status != want {
 					t.Errorf("%s: page %s answers %d, want %d", name, request, a.status, want)
 				}
 			}

@@ -1,10 +1,11 @@
-// Keeps the page of an import true while it runs. Events say that something
-// changed; what it looks like now is asked of the server, at most twice a second.
+// Keeps a page true while it stands open. Events say that something changed; what it
+// looks like now is asked of the server, at most twice a second. A page without events,
+// and an import that waits, are asked for every two seconds.
 "use strict";
 {
   const root = document.querySelector("[data-live]");
   const gap = 500; // ms between two fragments
-  const silence = 20000; // ms without any news after which we ask by ourselves
+  const silence = () => root.dataset.events && !root.querySelector("[data-waits]") ? 20000 : 2000; // ms without any news after which we ask by ourselves
   let shown = new Map(); // part id → markup as the server sent it
   let last = Date.now(); // of the latest answer
   let lost = 0; // since when there is no connection
@@ -22,8 +23,11 @@
   const connected = () => { lost = 0; last = Date.now(); chip(); };
   const disconnected = () => { lost = lost || Date.now(); chip(); };
 
+  // inUse tells whether somebody is filling in a form there.
+  const inUse = (el) => [...el.querySelectorAll("input:not([type=file])")].some((i) => i === document.activeElement || i.value !== i.defaultValue);
+
   // swap puts the parts in place that differ from what the server sent before.
-  // Focus, open details and the live chip stay as they are.
+  // Focus, open details, the live chip and the row of a form in use stay as they are.
   const swap = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html");
     const open = [...root.querySelectorAll("details[open][id]")].map((d) => d.id);
@@ -33,18 +37,26 @@
       if (!old || shown.get(part.id) === markup) continue;
       if (old.querySelector("input[type=file]") === document.activeElement && part.querySelector("input[type=file]")) continue;
       if (old.querySelector("[data-busy]")) continue; // an upload goes on inside
+      if (inUse(old)) { swapRows(part); shown.delete(part.id); continue; }
       shown.set(part.id, markup);
       old.replaceWith(part);
     }
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focus && document.activeElement?.id !== focus) (document.getElementById(focus) ?? document.getElementById("main")).focus({ preventScroll: true });
     const head = document.getElementById("part-head");
-    document.title = head.dataset.title + " · Bulkhead";
+    if (head) document.title = head.dataset.title + " · Bulkhead";
     chip();
-    if (!("running" in head.dataset)) finish();
+    if (head && !("running" in head.dataset)) finish();
+  };
+  const swapRows = (part) => {
+    for (const row of part.querySelectorAll("tr[id]")) {
+      const old = document.getElementById(row.id);
+      if (old && !inUse(old)) old.replaceWith(row);
+    }
   };
 
   const ask = async () => {
+    if (!root.dataset.events && document.hidden) return;
     if (asking) { again = true; return; }
     asking = true;
     try {
@@ -57,7 +69,7 @@
       disconnected();
     } finally {
       asking = false;
-      if (again && source) { again = false; soon(); }
+      if (again && watch) { again = false; soon(); }
     }
   };
   const soon = () => { timer = timer || setTimeout(() => { timer = 0; ask(); }, gap); };
@@ -67,6 +79,7 @@
     source?.close();
     source = null;
     clearInterval(watch);
+    watch = 0;
     document.getElementById("cancel-dialog")?.close();
   };
   const listen = () => {
@@ -86,9 +99,11 @@
   };
 
   const begun = Date.now();
-  const watch = setInterval(() => {
+  let watch = setInterval(() => {
     if (lost) chip();
-    if (Date.now() - last > silence || (lost && Date.now() - lost > 2000)) soon();
+    if (Date.now() - last > silence() || (lost && Date.now() - lost > 2000)) soon();
   }, 1000);
-  if (root) listen(); else clearInterval(watch);
+  if (!root) clearInterval(watch);
+  else if (root.dataset.events) listen();
+  else ask();
 }

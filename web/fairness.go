@@ -1,0 +1,124 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+
+	"bulkhead/internal/bulk"
+)
+
+// FairnessView is how the accounts share the slots, for operators.
+type FairnessView struct {
+	Page
+	Fairness bulk.Fairness
+	Idle     []bulk.Account // without work, at most MaxIdle
+	MoreIdle int            // how many more there are
+	Changed  *bulk.Account  // was just changed; nil: none
+}
+
+// MaxIdle bounds the idle accounts that the page lists.
+const MaxIdle = 100
+
+func (v FairnessView) waiting() (n int64) {
+	for _, d := range v.Fairness.Dispatchers {
+		n += int64(d.Waiting)
+	}
+	return n
+}
+
+func (v FairnessView) backingOff() (n int64) {
+	for _, d := range v.Fairness.Dispatchers {
+		n += int64(d.BackingOff)
+	}
+	return n
+}
+
+func (v FairnessView) copies() (n int64) {
+	for _, d := range v.Fairness.Dispatchers {
+		n += int64(d.Copies)
+	}
+	return n
+}
+
+// steered is an account as its form shows it.
+type steered struct {
+	ID     bulk.AccountID
+	Name   string
+	Weight int
+	Cap    *int
+}
+
+func (s steered) capValue() string {
+	if s.Cap == nil {
+		return ""
+	}
+	return fmt.Sprint(*s.Cap)
+}
+
+func paused(limit *int) bool { return limit != nil && *limit == 0 }
+
+// changeSays says what an account is set to now.
+func changeSays(a bulk.Account) string {
+	limit := "no cap"
+	switch {
+	case paused(a.Cap):
+		limit = "paused: no batch of it begins"
+	case a.Cap != nil:
+		limit = "at most " + count(int64(*a.Cap), "batch") + " in flight"
+	}
+	return fmt.Sprintf("weight %d, %s. Dispatchers follow within 250 ms.", a.Weight, limit)
+}
+
+// millionths makes a share between 0 and 1 a whole number, for percent.
+func millionths(f float64) int64 { return int64(f*1e6 + .5) }
+
+// portion renders a share between 0 and 1 as a percentage.
+func portion(f float64) string {
+	switch p := 100 * f; {
+	case p > 0 && p < 0.1:
+		return "< 0.1 %"
+	case p > 0 && p < 9.95:
+		return fmt.Sprintf("%.1f %%", p)
+	default:
+		return fmt.Sprintf("%.0f %%", p)
+	}
+}
+
+// deficitSays renders slot time that an account may still use in this turn, or owes.
+func deficitSays(ms float64) string {
+	switch {
+	case ms <= -0.5:
+		return fmt.Sprintf("owes %.0f ms", -ms)
+	case ms >= 0.5:
+		return fmt.Sprintf("%.0f ms left", ms)
+	}
+	return "even"
+}
+
+// calibrationSays tells how true the estimates of waits have been.
+func calibrationSays(c bulk.Calibration) string {
+	if c.Waits == 0 {
+		return "No import has had to wait yet, so nothing is known about how good the estimates are."
+	}
+	return fmt.Sprintf("Of %s, %s ended before the median estimate and %s before the upper one.", count(c.Waits, "wait"), portion(float64(c.Median)/float64(c.Waits)), portion(float64(c.Upper)/float64(c.Waits)))
+}
+
+// ranges renders ascending numbers as "0–3, 7".
+func ranges(all []int32) string {
+	var parts []string
+	for i := 0; i < len(all); {
+		j := i
+		for j+1 < len(all) && all[j+1] == all[j]+1 {
+			j++
+		}
+		part := fmt.Sprint(all[i])
+		if j > i {
+			part += fmt.Sprintf("–%d", all[j])
+		}
+		parts, i = append(parts, part), j+1
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
