@@ -108,6 +108,19 @@ var firing = []struct {
 	{"BulkheadSmallImportsWait", `bulkhead_queue_wait_seconds_bucket{size="large", le="40.96"} 0x30
 		bulkhead_queue_wait_seconds_bucket{size="large", le="81.92"} 0+9x30
 		bulkhead_queue_wait_seconds_bucket{size="large", le="+Inf"} 0+9x30`, false},
+	{"BulkheadBatchesStarve", `bulkhead_queue_oldest_seconds{job="bulkhead", instance="a"} 0+60x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="a"} 7x30
+		bulkhead_queue_oldest_seconds{job="bulkhead", instance="b"} 3x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="b"} 0+40x30`, true},
+	{"BulkheadBatchesStarve", `bulkhead_queue_oldest_seconds{job="bulkhead", instance="a"} 900x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="a"} 0+1x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="b"} 0+40x30`, false},
+	{"BulkheadBatchesStarve", `bulkhead_queue_oldest_seconds{job="bulkhead", instance="a"} 0x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="a"} 7x30
+		bulkhead_dispatch_decisions_total{job="bulkhead", instance="b"} 0+40x30`, false},
+	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds{instance="a"} 2x30
+		bulkhead_queue_oldest_seconds{instance="b"} 4000x30`, true},
+	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds 1800x30`, false},
 	{"BulkheadBatchesQuarantined", `bulkhead_quarantined_batches{instance="a"} 3x10 4x20
 		bulkhead_quarantined_batches{instance="b"} 3x10 4x20`, true},
 	{"BulkheadBatchesQuarantined", `bulkhead_quarantined_batches 3x30`, false},
