@@ -22,8 +22,8 @@ func (m *memory) Upload(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Up
 	return m.up, nil
 }
 
-func (m *memory) TakeUpload(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Upload, error) {
-	return bulk.Upload{Spec: m.spec, Length: -1}, nil
+func (m *memory) TakeUpload(_ context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	return bulk.Upload{Import: bulk.Import{ID: id, AccountID: account}, Spec: m.spec, Length: -1}, nil
 }
 
 func (m *memory) Advance(context.Context, bulk.Progress) error { return nil }

@@ -21,6 +21,7 @@ type decoding struct {
 	u     *Uploads
 	ctx   context.Context
 	up    *bulk.Upload
+	turn  *turn
 	stage *stage
 	fresh *bulk.Layout // not in the ledger yet
 	sum   string       // of the file as uploaded
@@ -37,7 +38,7 @@ func (u *Uploads) decode(ctx context.Context, account bulk.AccountID, id bulk.Im
 	if err := sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
 		return fmt.Errorf("resume digest: %w", err)
 	}
-	d := &decoding{u: u, ctx: ctx, up: &up, stage: newStage(ctx, u, up.Offset), sum: hex.EncodeToString(sum.Sum(nil))}
+	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(account), stage: newStage(ctx, u, &up), sum: hex.EncodeToString(sum.Sum(nil))}
 	err = d.run()
 	if err := d.stage.finish(); err != nil {
 		return err
@@ -49,7 +50,9 @@ func (u *Uploads) decode(ctx context.Context, account bulk.AccountID, id bulk.Im
 }
 
 func (d *decoding) run() error {
-	file := bufio.NewReader(&partReader{ctx: d.ctx, objects: d.u.Objects, parts: d.up.Parts})
+	d.turn.take()
+	defer d.turn.give()
+	file := bufio.NewReader(d.parts())
 	head, err := file.Peek(8)
 	if err != nil && err != io.EOF {
 		return err
@@ -63,7 +66,7 @@ func (d *decoding) run() error {
 		return err
 	}
 	defer plain.Close()
-	text := bufio.NewReaderSize(plain, d.u.Limits.PreviewBytes)
+	text := bufio.NewReaderSize(&paced{r: plain, turn: d.turn}, d.u.Limits.PreviewBytes)
 	dialect, err := d.dialect(text, compression)
 	if err != nil {
 		return err
@@ -82,13 +85,17 @@ func (d *decoding) intact(compression string) error {
 	if compression == "" || d.up.Boundary.BatchNo > 0 || d.up.Length > intactUpTo {
 		return nil
 	}
-	plain, err := newExpander(&partReader{ctx: d.ctx, objects: d.u.Objects, parts: d.up.Parts}, compression, d.u.Limits.ExpansionRatio)
+	plain, err := newExpander(d.parts(), compression, d.u.Limits.ExpansionRatio)
 	if err != nil {
 		return err
 	}
 	defer plain.Close()
-	_, err = io.Copy(io.Discard, plain)
+	_, err = io.Copy(io.Discard, &paced{r: plain, turn: d.turn})
 	return err
+}
+
+func (d *decoding) parts() *partReader {
+	return &partReader{ctx: d.ctx, turn: d.turn, objects: d.u.Objects, parts: d.up.Parts}
 }
 
 func (d *decoding) dialect(text *bufio.Reader, compression string) (bulk.Dialect, error) {
@@ -131,12 +138,35 @@ func (d *decoding) closed(rec arrow.Record, from, to bulk.Boundary, final bool) 
 		p.Seal = &bulk.Seal{SHA256: d.sum}
 	}
 	d.fresh = nil
-	return d.stage.put(step{Progress: p, rec: rec, from: from})
+	var err error
+	d.turn.without(func() { err = d.stage.put(step{Progress: p, rec: rec, from: from}) })
+	return err
+}
+
+// paced ends its reader's turn after so many bytes, of which few may have become many.
+type paced struct {
+	r    io.Reader
+	turn *turn
+	n    int // bytes in this turn
+}
+
+// pace is how many decoded bytes a turn gives.
+const pace = 512 << 10
+
+func (p *paced) Read(b []byte) (int, error) {
+	if p.n >= pace {
+		p.turn.without(func() {})
+		p.n = 0
+	}
+	n, err := p.r.Read(b)
+	p.n += n
+	return n, err
 }
 
 // partReader reads a file's parts as one, each verified before a byte of it is given.
 type partReader struct {
 	ctx     context.Context
+	turn    *turn // parts are fetched without it
 	objects Objects
 	parts   []bulk.Part // that are left
 	data    []byte      // of the one being given
@@ -158,7 +188,8 @@ func (r *partReader) Read(p []byte) (int, error) {
 
 func (r *partReader) next() (err error) {
 	part := r.parts[0]
-	if r.data, err = r.objects.Get(r.ctx, part.Object); err != nil {
+	r.data = nil // one at a time
+	if r.turn.without(func() { r.data, err = r.objects.Get(r.ctx, part.Object) }); err != nil {
 		return fmt.Errorf("read part at byte %d: %w", part.From, err)
 	}
 	if sum := sha256.Sum256(r.data); hex.EncodeToString(sum[:]) != part.SHA256 {

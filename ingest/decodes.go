@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 // decoder is gone. Should both work on it, the ledger lets only the later one go on.
 type decodes struct {
 	mu      sync.Mutex
-	nudge   chan struct{}               // a look at the ledger is due
-	own     map[bulk.ImportID]time.Time // this process took in the last byte, then
-	running map[bulk.AccountID]bool     // at most one an account
-	seen    map[bulk.ImportID]sighting  // files of others
+	nudge   chan struct{}                // a look at the ledger is due
+	own     map[bulk.ImportID]time.Time  // this process took in the last byte, then
+	running map[bulk.AccountID]bool      // at most one an account
+	ended   map[bulk.AccountID]time.Time // when the last one of an account that waits again ended
+	seen    map[bulk.ImportID]sighting   // files of others
 }
 
 // sighting is how a file stood when it was last seen to move.
@@ -38,7 +40,8 @@ const undecodedAtOnce = 1000
 
 func newDecodes() decodes {
 	return decodes{
-		nudge: make(chan struct{}, 1), own: map[bulk.ImportID]time.Time{}, running: map[bulk.AccountID]bool{}, seen: map[bulk.ImportID]sighting{},
+		nudge: make(chan struct{}, 1), own: map[bulk.ImportID]time.Time{}, running: map[bulk.AccountID]bool{},
+		ended: map[bulk.AccountID]time.Time{}, seen: map[bulk.ImportID]sighting{},
 	}
 }
 
@@ -68,7 +71,7 @@ func (u *Uploads) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			u.Logger.ErrorContext(ctx, "spooled files cannot be listed", "error", err)
 		}
-		for _, up := range u.decodes.begin(waiting, u.Decoders, u.Patience, time.Now()) {
+		for _, up := range u.decodes.begin(waiting, u.decoders, u.Patience, time.Now()) {
 			wg.Go(func() {
 				defer u.decodes.wake()
 				defer u.decodes.done(up.Import.AccountID)
@@ -84,13 +87,17 @@ func (u *Uploads) Run(ctx context.Context) error {
 	}
 }
 
-// begin returns those of the waiting files to decode now, and marks their accounts.
+// begin returns those of the waiting files to decode now, and marks their accounts,
+// which take turns: the one whose last decoding ended longest ago is first.
 func (d *decodes) begin(waiting []bulk.Upload, decoders int, patience time.Duration, now time.Time) (due []bulk.Upload) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	there := map[bulk.ImportID]bool{}
+	slices.SortStableFunc(waiting, func(a, b bulk.Upload) int {
+		return d.ended[a.Import.AccountID].Compare(d.ended[b.Import.AccountID])
+	})
+	there, waits := map[bulk.ImportID]bool{}, map[bulk.AccountID]bool{}
 	for _, up := range waiting {
-		there[up.Import.ID] = true
+		there[up.Import.ID], waits[up.Import.AccountID] = true, true
 		if !d.due(&up, patience, now) || d.running[up.Import.AccountID] || len(d.running) >= decoders {
 			continue
 		}
@@ -99,6 +106,7 @@ func (d *decodes) begin(waiting []bulk.Upload, decoders int, patience time.Durat
 		delete(d.seen, up.Import.ID)
 		due = append(due, up)
 	}
+	maps.DeleteFunc(d.ended, func(account bulk.AccountID, _ time.Time) bool { return !waits[account] })
 	maps.DeleteFunc(d.seen, func(id bulk.ImportID, _ sighting) bool { return !there[id] })
 	maps.DeleteFunc(d.own, func(id bulk.ImportID, at time.Time) bool { return !there[id] && now.Sub(at) > patience })
 	return due
@@ -121,9 +129,13 @@ func (d *decodes) done(account bulk.AccountID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, account)
+	d.ended[account] = time.Now()
 }
 
 func (u *Uploads) decodeLogged(ctx context.Context, account bulk.AccountID, id bulk.ImportID) {
+	active := u.Metrics.Active.WithLabelValues(workDecoding)
+	active.Inc()
+	defer active.Dec()
 	err := u.decode(ctx, account, id)
 	_, refused := errors.AsType[*bulk.Error](err) // and logged; or the import takes no bytes any more
 	if err == nil || refused || errors.Is(err, bulk.ErrSuperseded) || ctx.Err() != nil {

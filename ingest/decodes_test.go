@@ -64,27 +64,3 @@ func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
 		t.Error("a decoding that just failed begins at once again")
 	}
 }
-
-func TestOneAccountCannotTakeEveryPlace(t *testing.T) {
-	g := newGate(8)
-	for i := range 2 {
-		if err := g.enter("a"); err != nil {
-			t.Fatalf("place %d: %v", i, err)
-		}
-	}
-	if err := g.enter("a"); bulk.KindOf(err) != bulk.KindUnavailable {
-		t.Errorf("a third place for one account: %v", err)
-	}
-	for _, account := range []bulk.AccountID{"b", "b", "c", "c", "d", "d"} {
-		if err := g.enter(account); err != nil {
-			t.Errorf("account %s: %v", account, err)
-		}
-	}
-	if err := g.enter("e"); bulk.KindOf(err) != bulk.KindUnavailable {
-		t.Errorf("a ninth place: %v", err)
-	}
-	g.leave("a")
-	if err := g.enter("e"); err != nil {
-		t.Errorf("after one left: %v", err)
-	}
-}

@@ -30,8 +30,11 @@
 //     but blank lines has no row.
 //   - An acknowledged offset never goes back, and of several writers of an upload only
 //     the latest gets anything acknowledged.
-//   - A request holds at most about three batches, and a process at most Writers
-//     requests and Decoders decoders; a further one is told to come again.
+//   - Bytes in flight stay under Config.Memory: whatever reads a file reserves what it can
+//     need at most before it reads a byte, and is told to come again when that is not
+//     there. An account gets at most half, and less while others want some.
+//   - Scanning, decoding and encoding happen in turns. An account gets as much time as
+//     another, however many uploads it has; and nobody waits for another's client.
 //   - The file's SHA-256 runs along and is compared before the upload is sealed.
 //
 // # Use

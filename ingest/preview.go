@@ -16,8 +16,22 @@ const previewRows = 20
 
 // Preview reads a file's first bytes as an import would; whole says that they are all
 // of it, spec is nil when there is no dataset yet. Why a file would be refused is
-// the preview's Problem and no error.
+// the preview's Problem and no error. It takes its turn as uploads of the principal's
+// account do, and is refused like them when memory is short.
 func (u *Uploads) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+	who, _ := u.Principal(ctx)
+	leave, err := u.admit(workPreview, who.Account, u.previewBytes(csvscan.Magic(sample) != ""))
+	if err != nil {
+		return bulk.Preview{}, err
+	}
+	defer leave()
+	turn := u.turns.of(who.Account)
+	turn.take()
+	defer turn.give()
+	return u.preview(ctx, sample, whole, choice, spec)
+}
+
+func (u *Uploads) preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
 	p := bulk.Preview{Truncated: !whole, Header: []string{}, Columns: []bulk.PreviewColumn{}, Rows: [][]string{}, Rejects: []bulk.PreviewReject{}, Unmapped: []string{}, Missing: []string{}}
 	rows, err := u.sample(&p, sample, whole, choice)
 	refusal, refused := errors.AsType[*bulk.Error](err)

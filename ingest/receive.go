@@ -27,10 +27,11 @@ type request struct {
 //
 // A compressed file, or one that is not UTF-8, is stored when Receive returns, and
 // read afterwards.
+//
+// While memory is short it returns a KindUnavailable error instead, before it reads a
+// byte or touches the upload. So does Write.
 func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
-	idle := newIdleReader(ctx, body, u.idle())
-	defer idle.Close()
-	_, err := u.write(ctx, request{account: account, id: id, body: idle, length: length, whole: true})
+	_, err := u.write(ctx, request{account: account, id: id, body: body, length: length, whole: true})
 	return err
 }
 
@@ -43,10 +44,16 @@ func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.Imp
 }
 
 func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error) {
-	if err := u.gate.enter(r.account); err != nil {
+	leave, err := u.admit(workUpload, r.account, u.uploadBytes(r.length))
+	if err != nil {
 		return r.offset, err
 	}
-	defer u.gate.leave(r.account)
+	defer leave()
+	if r.whole { // else tusd watches over it
+		idle := newIdleReader(ctx, r.body, u.idle())
+		defer idle.Close()
+		r.body = idle
+	}
 	ctx, end := outlive(ctx, u.Grace)
 	defer end()
 	up, err := u.take(ctx, r)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"bulkhead/internal/bulk"
@@ -44,15 +43,14 @@ func (w *writer) part() error {
 	if err != nil {
 		return err
 	}
-	next := step{Progress: p, part: slices.Clone(w.in.buf)}
+	from := w.in.start
+	next := step{Progress: p, part: w.in.cede()}
 	if len(next.part) > 0 {
 		sum := sha256.Sum256(next.part)
 		next.Part = &bulk.Part{
-			Object: fmt.Sprintf("parts/%s/%d-%s", p.Import, w.in.start, strings.ToLower(rand.Text())),
-			From:   w.in.start, Size: int64(len(next.part)), SHA256: hex.EncodeToString(sum[:]),
+			Object: fmt.Sprintf("parts/%s/%d-%s", p.Import, from, strings.ToLower(rand.Text())),
+			From:   from, Size: int64(len(next.part)), SHA256: hex.EncodeToString(sum[:]),
 		}
 	}
-	w.in.boundary(w.in.end())
-	w.in.pos = w.in.start
-	return w.stage.put(next)
+	return w.put(next)
 }

@@ -19,8 +19,9 @@ import (
 type stage struct {
 	u     *Uploads
 	ctx   context.Context
-	acked int64 // offset in the ledger; read it after finish
-	queue chan step
+	turn  *turn         // for encoding
+	acked int64         // offset in the ledger; read it after finish
+	queue chan step     // unbuffered, for a batch is much memory
 	done  chan struct{} // closed when the queue is worked off
 	fail  chan struct{} // closed at the first failure
 	err   error         // of it
@@ -36,13 +37,16 @@ type step struct {
 }
 
 // newStage begins at the upload's position. The caller ends it with finish.
-func newStage(ctx context.Context, u *Uploads, offset int64) *stage {
-	s := &stage{u: u, ctx: ctx, acked: offset, queue: make(chan step, 1), done: make(chan struct{}), fail: make(chan struct{})}
+func newStage(ctx context.Context, u *Uploads, up *bulk.Upload) *stage {
+	s := &stage{
+		u: u, ctx: ctx, turn: u.turns.of(up.Import.AccountID), acked: up.Offset,
+		queue: make(chan step), done: make(chan struct{}), fail: make(chan struct{}),
+	}
 	go s.run()
 	return s
 }
 
-// put queues a step, and waits while one is waiting already. The batch is released.
+// put hands a step over, and waits while one is being taken. The batch is released.
 func (s *stage) put(next step) error {
 	select {
 	case s.queue <- next:
@@ -63,12 +67,13 @@ func (s *stage) finish() error {
 func (s *stage) run() {
 	defer close(s.done)
 	for next := range s.queue {
-		if s.err == nil {
-			if s.err = s.take(next); s.err != nil {
-				close(s.fail)
-			}
+		if s.err != nil {
+			release(next.rec)
+			continue
 		}
-		release(next.rec)
+		if s.err = s.take(next); s.err != nil {
+			close(s.fail)
+		}
 	}
 }
 
@@ -76,7 +81,7 @@ func (s *stage) take(next step) (err error) {
 	begun := time.Now()
 	next.From = s.acked
 	if next.rec != nil {
-		if next.Batch, err = s.store(next); err != nil {
+		if next.Batch, err = s.store(&next); err != nil {
 			return err
 		}
 	}
@@ -97,9 +102,20 @@ func (s *stage) take(next step) (err error) {
 	return nil
 }
 
-// store writes the batch's object under a key that no other attempt uses.
-func (s *stage) store(next step) (*bulk.Batch, error) {
-	data, sum, err := columnar.Encode(next.rec)
+// encode makes a batch's object, in a turn, and releases the batch.
+func (s *stage) encode(rec arrow.Record) (data []byte, sum string, err error) {
+	defer rec.Release()
+	s.turn.take()
+	defer s.turn.give()
+	return columnar.Encode(rec)
+}
+
+// store writes the batch's object under a key that no other attempt uses. The object
+// then stands for the batch, which is not kept beside it.
+func (s *stage) store(next *step) (*bulk.Batch, error) {
+	rows := next.rec.NumRows()
+	data, sum, err := s.encode(next.rec)
+	next.rec = nil
 	if err != nil {
 		return nil, fmt.Errorf("encode batch: %w", err)
 	}
@@ -110,7 +126,7 @@ func (s *stage) store(next step) (*bulk.Batch, error) {
 	return &bulk.Batch{
 		Import: next.Import, No: next.from.BatchNo, State: bulk.BatchStaged, Object: key, Size: int64(len(data)), SHA256: sum,
 		FirstRow: next.from.Row + 1, ByteFrom: next.from.Offset, ByteTo: next.Boundary.Offset,
-		Rows: bulk.Counts{Read: next.rec.NumRows()}, StagedAt: time.Now().UTC(),
+		Rows: bulk.Counts{Read: rows}, StagedAt: time.Now().UTC(),
 	}, nil
 }
 

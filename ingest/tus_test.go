@@ -227,13 +227,13 @@ func TestLaterRequestMakesTheEarlierOneStop(t *testing.T) {
 }
 
 func TestPressureIsToldSoThatClientsComeAgain(t *testing.T) {
-	f := newFixture(t, func(c *config) { c.Writers = 1 })
+	f := newFixture(t, func(c *config) { c.Memory = 1 }) // room for one file of any size
 	server := f.serve(f.Content())
-	first, second := f.open(1000, bulk.Options{}), f.open(int64(len(plain)), bulk.Options{})
+	first, second := f.open(-1, bulk.Options{}), f.open(int64(len(plain)), bulk.Options{})
 	body, feed := io.Pipe()
 	done := make(chan error)
 	go func() {
-		_, err := f.Write(t.Context(), f.account, first, 0, body, 1000)
+		_, err := f.Write(t.Context(), f.account, first, 0, body, -1)
 		done <- err
 	}()
 	io.WriteString(feed, "id")

@@ -28,9 +28,14 @@ type Config struct {
 	Limits bulk.Limits // default: bulk.DefaultLimits
 	Logger *slog.Logger
 
-	Bytes prometheus.Counter  // bytes acknowledged
-	Stage prometheus.Observer // seconds to encode, store and record a batch
+	Bytes   prometheus.Counter  // bytes acknowledged
+	Stage   prometheus.Observer // seconds to encode, store and record a batch
+	Metrics *Metrics            // default: some that nobody sees
 
+	// Memory is what files being read may take at most, in bytes, default 1 GiB; it is
+	// raised to what one file of any size takes. A request that finds too little left is
+	// refused. See budget and divide.
+	Memory     int64
 	BatchRows  int // most rows of a batch; default 8,192
 	BatchBytes int // a batch closes at so many bytes, default 4 MiB
 	// TailBytes is the most that a request leaves unstaged at its end, one broken record
@@ -39,8 +44,6 @@ type Config struct {
 	// header must end within it.
 	TailBytes int
 	PartBytes int           // of one part of a spooled file, default 8 MiB
-	Writers   int           // requests that may send bytes at once, default 32; an account gets a quarter
-	Decoders  int           // spooled files decoded at once, default 4; an account gets one
 	Sweep     time.Duration // between two looks for spooled files to decode, default 3 s
 	Patience  time.Duration // until a decoding that does not move is taken for abandoned, default 15 s
 	Grace     time.Duration // for storing what arrived once a request has ended, default 8 s
@@ -49,9 +52,11 @@ type Config struct {
 // Uploads takes files in. Its methods may be called concurrently.
 type Uploads struct {
 	Config
-	gate    *gate
-	content http.Handler
-	decodes decodes
+	budget   *budget
+	turns    *turns
+	decoders int // spooled files that may be decoded at once; an account gets one
+	decodes  decodes
+	content  http.Handler
 }
 
 // New returns an Uploads. It does no I/O.
@@ -69,16 +74,21 @@ func New(c Config) (*Uploads, error) {
 	if c.Stage == nil {
 		c.Stage = prometheus.ObserverFunc(func(float64) {})
 	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	c.Memory = cmp.Or(c.Memory, 1<<30)
 	c.BatchRows = cmp.Or(c.BatchRows, 8192)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
 	c.TailBytes = max(cmp.Or(c.TailBytes, 1<<20), c.Limits.PreviewBytes)
 	c.PartBytes = cmp.Or(c.PartBytes, 8<<20)
-	c.Writers = cmp.Or(c.Writers, 32)
-	c.Decoders = cmp.Or(c.Decoders, 4)
 	c.Sweep = cmp.Or(c.Sweep, 3*time.Second)
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
 	c.Grace = cmp.Or(c.Grace, 8*time.Second)
-	u := &Uploads{Config: c, gate: newGate(c.Writers), decodes: newDecodes()}
+	u := &Uploads{Config: c, decodes: newDecodes()}
+	turns, decoders, requests := u.divide()
+	u.turns, u.decoders, u.budget = newTurns(turns, c.Metrics.TurnWait), decoders, newBudget(requests)
+	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests))
 	content, err := newContent(u)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)

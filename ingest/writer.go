@@ -22,6 +22,7 @@ type writer struct {
 	u     *Uploads
 	up    *bulk.Upload
 	whole bool // a clean end of the body ends the file
+	turn  *turn
 	in    *intake
 	stage *stage
 	batch *batcher     // of a plain file, once its header is read
@@ -37,16 +38,19 @@ func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader
 	if up.Length >= 0 {
 		limit = up.Length
 	}
-	in, err := newIntake(up, io.LimitReader(body, limit-up.Offset), u.BatchBytes+4*u.Limits.RecordBytes+u.TailBytes)
+	turn := u.turns.of(up.Import.AccountID)
+	in, err := newIntake(up, turn, io.LimitReader(body, limit-up.Offset), u.room())
 	if err != nil {
 		return nil, err
 	}
-	return &writer{u: u, up: up, whole: whole, in: in, stage: newStage(ctx, u, up.Offset)}, nil
+	return &writer{u: u, up: up, whole: whole, turn: turn, in: in, stage: newStage(ctx, u, up)}, nil
 }
 
 // run takes in the body. It returns an *bulk.Error when the file is refused; what
 // the ledger said is the stage's error.
 func (w *writer) run() error {
+	w.turn.take()
+	defer w.turn.give()
 	w.in.fill(w.u.TailBytes)
 	switch {
 	case w.in.end() > w.u.Limits.FileBytes:
@@ -160,13 +164,13 @@ func (w *writer) keep(at bulk.Boundary) error {
 		return err
 	}
 	p.Boundary, p.Layout, p.Tail = at, w.fresh, slices.Clone(w.in.buf)
-	return w.stage.put(step{Progress: p})
+	return w.put(step{Progress: p})
 }
 
 // closed stages a batch, or ends the file.
 func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
 	if !final {
-		return w.put(rec, from, to, nil)
+		return w.putBatch(rec, from, to, nil)
 	}
 	if to.Offset != w.up.Length {
 		release(rec)
@@ -177,7 +181,7 @@ func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) er
 		release(rec)
 		return err
 	}
-	return w.put(rec, from, to, &bulk.Seal{SHA256: sum})
+	return w.putBatch(rec, from, to, &bulk.Seal{SHA256: sum})
 }
 
 // digest returns the file's SHA-256 in hex, and refuses a file that has another one
@@ -194,9 +198,9 @@ func (w *writer) digest() (string, error) {
 	return sum, nil
 }
 
-// put queues the step to a boundary. It acknowledges the bytes up to there, never
+// putBatch queues the step to a boundary. It acknowledges the bytes up to there, never
 // less than before, and at the end of a request all that it brought.
-func (w *writer) put(rec arrow.Record, from, to bulk.Boundary, seal *bulk.Seal) error {
+func (w *writer) putBatch(rec arrow.Record, from, to bulk.Boundary, seal *bulk.Seal) error {
 	offset := max(to.Offset, w.in.known)
 	if w.pausing {
 		offset = w.in.end()
@@ -210,7 +214,13 @@ func (w *writer) put(rec arrow.Record, from, to bulk.Boundary, seal *bulk.Seal) 
 	p.Tail = slices.Clone(w.in.since(to.Offset)[:offset-to.Offset])
 	w.fresh = nil
 	w.in.boundary(to.Offset)
-	return w.stage.put(step{Progress: p, rec: rec, from: from})
+	return w.put(step{Progress: p, rec: rec, from: from})
+}
+
+// put queues a step. The store may be slow, so it is waited for without the turn.
+func (w *writer) put(next step) (err error) {
+	w.turn.without(func() { err = w.stage.put(next) })
+	return err
 }
 
 func (w *writer) progress(offset int64) (bulk.Progress, error) {

@@ -52,6 +52,10 @@ type Dev struct {
 // says otherwise: more would only be garbage not yet collected.
 const devMemory = 256 << 20
 
+// devFiles is what files being read may take in dev. They reserve it for their worst,
+// which is many times what they usually are, so it may be above devMemory.
+const devFiles = 512 << 20
+
 // RunDev returns the dev role; it reports to out and logs to logs.
 func RunDev(out, logs io.Writer) func(context.Context, config.DevConfig) error {
 	return func(ctx context.Context, c config.DevConfig) error {

@@ -90,12 +90,13 @@ func (p *parts) close() error {
 	return errors.Join(p.objects.Close(), p.store.Close())
 }
 
-// newIngest: HTTP body → ledger and objects; the relay learns of staged batches.
-func (p *parts) newIngest(cfg config.RoleConfig, relay ingest.Notifier, principal func(context.Context) (bulk.Principal, bool)) (*ingest.Uploads, error) {
+// newIngest: HTTP body → ledger and objects; the relay learns of staged batches. Files
+// may take memory as they are read, 0 for ingest's own default.
+func (p *parts) newIngest(cfg config.RoleConfig, memory int64, relay ingest.Notifier, principal func(context.Context) (bulk.Principal, bool)) (*ingest.Uploads, error) {
 	return ingest.New(ingest.Config{
 		Ledger: p.store, Objects: p.objects, Notifier: relay, Principal: principal, Infer: validate.Columns,
 		Limits: p.limits, Logger: p.log, Bytes: p.metrics.BytesIngested, Stage: p.metrics.BatchSeconds.WithLabelValues("stage"),
-		BatchRows: cfg.BatchRows,
+		Metrics: ingest.NewMetrics(p.metrics.Registry), Memory: memory, BatchRows: cfg.BatchRows,
 	})
 }
 

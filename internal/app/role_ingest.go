@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"io"
+	"math"
+	"runtime/debug"
 
 	"bulkhead/ingest/remote"
 	"bulkhead/internal/broker"
@@ -27,7 +29,7 @@ func RunIngest(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		if err != nil {
 			return err
 		}
-		uploads, err := p.parts.newIngest(cfg, relay, remote.PrincipalFrom)
+		uploads, err := p.parts.newIngest(cfg, ingestMemory(), relay, remote.PrincipalFrom)
 		if err != nil {
 			return err
 		}
@@ -36,4 +38,14 @@ func RunIngest(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		p.back = append(p.back, relay.Run, uploads.Run)
 		return p.run(ctx)
 	}
+}
+
+// ingestMemory is what files may take: three quarters of GOMEMLIMIT, since connections
+// and what the collector has not found yet need some, and ingest's default without it.
+func ingestMemory() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return limit / 4 * 3
 }

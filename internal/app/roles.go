@@ -34,7 +34,7 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 	if r.relay, err = p.newRelay(); err != nil {
 		return nil, err
 	}
-	if r.ingest, err = p.newIngest(config.RoleConfig{}, r.relay, console.PrincipalFrom); err != nil {
+	if r.ingest, err = p.newIngest(config.RoleConfig{}, devFiles, r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
 	if r.dispatcher, r.consumer, err = p.newDispatcher(nil, false); err != nil {

@@ -1,0 +1,47 @@
+package ingest
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are what an Uploads measures.
+type Metrics struct {
+	Active   *prometheus.GaugeVec   // files being read, by work: upload, decoding, preview
+	TurnWait prometheus.Histogram   // from asking for a turn to getting it
+	Refused  *prometheus.CounterVec // requests that were told to come again, by reason: account, process
+	Memory   *prometheus.GaugeVec   // of requests, by state: reserved, budget
+}
+
+// NewMetrics registers the metrics; reg may be nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		Active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "bulkhead_ingest_active", Help: "Files being read, by what reads them.",
+		}, []string{"work"}),
+		TurnWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "bulkhead_ingest_turn_wait_seconds", Help: "Time that an upload waited for its turn to scan or encode.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3 s
+		}),
+		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_ingest_refused_total", Help: "Requests refused with 503 for want of memory: what the account may have, or what the process has.",
+		}, []string{"reason"}),
+		Memory: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "bulkhead_ingest_memory_bytes", Help: "Memory for requests: what they reserved, and what there is.",
+		}, []string{"state"}),
+	}
+	for _, work := range []string{workUpload, workDecoding, workPreview} {
+		m.Active.WithLabelValues(work) // so that a zero is shown
+	}
+	for _, reason := range []string{refusedAccount, refusedProcess} {
+		m.Refused.WithLabelValues(reason)
+	}
+	if reg != nil {
+		reg.MustRegister(m.Active, m.TurnWait, m.Refused, m.Memory)
+	}
+	return m
+}
+
+// The kinds of work on a file.
+const (
+	workUpload   = "upload"
+	workDecoding = "decoding"
+	workPreview  = "preview"
+)

@@ -1,0 +1,98 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// busy is a store in which one account's objects wait until they may go on.
+type busy struct {
+	*memory
+	slow   bulk.ImportID
+	resume chan struct{}
+}
+
+// Put implements ingest.Objects.
+func (b *busy) Put(ctx context.Context, key string, data []byte) error {
+	if strings.Contains(key, string(b.slow)) {
+		<-b.resume
+	}
+	return b.memory.Put(ctx, key, data)
+}
+
+// alone returns an Uploads that gives one turn at a time, in front of a slow store of
+// objects for the import "slow".
+func alone(f *fixture, tweaks ...func(*config)) (uploads, *busy) {
+	b := &busy{memory: &memory{spec: things}, slow: "slow", resume: make(chan struct{})}
+	return f.another(append(tweaks, func(c *config) { c.Ledger, c.Objects, c.Memory = b, b, 1 })...), b
+}
+
+type uploads interface {
+	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error
+	Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error)
+}
+
+// A client that sends nothing, and a store that does not answer, are waited for without
+// a turn, of which there is one here. Were it held, the other upload would wait for time
+// to pass, until the first one's client counts as gone.
+func TestWhoWaitsHoldsNoTurn(t *testing.T) {
+	for name, length := range map[string]int64{"for its client": 1000, "for the store": int64(len(plain))} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fixture{t: t, moved: make(chan struct{}, 1)}
+				u, store := alone(f, func(c *config) { c.BatchRows = 1 })
+				feed, end := io.Pipe()
+				slow := make(chan error)
+				go func() {
+					slow <- u.Receive(t.Context(), "A", "slow", io.MultiReader(strings.NewReader(plain), feed), length)
+				}()
+				synctest.Wait()
+				begun := time.Now()
+				f.must(u.Receive(t.Context(), "b", "quick", strings.NewReader(plain), int64(len(plain))))
+				if _, err := u.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil); err != nil {
+					t.Errorf("Preview = %v", err)
+				}
+				if waited := time.Since(begun); waited > 0 {
+					t.Errorf("another account waited for %v", waited)
+				}
+				end.Close()
+				close(store.resume)
+				<-slow
+			})
+		})
+	}
+}
+
+// What panics, which a server survives, gives its turn and its memory back.
+func TestPanicGivesTheTurnBack(t *testing.T) {
+	f := &fixture{t: t, moved: make(chan struct{}, 1)}
+	fail := true
+	u, _ := alone(f, func(c *config) {
+		c.Infer = func([]string, [][]string, *bulk.Spec) []bulk.PreviewColumn {
+			if fail {
+				panic("no types today")
+			}
+			return nil
+		}
+	})
+	preview := func() (err error) {
+		defer func() {
+			if recover() != nil {
+				fail = false
+			}
+		}()
+		_, err = u.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil)
+		return err
+	}
+	for range 2 {
+		f.must(preview())
+	}
+	f.must(u.Receive(t.Context(), "A", "all the memory", bytes.NewReader([]byte(plain)), -1))
+}
