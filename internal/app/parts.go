@@ -68,7 +68,7 @@ func openCluster(cfg config.RoleConfig, log *slog.Logger) (*parts, error) {
 		}
 	}
 	p.broker = broker.Config{
-		Seeds: cfg.Brokers, Security: broker.Security{TLS: cfg.BrokerTLS, SASL: cfg.BrokerSASL, User: cfg.BrokerUser, Password: cfg.BrokerPassword},
+		Seeds: cfg.Brokers, Prefix: cfg.TopicPrefix, Security: broker.Security{TLS: cfg.BrokerTLS, SASL: cfg.BrokerSASL, User: cfg.BrokerUser, Password: cfg.BrokerPassword},
 		Log: log, Metrics: broker.NewMetrics(p.metrics.Registry),
 	}
 	p.metrics.Registry.MustRegister(ledgerCollector{p.store, log})

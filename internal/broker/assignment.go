@@ -29,7 +29,7 @@ func (c *Consumer) commit(ctx context.Context) {
 func (c *Consumer) send(ctx context.Context, moved map[int32]kgo.EpochOffset) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	c.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{c.cfg.Topic: moved},
+	c.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{c.cfg.name(c.cfg.Topic): moved},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 			if err := cmp.Or(err, refusal(answer)); err != nil {
 				c.cfg.Log.WarnContext(ctx, "offsets were not committed, later ones will be", "error", err)
@@ -67,7 +67,7 @@ func (c *Consumer) committed(moved map[int32]kgo.EpochOffset) {
 func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range topics[c.cfg.Topic] {
+	for _, p := range topics[c.cfg.name(c.cfg.Topic)] {
 		c.enter(p)
 	}
 	c.notify()
@@ -76,12 +76,12 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, topics map[strin
 // onRevoked commits what was finished while the partitions are still ours.
 func (c *Consumer) onRevoked(ctx context.Context, _ *kgo.Client, topics map[string][]int32) {
 	c.commit(ctx)
-	c.leave(topics[c.cfg.Topic])
+	c.leave(topics[c.cfg.name(c.cfg.Topic)])
 }
 
 // onLost commits nothing: others may own the partitions already.
 func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
-	c.leave(topics[c.cfg.Topic])
+	c.leave(topics[c.cfg.name(c.cfg.Topic)])
 }
 
 func (c *Consumer) leave(partitions []int32) {

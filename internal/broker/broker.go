@@ -16,11 +16,11 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// The topics.
+// The topics; their full names begin with the prefix and a dot.
 const (
-	TopicBatches    = "bulkhead.batches"    // key: account
-	TopicCommits    = "bulkhead.commits"    // key: import
-	TopicQuarantine = "bulkhead.quarantine" // key: import
+	TopicBatches    = "batches"    // key: account
+	TopicCommits    = "commits"    // key: import
+	TopicQuarantine = "quarantine" // key: import
 )
 
 // Config says where the broker is. Zero values take the defaults.
@@ -28,8 +28,9 @@ type Config struct {
 	Seeds       []string      // host:port of one or more brokers; required
 	Partitions  int32         // of topics that do not exist yet. Default 16
 	Replication int16         // of topics that do not exist yet. Default: the broker's
+	Prefix      string        // of the topics and groups: clusters that share a broker differ in it. Default bulkhead
 	Topic       string        // that a relay writes and a consumer reads. Default TopicBatches
-	Group       string        // of the consumers. Default bulkhead-dispatch, or bulkhead-mirror for TopicCommits
+	Group       string        // of the consumers. Default PREFIX-dispatch, or PREFIX-mirror for TopicCommits
 	Security    Security      // default: plain text, no password
 	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
 	Log         *slog.Logger  // Default: discard
@@ -62,7 +63,7 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer client.Close()
-	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, TopicBatches, TopicCommits, TopicQuarantine)
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, cfg.name(TopicBatches), cfg.name(TopicCommits), cfg.name(TopicQuarantine))
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
@@ -77,11 +78,12 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 func (cfg Config) withDefaults() Config {
 	cfg.Partitions = cmp.Or(cfg.Partitions, 16)
 	cfg.Replication = cmp.Or(cfg.Replication, -1)
+	cfg.Prefix = cmp.Or(cfg.Prefix, "bulkhead")
 	cfg.Topic = cmp.Or(cfg.Topic, TopicBatches)
 	if cfg.Topic == TopicCommits {
-		cfg.Group = cmp.Or(cfg.Group, "bulkhead-mirror")
+		cfg.Group = cmp.Or(cfg.Group, cfg.Prefix+"-mirror")
 	}
-	cfg.Group = cmp.Or(cfg.Group, "bulkhead-dispatch")
+	cfg.Group = cmp.Or(cfg.Group, cfg.Prefix+"-dispatch")
 	cfg.Session = cmp.Or(cfg.Session, 6*time.Second)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if cfg.Metrics == nil {
@@ -89,6 +91,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	return cfg
 }
+
+// name is a topic's full name.
+func (cfg Config) name(topic string) string { return cfg.Prefix + "." + topic }
 
 func (cfg Config) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	if len(cfg.Seeds) == 0 {

@@ -41,6 +41,7 @@ func conformance(t *testing.T, seeds func(*testing.T) []string) {
 		"two members share the partitions":          (*rig).rebalances,
 		"garbage is skipped":                        (*rig).garbage,
 		"commits have a topic of their own":         (*rig).commits,
+		"clusters that share a broker stay apart":   (*rig).neighbours,
 	} {
 		t.Run(name, func(t *testing.T) { test(newRig(t, seeds(t))) })
 	}
@@ -191,7 +192,7 @@ func (r *rig) committed(partition int32) int64 {
 	if err != nil {
 		r.Fatal(err)
 	}
-	o, ok := offsets.Lookup(broker.TopicBatches, partition)
+	o, ok := offsets.Lookup("bulkhead."+broker.TopicBatches, partition)
 	if !ok {
 		return -1
 	}
@@ -287,7 +288,7 @@ func (r *rig) garbage() {
 	}
 	defer client.Close()
 	good := r.ref(1, 7)
-	bad := &kgo.Record{Topic: broker.TopicBatches, Key: []byte(good.Account), Value: []byte(`{"import":`)}
+	bad := &kgo.Record{Topic: "bulkhead." + broker.TopicBatches, Key: []byte(good.Account), Value: []byte(`{"import":`)}
 	if err := client.ProduceSync(r.Context(), bad).FirstErr(); err != nil {
 		r.Fatal(err)
 	}
@@ -320,6 +321,27 @@ func (r *rig) commits() {
 	r.await("the staged one", func() bool { return len(other.references()) == 1 })
 	if got := other.references()[0].Ref.No; got != 4 {
 		r.Errorf("the topic of batches gave batch %d, want 4 alone", got)
+	}
+}
+
+func (r *rig) neighbours() {
+	ours := r.join()
+	here := r.cfg
+	r.cfg.Prefix, r.cfg.Group = "neighbour", ""
+	if err := broker.EnsureTopics(r.Context(), r.cfg); err != nil {
+		r.Fatal(err)
+	}
+	r.relay(r.ref(1, 5))
+	theirs := r.join()
+	r.await("the neighbour's", func() bool { return len(theirs.references()) == 1 })
+	r.cfg = here
+	r.relay(r.ref(1, 6))
+	r.await("ours", func() bool { return len(ours.references()) > 0 })
+	if got := ours.references(); len(got) != 1 || got[0].Ref.No != 6 {
+		r.Errorf("got %+v, want batch 6 alone", got)
+	}
+	if ours.owned() != 16 {
+		r.Errorf("%d partitions are ours, want all 16: the neighbour has a group of its own", ours.owned())
 	}
 }
 

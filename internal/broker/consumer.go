@@ -44,7 +44,7 @@ func NewConsumer(cfg Config) (*Consumer, error) {
 	c := &Consumer{cfg: cfg, partitions: cfg.Partitions, trackers: make(map[int32]*tracker)}
 	client, err := cfg.client(
 		kgo.ConsumerGroup(cfg.Group),
-		kgo.ConsumeTopics(cfg.Topic),
+		kgo.ConsumeTopics(cfg.name(cfg.Topic)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.Session),
@@ -187,12 +187,12 @@ func (c *Consumer) failure(ctx context.Context, fetches kgo.Fetches) error {
 // learnPartitions reads how many partitions the topic has; it was perhaps not
 // created by this version, or has grown.
 func (c *Consumer) learnPartitions(ctx context.Context) {
-	topics, err := kadm.NewClient(c.client).ListTopics(ctx, c.cfg.Topic)
-	if err != nil || len(topics[c.cfg.Topic].Partitions) == 0 {
+	topics, err := kadm.NewClient(c.client).ListTopics(ctx, c.cfg.name(c.cfg.Topic))
+	if err != nil || len(topics[c.cfg.name(c.cfg.Topic)].Partitions) == 0 {
 		c.cfg.Log.WarnContext(ctx, "number of partitions unknown, taking the last one known", "error", err)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.partitions = int32(len(topics[c.cfg.Topic].Partitions))
+	c.partitions = int32(len(topics[c.cfg.name(c.cfg.Topic)].Partitions))
 }

@@ -2,11 +2,12 @@
 // Kafka topic, through franz-go against Kafka or Redpanda, or against kfake in
 // the same process.
 //
-//	ledger ─Outbox─▶ Relay ──▶ topic bulkhead.batches ──▶ Consumer ──▶ dispatcher
-//	(published_at IS NULL)      key: account, JSON         group bulkhead-dispatch
+//	ledger ─Outbox─▶ Relay ──▶ topic PREFIX.batches ──▶ Consumer ──▶ dispatcher
+//	(published_at IS NULL)      key: account, JSON       group PREFIX-dispatch
 //
 // The same relay and consumer carry references of committed batches to the mirror,
-// over the topic bulkhead.commits with the import as its key ([Config.Topic]).
+// over the topic PREFIX.commits with the import as its key ([Config.Topic]). The prefix
+// is "bulkhead" unless clusters share a broker ([Config.Prefix]).
 //
 // The topic is a hint and the ledger the truth. The relay publishes at least once:
 // it marks a batch as published after every replica acknowledged it. The

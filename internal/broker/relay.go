@@ -128,7 +128,7 @@ func (r *Relay) publish(ctx context.Context, refs []bulk.BatchRef) error {
 		if err != nil {
 			return fmt.Errorf("encode reference %s: %w", ref.ID(), err)
 		}
-		records[i] = &kgo.Record{Topic: r.cfg.Topic, Key: r.cfg.key(ref), Value: value}
+		records[i] = &kgo.Record{Topic: r.cfg.name(r.cfg.Topic), Key: r.cfg.key(ref), Value: value}
 	}
 	index := make(map[*kgo.Record]bulk.BatchID, len(refs))
 	for i, record := range records {

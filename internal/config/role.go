@@ -14,6 +14,7 @@ import (
 type RoleConfig struct {
 	Store         string   `help:"postgres://USER@HOST/DATABASE, or sqlite:PATH." env:"BULKHEAD_STORE" required:""`
 	Brokers       []string `help:"Kafka or Redpanda, HOST:PORT,…" env:"BULKHEAD_BROKERS" placeholder:"HOST:PORT"`
+	TopicPrefix   string   `help:"Of topics and consumer groups; clusters that share brokers need one each." default:"bulkhead" env:"BULKHEAD_TOPIC_PREFIX"`
 	Objects       string   `help:"s3://BUCKET/PREFIX?endpoint=URL&region=R, or file:///FOLDER." env:"BULKHEAD_OBJECTS"`
 	Analytics     string   `help:"clickhouse://HOST:PORT/." env:"BULKHEAD_ANALYTICS"`
 	Listen        string   `help:"Address of this process." default:":8080" env:"BULKHEAD_LISTEN" placeholder:"HOST:PORT"`
