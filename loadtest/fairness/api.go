@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// api speaks for the owner of a key.
+type api struct {
+	url, key string
+	http     *http.Client
+}
+
+// patience is how long one call is tried: while a process is killed or restarted,
+// a well-behaved client comes again.
+const patience = time.Minute
+
+// ask sends in as JSON, and reads the answer into out. An answer that may pass is asked
+// for again, so what it asks for has to be harmless when repeated.
+func (a api) ask(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	for begun := time.Now(); ; {
+		res, answer, err := a.call(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil && res.StatusCode < 300:
+			return json.Unmarshal(answer, out)
+		case err == nil && !passes(res.StatusCode), time.Since(begun) > patience:
+			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, answer))
+		}
+		if err := pause(ctx, retryAfter); err != nil {
+			return err
+		}
+	}
+}
+
+// call makes one request, whatever comes of it.
+func (a api) call(ctx context.Context, method, path string, headers http.Header, body io.Reader) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, a.url+path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header = headers.Clone()
+	req.Header.Set("Authorization", "Bearer "+a.key)
+	res, err := a.http.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	return res, answer, err
+}
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

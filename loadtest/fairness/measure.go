@@ -1,0 +1,105 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// quantiles of times, in milliseconds.
+type quantiles struct {
+	N   int     `json:"n"`
+	P50 float64 `json:"p50_ms"`
+	P95 float64 `json:"p95_ms"`
+	P99 float64 `json:"p99_ms"`
+	Max float64 `json:"max_ms"`
+}
+
+func quantilesOf(times []time.Duration) quantiles {
+	if len(times) == 0 {
+		return quantiles{}
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	at := func(p float64) float64 { // nearest rank
+		return ms(sorted[max(int(math.Ceil(p*float64(len(sorted)))), 1)-1])
+	}
+	return quantiles{len(sorted), at(0.5), at(0.95), at(0.99), at(1)}
+}
+
+func ms(d time.Duration) float64 { return round(d.Seconds() * 1000) }
+
+// round keeps three decimals.
+func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+// over is a ÷ b for each quantile.
+func (q quantiles) over(r quantiles) ratios {
+	return ratios{round(q.P50 / r.P50), round(q.P95 / r.P95), round(q.P99 / r.P99)}
+}
+
+type ratios struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+}
+
+// jain is Jain's index of shares: 1 when all are equal, 1 ÷ n when one has everything.
+func jain(shares []float64) float64 {
+	var sum, squares float64
+	for _, x := range shares {
+		sum += x
+		squares += x * x
+	}
+	if squares == 0 {
+		return 0
+	}
+	return round(sum * sum / (float64(len(shares)) * squares))
+}
+
+// used is the slot time, in seconds, that each account used between two times.
+func used(accounts whales, from, to time.Time) []float64 {
+	out := make([]float64, len(accounts))
+	for i, a := range accounts {
+		for _, b := range a.batches() {
+			out[i] += b.within(from, to).Seconds()
+		}
+	}
+	return out
+}
+
+// allBusyUntil is when the first account had nothing waiting any more: its last batch
+// began then.
+func (w whales) allBusyUntil() time.Time {
+	var until time.Time
+	for i, a := range w {
+		var last time.Time
+		for _, b := range a.batches() {
+			if b.begun().After(last) {
+				last = b.begun()
+			}
+		}
+		if i == 0 || last.Before(until) {
+			until = last
+		}
+	}
+	return until
+}
+
+// minutes are Jain's indices of the accounts' slot time in every window of that length
+// between two times; windows begin a twelfth of their length apart, so that no unfair
+// minute hides between two fair ones.
+func minutes(accounts whales, from, to time.Time, window time.Duration) (indices []float64) {
+	for at := from; !at.Add(window).After(to); at = at.Add(window / 12) {
+		indices = append(indices, jain(used(accounts, at, at.Add(window))))
+	}
+	return indices
+}
+
+// span is from the first begun to the last committed of batches.
+func lastCommit(batches []batch) (last time.Time) {
+	for _, b := range batches {
+		if b.Committed.After(last) {
+			last = b.Committed
+		}
+	}
+	return last
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// smallBatches is how many batches a small import has.
+const smallBatches = 3
+
+// arrivals are the times, from the start, at which small imports arrive: a Poisson
+// process, the same for the same seed.
+func arrivals(seed uint64, n int, perSecond float64) []time.Duration {
+	random := rand.New(rand.NewPCG(seed, 0))
+	times := make([]time.Duration, n)
+	at := 0.0
+	for i := range times {
+		at += random.ExpFloat64() / perSecond
+		times[i] = time.Duration(at * float64(time.Second))
+	}
+	return times
+}
+
+// smallAccounts makes the accounts and lets each import once, so that what is done once
+// only, such as preparing statements, is not measured.
+func (b *bench) smallAccounts(ctx context.Context, dataset string) (accounts []*account, err error) {
+	for i := range b.accounts {
+		a, err := b.newAccount(ctx, fmt.Sprintf("small %d", i+1), dataset, 1)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, a)
+		if _, err := a.send(ctx, smallBatches*b.batchRows); err != nil {
+			return nil, err
+		}
+	}
+	if err := settle(ctx, accounts...); err != nil {
+		return nil, err
+	}
+	return accounts, nil
+}
+
+// arrive sends a small import at each of the times, the accounts taking turns, and
+// returns the imports. It does not wait for their ends.
+func arrive(ctx context.Context, accounts []*account, rows int64, begun time.Time, times []time.Duration) ([]*importing, error) {
+	sent := make([]*importing, len(times))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, at := range times {
+		if pause(ctx, time.Until(begun.Add(at))) != nil {
+			break
+		}
+		g.Go(func() (err error) {
+			sent[i], err = accounts[i%len(accounts)].send(ctx, rows)
+			return err
+		})
+	}
+	return sent, g.Wait()
+}
+
+// duration is from before the request to the import's end.
+func (i *importing) duration() time.Duration { return i.imp.FinishedAt.Sub(i.posted) }
+
+// wait is from the first batch staged to the first that a processor took up.
+func (i *importing) wait() time.Duration {
+	staged, begun := i.batches[0].Staged, i.batches[0].begun()
+	for _, b := range i.batches {
+		if b.begun().Before(begun) {
+			begun = b.begun()
+		}
+	}
+	return max(begun.Sub(staged), 0)
+}
