@@ -83,6 +83,7 @@ type Dispatcher struct {
 	lastLease uint64
 	pace      drr.Pace // of all imports
 	tail      drr.Stragglers
+	nodes     map[bulk.NodeID]drr.Slowness
 	estimator drr.Estimator
 }
 
@@ -138,6 +139,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		imports:   make(map[bulk.ImportID]*standing),
 		leases:    make(map[uint64]*lease),
 		inherited: make(map[bulk.BatchID]inheritance),
+		nodes:     make(map[bulk.NodeID]drr.Slowness),
 		assigned:  make(map[int32]int32),
 		lastLease: rand.Uint64() >> 16, // a lease of an earlier process is not one of ours
 		pace:      drr.StartPace,

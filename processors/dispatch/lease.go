@@ -49,7 +49,7 @@ func (d *Dispatcher) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease,
 	}
 	took := max(outcome.Service, 0)
 	if outcome.Result == processors.Finished {
-		d.tail.Add(took, held.predicted)
+		d.learnNode(held, took)
 	}
 	j := held.job
 	switch {

@@ -57,12 +57,12 @@ func (d *Dispatcher) copies() (n int) {
 	return n
 }
 
-// Weight is that of the accounts that have work due; nodes choose among dispatchers
-// in proportion to it. A batch that is worth a second copy counts as well.
+// Weight is how much is due here in a round, see [drr.Queue.Demand]; nodes choose among
+// dispatchers in proportion to it. A batch that is worth a second copy counts as well.
 func (d *Dispatcher) Weight() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.queue.Weight(), min(len(d.slow), 1))
+	return max(d.queue.Demand(), 100*min(len(d.slow), 1))
 }
 
 // measure keeps the gauges of the queue up to date.

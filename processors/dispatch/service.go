@@ -29,7 +29,20 @@ func (d *Dispatcher) learn(j *job, took time.Duration) {
 	d.pace = d.pace.Add(took, j.ref.Rows)
 }
 
-// findSlow looks for batches that a second copy would probably end sooner.
+// mostNodes bounds what is remembered of nodes, most of which may be long gone.
+const mostNodes = 4096
+
+// learnNode takes in what a batch took on a node, whether it was the first to end it or not.
+func (d *Dispatcher) learnNode(l *lease, took time.Duration) {
+	d.tail.Add(took, l.predicted)
+	if len(d.nodes) >= mostNodes {
+		clear(d.nodes)
+	}
+	d.nodes[l.node] = d.nodes[l.node].Add(took, l.predicted)
+}
+
+// findSlow looks for batches that a second copy would probably end sooner, and for
+// which their import waits: nothing else of it is queued.
 func (d *Dispatcher) findSlow(now time.Time) {
 	clear(d.slow)
 	d.slow = d.slow[:0]
@@ -40,7 +53,8 @@ func (d *Dispatcher) findSlow(now time.Time) {
 		if l.job == nil || len(l.job.leases) > 1 {
 			continue
 		}
-		if after, pays := d.tail.After(l.predicted); pays && now.Sub(l.granted) > after {
+		after, pays := d.tail.After(l.predicted, d.nodes[l.node])
+		if pays && now.Sub(l.granted) > after && !d.queue.Waits(l.job.ref.Import) {
 			d.slow = append(d.slow, l.job)
 		}
 	}
@@ -52,6 +66,9 @@ func (d *Dispatcher) findSlow(now time.Time) {
 // straggler takes a slow batch for a second copy on this node, or nil. Its account has
 // room for it, and it is not this node that is slow.
 func (d *Dispatcher) straggler(node bulk.NodeID) *job {
+	if d.tail.Slow(d.nodes[node]) {
+		return nil
+	}
 	for i, j := range d.slow {
 		if j == nil || len(j.leases) != 1 || j.leases[0].node == node {
 			continue

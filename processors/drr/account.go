@@ -16,10 +16,12 @@ type account struct {
 
 	newcomer bool          // it was entirely idle before and has allowance left
 	spent    time.Duration // of its allowance
+	round    int           // of its latest turn
+	paid     int           // turns that it passed since, in debt
 	owesPass bool          // it has been a newcomer and not yet been through the round
 
-	ready    int // waiting batches of imports that are not held
-	due      int // what it adds to the queue's weight: its own while it may run, else 0
+	ready    int   // waiting batches of imports that are not held
+	tally    tally // what it may run now
 	inFlight int
 	lines    []*line // its imports
 	classes  [classes]class
@@ -194,7 +196,7 @@ func (q *Queue) emptied(a *account) {
 
 // dismiss forgets an account that is in no list.
 func (q *Queue) dismiss(a *account) {
-	q.due -= a.due
+	q.count(a, tally{})
 	q.weights[a.weight]--
 	delete(q.accounts, a.id)
 	for i := range a.classes {
@@ -202,14 +204,4 @@ func (q *Queue) dismiss(a *account) {
 	}
 	clear(a.lines)
 	q.spare.accounts = append(q.spare.accounts, a)
-}
-
-// weigh keeps the queue's weight in step with what the account may run.
-func (q *Queue) weigh(a *account) {
-	due := 0
-	if a.may() {
-		due = a.weight
-	}
-	q.due += due - a.due
-	a.due = due
 }

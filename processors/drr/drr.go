@@ -11,7 +11,7 @@
 //	                      │  charge the prediction              correct by the
 //	        Hold, Release ┘                                     time it took
 //
-//	newcomers ▶ a ▶ b          at most every other dispatch while old ones wait
+//	newcomers ▶ a ▶ b          every other dispatch while old ones wait, at most 3 of 4
 //	old       ▶ c ▶ d ▶ e      each turn: one quantum, then to the back
 //
 // What it guarantees:
@@ -20,7 +20,8 @@
 //   - An account that was entirely idle (nothing waits, nothing in flight) runs
 //     its first Allowance quanta ahead of the round, so a small import hardly
 //     notices a hundred large ones. After that it has to pass through the round.
-//   - Nobody starves: newcomers take at most half of the dispatches while others wait.
+//   - Nobody starves: newcomers take at most half of the dispatches while others wait,
+//     and up to three of four where few wait; see [Queue.Demand].
 //   - An account at its cap earns nothing meanwhile, and goes on with its turn
 //     when a slot comes free. Debt stays until rounds have paid it off.
 //
@@ -65,10 +66,12 @@ type Queue struct {
 	weights   [MaxWeight + 1]int // accounts by weight, for the least one
 	newcomers ring
 	old       ring
-	lastNew   bool // the last dispatch went to a newcomer
+	rounds    int // since the beginning
+	streak    int // dispatches to newcomers since the last one to another
 	waiting   int
 	inFlight  int
-	due       int // sum of the weights of the accounts that may run something
+	tally             // of all accounts
+	mean      float64 // slot time of a batch, moving average
 	seq       uint64
 	rand      *rand.Rand
 	spare     spare
@@ -76,8 +79,10 @@ type Queue struct {
 
 // Grant is a decision.
 type Grant struct {
-	Ref  bulk.BatchRef
-	Cost time.Duration // the predicted slot time that was charged
+	Ref   bulk.BatchRef
+	Cost  time.Duration // the predicted slot time that was charged
+	Ahead bool          // its account is a newcomer that runs ahead of the round
+	Paid  int           // turns that its account passed since its last one, to pay debt off
 }
 
 // New returns an empty queue.
@@ -92,6 +97,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
+		mean:     float64(cfg.Quantum),
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
 }
@@ -181,6 +187,7 @@ func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
 	l.inFlight--
 	a.inFlight--
 	q.inFlight--
+	q.learn(took)
 	limit := 2 * q.quantum(a)
 	a.deficit = min(max(a.deficit-(took-b.cost), -limit), limit)
 	q.forget(b)
@@ -198,9 +205,6 @@ func (q *Queue) Waiting() int { return q.waiting }
 // InFlight returns the number of batches in flight.
 func (q *Queue) InFlight() int { return q.inFlight }
 
-// Weight returns the sum of the weights of the accounts that have something to run now.
-func (q *Queue) Weight() int { return q.due }
-
 // Shuffle puts the accounts into a random order, so that dispatchers that start
 // together do not serve theirs in lockstep. Call it after the first references
 // of an assignment were pushed.
@@ -209,11 +213,11 @@ func (q *Queue) Shuffle() {
 	q.old.shuffle(q.rand)
 }
 
-// front picks the account that is due: newcomers first, but not twice in a row
+// front picks the account that is due: newcomers first, but not too often in a row
 // while others wait.
 func (q *Queue) front() *account {
 	n, o := q.newcomers.front(), q.old.front()
-	if n == nil || o != nil && q.lastNew {
+	if n == nil || o != nil && q.streak >= q.streakLimit() {
 		return o
 	}
 	return n
@@ -228,11 +232,16 @@ func (q *Queue) turn(a *account) bool {
 	}
 	if !a.open {
 		a.open, a.owesPass = true, false
+		if a.round == q.rounds {
+			q.rounds++
+		}
+		a.round = q.rounds
 		a.deficit += q.quantum(a)
 	}
 	if a.deficit > 0 {
 		return true
 	}
+	a.paid++
 	q.close(a)
 	return false
 }
@@ -260,14 +269,24 @@ func (q *Queue) dispatch(a *account) Grant {
 	q.fly(b)
 	a.ready--
 	q.waiting--
-	q.lastNew = a.in == &q.newcomers
-	if q.lastNew {
+	ahead := a.in == &q.newcomers
+	if ahead {
+		q.streak++
 		q.spendAllowance(a, b.cost)
-	} else if a.deficit -= b.cost; a.deficit <= 0 {
+	} else {
+		q.streak = 0
+		q.charge(a, b.cost)
+	}
+	g := Grant{Ref: b.ref, Cost: b.cost, Ahead: ahead, Paid: a.paid}
+	a.paid = 0
+	q.place(a)
+	return g
+}
+
+func (q *Queue) charge(a *account, cost time.Duration) {
+	if a.deficit -= cost; a.deficit <= 0 {
 		q.close(a)
 	}
-	q.place(a)
-	return Grant{Ref: b.ref, Cost: b.cost}
 }
 
 // spendAllowance charges a newcomer; one that used its allowance up joins the

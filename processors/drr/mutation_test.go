@@ -42,9 +42,24 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"newcomers get at most half", "drr.go",
-			"o != nil && q.lastNew", "o != nil && false",
+			"newcomers get every other dispatch", "drr.go",
+			"o != nil && q.streak >= q.streakLimit()", "o != nil && false",
 			"TestNewcomerRunsAheadWithinItsAllowance",
+		},
+		{
+			"or up to three of four", "demand.go",
+			"maxStreak = 3", "maxStreak = 1",
+			"TestNewcomersGetMoreWhereFewOthersWait",
+		},
+		{
+			"but no more", "demand.go",
+			"maxStreak = 3", "maxStreak = 100",
+			"TestNewcomersGetMoreWhereFewOthersWait",
+		},
+		{
+			"demand is in slot time", "drr.go",
+			"q.learn(took)", "",
+			"TestDemandIsInSlotTime",
 		},
 		{
 			"keep debt", "account.go",

@@ -122,12 +122,49 @@ func TestOverdraftIsPaidBack(t *testing.T) {
 
 func TestNewcomerRunsAheadWithinItsAllowance(t *testing.T) {
 	w := newWorld(t, drr.Config{})
+	w.settled("a", "b", "c")
+	for _, old := range []string{"a", "b", "c"} {
+		w.push(old, 0, 9, 10)
+	}
+	w.want(3, "a.0 b.0 c.0")
+	w.push("n", 0, 8, 10) // every other dispatch, five quanta; then like everyone
+	w.want(17, "n.0 a.1 n.1 b.1 n.2 c.1 n.3 a.2 n.4 b.2 c.2 a.3 n.5 b.3 c.3 a.4 n.6")
+}
+
+func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
+	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
-	w.push("b", 0, 9, 10)
-	w.want(2, "a.0 b.0")
-	w.push("n", 0, 8, 10) // at most every other dispatch, five quanta; then like everyone
-	w.want(14, "n.0 a.1 n.1 b.1 n.2 a.2 n.3 b.2 n.4 a.3 b.3 n.5 a.4 b.4")
+	w.push("n", 0, 5, 10)
+	w.push("m", 0, 5, 10) // ten quanta ahead of a round of one: three of four, no more
+	w.want(9, "a.0 n.0 n.1 n.2 a.1 n.3 n.4 m.0 a.2")
+	w.push("b", 0, 9, 10) // fewer than four quanta ahead of a round of two: every other
+	w.want(4, "m.1 a.3 m.2 b.0")
+}
+
+func TestDemandIsInSlotTime(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	demand := func(want int) {
+		t.Helper()
+		if got := w.Demand(); got < want-2 || got > want+2 {
+			t.Errorf("demand %d, want about %d", got, want)
+		}
+	}
+	demand(0)
+	w.settled("a", "b")
+	w.push("n", 0, 3, 10)
+	demand(300) // a newcomer: all that it has
+	w.want(3, "n.0 n.1 n.2")
+	w.push("a", 0, 400, 10)
+	w.push("b", 0, 400, 10)
+	demand(200) // two accounts, a quantum each a round, and a batch is a quantum
+	w.SetWeight("a", 3)
+	demand(400)
+	for range 300 {
+		g, _ := w.Pop()
+		w.Finish(g.Ref.ID(), 20*ms) // batches take two quanta, whatever was predicted
+	}
+	demand(200)
 }
 
 func TestAllowanceOutlivesAShortGap(t *testing.T) {

@@ -16,7 +16,8 @@ type twin struct {
 	cfg            Config
 	accounts       map[bulk.AccountID]*twinAccount
 	newcomers, old []*twinAccount
-	lastNew        bool
+	streak         int
+	mean           float64
 	seq            int
 }
 
@@ -155,7 +156,7 @@ func (w *twin) quantum(a *twinAccount) time.Duration {
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 	for len(w.newcomers)+len(w.old) > 0 {
-		if len(w.newcomers) > 0 && (!w.lastNew || len(w.old) == 0) {
+		if len(w.newcomers) > 0 && (w.streak < w.streakLimit() || len(w.old) == 0) {
 			ref, cost := w.newcomer(w.newcomers[0])
 			return ref, cost, true
 		}
@@ -178,7 +179,7 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 			continue
 		}
 		ref, cost := w.take(a)
-		w.lastNew = false
+		w.streak = 0
 		if a.deficit -= cost; a.deficit <= 0 {
 			w.endTurn(a)
 		}
@@ -186,6 +187,42 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 		return ref, cost, true
 	}
 	return bulk.BatchRef{}, 0, false
+}
+
+// claims are the weights of those in the round and the quanta of newcomers.
+func (w *twin) claims() (due, ahead int) {
+	for _, a := range w.accounts {
+		switch {
+		case !a.may():
+		case a.newcomer:
+			ahead += min(w.cfg.Allowance*a.weight, a.ready())
+		default:
+			due += a.weight
+		}
+	}
+	return due, ahead
+}
+
+func (w *twin) streakLimit() int {
+	due, ahead := w.claims()
+	switch {
+	case due == 0:
+		return 1
+	case ahead >= 3*due:
+		return 3
+	case ahead >= 2*due:
+		return 2
+	}
+	return 1
+}
+
+// demand is in hundredths of batches.
+func (w *twin) demand() int {
+	due, ahead := w.claims()
+	if due > 0 {
+		ahead = min(ahead, 3*due)
+	}
+	return int(100 * float64(due+ahead) * float64(w.cfg.Quantum) / w.mean)
 }
 
 func (w *twin) endTurn(a *twinAccount) {
@@ -196,7 +233,7 @@ func (w *twin) endTurn(a *twinAccount) {
 
 func (w *twin) newcomer(a *twinAccount) (bulk.BatchRef, time.Duration) {
 	ref, cost := w.take(a)
-	w.lastNew = true
+	w.streak++
 	a.spent += cost
 	if over := a.spent - time.Duration(w.cfg.Allowance)*w.quantum(a); over >= 0 {
 		a.newcomer = false
@@ -240,6 +277,7 @@ func (w *twin) finish(id bulk.BatchID, took time.Duration) {
 		for _, i := range a.imports {
 			if cost, ok := i.flying[id]; ok {
 				delete(i.flying, id)
+				w.mean += 0.02 * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
 				limit := 2 * w.quantum(a)
 				a.deficit = min(max(a.deficit-(took-cost), -limit), limit)
 				w.changed(a)
@@ -315,7 +353,7 @@ type pair struct {
 
 func newPair(t *testing.T) *pair {
 	cfg := Config{Quantum: 40 * ms, Allowance: 2, Cost: func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * ms }}
-	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
+	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, mean: float64(cfg.Quantum), accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
 }
 
 func (p *pair) step(i int, op byte) {
@@ -438,5 +476,8 @@ func (p *pair) compare(i int) {
 	}
 	if got := p.q.Weight(); got != weight {
 		p.Fatalf("step %d: weight %d, the twin's %d", i, got, weight)
+	}
+	if got, want := p.q.Demand(), p.w.demand(); got != want {
+		p.Fatalf("step %d: demand %d, the twin's %d", i, got, want)
 	}
 }

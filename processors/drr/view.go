@@ -98,7 +98,7 @@ func (a *account) place(l *line) (rank, batches int) {
 
 // others estimates how many batches of other accounts run while an account gets
 // through own of its batches: theirs in proportion to the weights, at least one
-// each that is ready, never more than they have. A newcomer meets only half.
+// each that is ready, never more than they have. A newcomer meets one for each streak.
 func (q *Queue) others(a *account, own int) int {
 	n := 0
 	for _, o := range q.accounts {
@@ -107,7 +107,7 @@ func (q *Queue) others(a *account, own int) int {
 		}
 	}
 	if a.newcomer {
-		n = min(n, own+1)
+		n = min(n, own/q.streakLimit()+1)
 	}
 	return n
 }

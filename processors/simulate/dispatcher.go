@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"time"
 
 	"bulkhead/processors/drr"
@@ -12,6 +13,7 @@ type dispatcher struct {
 	queue      queue
 	pace       drr.Pace // of all imports
 	stragglers drr.Stragglers
+	nodes      []drr.Slowness
 	lagging    []*batch // worth a second copy, the oldest first
 	told       bool     // that it has work is on its way to the nodes
 }
@@ -61,12 +63,6 @@ func (w *world) grant(o, at int32) (b *batch, again bool) {
 	if b == nil {
 		return nil, false
 	}
-	t := b.load.tenant
-	w.rounds += b.cost.Seconds() / (quantum.Seconds() * float64(max(w.due, 1)))
-	if w.now >= w.from {
-		t.longest = max(t.longest, w.rounds-t.since)
-	}
-	t.since = w.rounds
 	w.taken(b)
 	if b.attempts == 0 && b.load.files > 0 && !w.draining {
 		next := w.ledger.stage(b.load, w.now)
@@ -76,20 +72,22 @@ func (w *world) grant(o, at int32) (b *batch, again bool) {
 	return b, false
 }
 
-// lag looks at work whose time has come to be worth a second copy.
+// lag looks at work whose time has come to be worth a second copy: it is, if its import
+// waits for nothing else.
 func (w *world) lag(at, turn int32) {
 	s := &w.seats[at]
-	if s.turn != turn || s.batch == nil || s.batch.lagging || s.batch.committed {
+	b := cmp.Or(s.batch, s.lost)
+	if s.turn != turn || b == nil || b.free || b.lagging || b.committed {
 		return
 	}
-	b := s.batch
 	o := w.owners[b.partition]
 	if o < 0 {
 		return
 	}
 	d := &w.dispatchers[o]
-	if after, ok := d.stragglers.After(b.cost); !ok || w.now-s.begun < after {
-		w.watch(d, at)
+	after, pays := d.stragglers.After(b.cost, d.nodes[s.node])
+	if !pays || w.now-s.begun < after || b.load.queued > 0 {
+		w.watch(d, at, b)
 		return
 	}
 	b.lagging = true
@@ -98,28 +96,30 @@ func (w *world) lag(at, turn int32) {
 }
 
 // watch plans the moment at which work in a seat is old enough to be looked at.
-func (w *world) watch(d *dispatcher, at int32) {
+func (w *world) watch(d *dispatcher, at int32, b *batch) {
 	if !w.design.copies || w.uncopied {
 		return
 	}
 	s := &w.seats[at]
-	after, ok := d.stragglers.After(s.batch.cost)
-	if !ok {
+	after, pays := d.stragglers.After(b.cost, d.nodes[s.node])
+	if !pays {
 		after = w.now - s.begun + lookEvery
 	}
-	w.plan(max(s.begun+after, w.now+roundTrip), lags, at, s.turn)
+	w.plan((max(s.begun+after, w.now+1)+tick-1)/tick*tick, lags, at, s.turn)
 }
 
-// second returns the batch that waits longest for a second copy on another node.
+// second returns the batch that waits longest for a second copy, if this node is not
+// the slow one.
 func (w *world) second(d *dispatcher, at int32) *batch {
 	for len(d.lagging) > 0 {
 		b := d.lagging[0]
-		if !b.committed && b.running == 1 && b.node == at || !d.stragglers.Afford() {
+		due := !b.committed && b.running+b.lost == 1
+		if due && (b.node == at || d.stragglers.Slow(d.nodes[at]) || !d.stragglers.Afford()) {
 			return nil
 		}
 		copy(d.lagging, d.lagging[1:])
 		d.lagging = d.lagging[:len(d.lagging)-1]
-		if !b.committed && b.running == 1 {
+		if due {
 			d.stragglers.Spend()
 			w.found.copies++
 			return b

@@ -70,7 +70,7 @@ func (w *world) fault(e event) {
 
 // die takes a dispatcher with everything that it knew.
 func (w *world) die() {
-	if w.draining {
+	if w.now >= w.to {
 		return
 	}
 	w.plan(w.now+w.faults.deaths, dies, 0, 0)
@@ -139,22 +139,27 @@ func (w *world) comeBack(o int32) {
 	}
 }
 
-// own lets a dispatcher fill its queue from the ledger with what nobody works on.
+// own lets a dispatcher fill its queue from the ledger; what nodes hold is in flight.
 func (w *world) own(p, o int32) {
 	w.owners[p] = o
 	var staged []*batch
 	for _, b := range w.ledger.batches {
-		if !b.free && b.partition == p && !b.committed && !b.queued && b.running == 0 && b.lost == 0 {
+		if !b.free && b.partition == p && !b.committed && !b.queued {
 			staged = append(staged, b)
 		}
 	}
 	slices.SortFunc(staged, func(x, y *batch) int {
-		return cmp.Or(cmp.Compare(x.load.no, y.load.no), cmp.Compare(x.no, y.no))
+		return cmp.Or(x.ref.StagedAt.Compare(y.ref.StagedAt), cmp.Compare(x.load.no, y.load.no), cmp.Compare(x.no, y.no))
 	})
+	q := w.dispatchers[o].queue
 	for _, b := range staged {
-		w.push(b)
+		if b.running+b.lost > 0 {
+			q.resume(b)
+		} else {
+			w.push(b)
+		}
 	}
-	w.dispatchers[o].queue.shuffle()
+	q.shuffle()
 }
 
 // scale changes the number of nodes.
@@ -182,7 +187,7 @@ func (w *world) leave(i int32) {
 
 // crash loses a node with its leases, which nobody knows before they expire.
 func (w *world) crash() {
-	if w.draining {
+	if w.now >= w.to {
 		return
 	}
 	w.plan(w.now+w.faults.crashes, crashes, 0, 0)
@@ -197,7 +202,7 @@ func (w *world) crash() {
 		if b == nil {
 			continue
 		}
-		seat.batch = nil
+		seat.batch, seat.lost = nil, b
 		w.busy--
 		w.open--
 		b.running--

@@ -15,6 +15,7 @@ type seat struct {
 	node  int32
 	turn  int32 // counts its batches
 	batch *batch
+	lost  *batch // it had when the node was lost, which its dispatcher does not know
 	begun time.Duration
 }
 
@@ -166,7 +167,7 @@ func (w *world) pick(i int32) int32 {
 func (w *world) begin(at int32, b *batch, again bool) {
 	s := &w.seats[at]
 	s.turn++
-	s.batch, s.begun = b, w.now
+	s.batch, s.lost, s.begun = b, nil, w.now
 	b.attempts++
 	b.running++
 	w.free--
@@ -180,7 +181,7 @@ func (w *world) begin(at int32, b *batch, again bool) {
 	}
 	b.node = s.node
 	if o := w.owners[b.partition]; o >= 0 {
-		w.watch(&w.dispatchers[o], at)
+		w.watch(&w.dispatchers[o], at, b)
 	}
 }
 
@@ -201,7 +202,9 @@ func (w *world) end(at, turn int32) {
 		w.found.useless += took
 	}
 	if o := w.owners[b.partition]; o >= 0 {
-		w.dispatchers[o].stragglers.Add(took, b.cost)
+		d := &w.dispatchers[o]
+		d.stragglers.Add(took, b.cost)
+		d.nodes[s.node] = d.nodes[s.node].Add(took, b.cost)
 	}
 	w.ledger.release(b)
 	if w.nodes[s.node].alive {

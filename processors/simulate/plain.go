@@ -16,6 +16,7 @@ type plain struct {
 	head   int
 	count  int
 	sum    int // of the active weights
+	turns  int // rounds since the beginning
 	rand   *rand.Rand
 	spare  []*flow
 }
@@ -26,6 +27,7 @@ type flow struct {
 	head    int
 	deficit time.Duration
 	open    bool // in its turn
+	round   int  // of its latest turn
 }
 
 const quantum = 250 * time.Millisecond
@@ -62,6 +64,10 @@ func (p *plain) pop() *batch {
 		f := p.active[p.head]
 		if !f.open {
 			f.open = true
+			if f.round == p.turns {
+				p.turns++
+			}
+			f.round = p.turns
 			f.deficit += quantum * time.Duration(f.tenant.weight)
 		}
 		b := f.batches[f.head]
@@ -100,8 +106,10 @@ func (p *plain) drop(f *flow) {
 	p.spare = append(p.spare, f)
 }
 
+func (p *plain) resume(*batch)                {}
 func (p *plain) finish(*batch, time.Duration) {}
 func (p *plain) weight() int                  { return p.sum }
+func (p *plain) rounds() float64              { return float64(p.turns) }
 
 func (p *plain) shuffle() {
 	all := p.ordered()

@@ -11,10 +11,12 @@ import (
 // finish; evict forgets a partition, with what is in flight.
 type queue interface {
 	push(b *batch)
+	resume(b *batch) // it is in flight already: another dispatcher granted it
 	pop() *batch
 	finish(b *batch, took time.Duration)
 	evict(partition int32)
-	weight() int // of the accounts that have work due
+	weight() int     // in proportion to which nodes ask here; 0: nothing is due
+	rounds() float64 // of all accounts with work, since the beginning
 	shuffle()
 }
 
@@ -64,12 +66,15 @@ func (o *ours) pop() *batch {
 		return nil
 	}
 	b := o.w.ledger.batches[g.Ref.No]
-	b.cost = g.Cost
+	b.cost, b.ahead, b.paid = g.Cost, g.Ahead, g.Paid
 	return b
 }
 
+func (o *ours) resume(b *batch) { o.Resume(b.ref) }
+
 func (o *ours) finish(b *batch, took time.Duration) { o.Finish(b.ref.ID(), took) }
-func (o *ours) weight() int                         { return o.Weight() }
+func (o *ours) rounds() float64                     { return float64(o.Rounds()) }
+func (o *ours) weight() int                         { return o.Demand() }
 func (o *ours) shuffle()                            { o.Shuffle() }
 
 func (o *ours) evict(partition int32) {
@@ -81,9 +86,13 @@ type fifo struct {
 	batches  []*batch
 	head     int
 	accounts map[*tenant]int // with waiting batches
+	cost     func(*batch) time.Duration
+	turns    float64 // what was served, in quanta for each account that waited
 }
 
-func newFIFO(*world, *dispatcher, uint64) queue { return &fifo{accounts: map[*tenant]int{}} }
+func newFIFO(w *world, d *dispatcher, _ uint64) queue {
+	return &fifo{accounts: map[*tenant]int{}, cost: func(b *batch) time.Duration { return w.predict(d, b) }}
+}
 
 // fileBatches is the length of one file of an account that never runs out: its
 // batches stand in a row, and the next file stands behind all others.
@@ -117,6 +126,8 @@ func (f *fifo) pop() *batch {
 		f.head = 0
 	}
 	f.left(b)
+	b.cost = f.cost(b)
+	f.turns += ratio(b.cost, quantum) / float64(len(f.accounts)+1)
 	return b
 }
 
@@ -126,8 +137,10 @@ func (f *fifo) left(b *batch) {
 	}
 }
 
+func (f *fifo) resume(*batch)                {}
 func (f *fifo) finish(*batch, time.Duration) {}
 func (f *fifo) weight() int                  { return len(f.accounts) }
+func (f *fifo) rounds() float64              { return f.turns }
 func (f *fifo) shuffle()                     {}
 
 func (f *fifo) evict(partition int32) {

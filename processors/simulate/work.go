@@ -18,10 +18,37 @@ type tenant struct {
 	files     int           // imports that it always has waiting; 0: its imports arrive
 	partition int32         // of its references; -1: by chance
 
-	waiting int             // batches that wait now
-	since   float64         // round in which it was last served, or began to wait
-	longest float64         // most rounds between two services
+	gaps    []gap           // by dispatcher; nil: not measured
 	windows []time.Duration // slot time it got, by window; nil: not measured
+}
+
+// gap is how many rounds an account waits at a dispatcher between two services.
+type gap struct {
+	waiting        int
+	since, longest float64
+}
+
+func (t *tenant) gap(dispatcher int32, of int) *gap {
+	if t.gaps == nil {
+		t.gaps = make([]gap, of)
+	}
+	return &t.gaps[dispatcher]
+}
+
+func (g *gap) push(round float64) {
+	if g.waiting++; g.waiting == 1 {
+		g.since = round
+	}
+}
+
+// take ends a gap. What runs ahead of the round did not wait for it, and a round in which
+// an account pays for what it had too much is none of waiting.
+func (g *gap) take(round float64, b *batch) {
+	if !b.ahead {
+		g.longest = max(g.longest, round-g.since-float64(b.paid))
+	}
+	g.waiting--
+	g.since = round
 }
 
 // load is an import with its part of the ledger.
@@ -31,6 +58,7 @@ type load struct {
 	no      int32 // of the import in the run
 	batches int   // it has in all; 0: another comes whenever one is taken
 	staged  int
+	queued  int // batches that wait in a queue
 	done    int
 	gone    int // of the done ones, batches that nobody works on any more
 	arrived time.Duration
@@ -53,9 +81,11 @@ type batch struct {
 	running   int           // of these, now
 	lost      int           // of these, on nodes that are gone, until their lease ends
 	committed bool
-	lagging   bool // it has a second copy, or waits for one
+	lagging   bool  // it has a second copy, or waits for one
 	node      int32 // of the first of these that still counts
-	queued    bool // it waits in a queue
+	queued    bool  // it waits in a queue
+	ahead     bool  // it was granted ahead of the round
+	paid      int   // rounds in which its account paid debt off before
 	free      bool
 }
 

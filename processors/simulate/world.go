@@ -21,6 +21,7 @@ type scene struct {
 	slower       float64       // how many times
 	blind        bool          // predictions are rows × perRow for ever: nothing is learnt
 	uncopied     bool          // no second copies, whatever the design
+	gaps         bool          // measure how long accounts wait, in rounds
 	faults       faults
 }
 
@@ -51,12 +52,10 @@ type world struct {
 	upcoming int // arrival
 	pending  int // measured imports that have not ended
 	draining bool
-	rounds   float64 // of all accounts, since the beginning
-	due      int     // weight of the tenants with waiting batches
-	waiting  int     // batches in queues
-	free     int     // seats without work
-	open     int     // seats of living nodes
-	busy     int     // seats with work
+	waiting  int // batches in queues
+	free     int // seats without work
+	open     int // seats of living nodes
+	busy     int // seats with work
 	found    outcome
 }
 
@@ -81,10 +80,12 @@ type sample struct {
 const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
 	lookEvery = 250 * time.Millisecond // age of a weight while there is work
-	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
-	partsAll  = 16                     // partitions of the topic
-	depth     = 2                      // batches that an endless file has waiting, so that it never runs dry
-	limit     = 48 * time.Hour         // of simulated time, for a run that does not end
+	tick      = 100 * time.Millisecond  // between two looks of a dispatcher at what lags
+
+	riseStep = 10 * time.Millisecond // how exactly a dispatcher tells that it has work again
+	partsAll = 16                    // partitions of the topic
+	depth    = 2                     // batches that an endless file has waiting, so that it never runs dry
+	limit    = 48 * time.Hour        // of simulated time, for a run that does not end
 )
 
 // run simulates until the measured imports have ended, then lets all other work end
@@ -92,8 +93,11 @@ const (
 func run(s scene, d Design, seed uint64) (*outcome, error) {
 	w := newWorld(s, d, seed)
 	for w.now < w.to || w.pending > 0 {
-		if w.now > limit {
+		if w.now > limit || len(w.events) == 0 && w.pending > 0 {
 			return nil, fmt.Errorf("%s: %d measured imports have not ended", d.Name, w.pending)
+		}
+		if len(w.events) == 0 {
+			break
 		}
 		w.step()
 	}
@@ -137,7 +141,7 @@ func (w *world) build() {
 	w.dispatchers = make([]dispatcher, n)
 	for i := range w.dispatchers {
 		d := &w.dispatchers[i]
-		*d = dispatcher{alive: true, pace: drr.StartPace}
+		*d = dispatcher{alive: true, pace: drr.StartPace, nodes: make([]drr.Slowness, w.faults.most(w.scene.nodes))}
 		d.queue = w.design.queue(w, d, mix(w.seed+uint64(i)))
 	}
 	w.owners = make([]int32, parts)
@@ -241,11 +245,10 @@ func (w *world) push(b *batch) {
 	d := &w.dispatchers[o]
 	d.queue.push(b)
 	b.queued = true
+	b.load.queued++
 	w.waiting++
-	t := b.load.tenant
-	if t.waiting++; t.waiting == 1 {
-		w.due += t.weight
-		t.since = w.rounds
+	if w.gaps {
+		b.load.gap(o, len(w.dispatchers)).push(d.queue.rounds())
 	}
 	w.announce(o)
 }
@@ -253,10 +256,10 @@ func (w *world) push(b *batch) {
 // taken notes that a batch left its queue.
 func (w *world) taken(b *batch) {
 	b.queued = false
+	b.load.queued--
 	w.waiting--
-	t := b.load.tenant
-	if t.waiting--; t.waiting == 0 {
-		w.due -= t.weight
+	if o := w.owners[b.partition]; w.gaps {
+		b.load.gap(o, len(w.dispatchers)).take(w.dispatchers[o].queue.rounds(), b)
 	}
 }
 

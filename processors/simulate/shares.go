@@ -1,0 +1,106 @@
+package simulate
+
+import (
+	"math"
+	"time"
+)
+
+// crew returns a scene of accounts that all have work for ever, in which slot time is
+// measured by windows.
+func crew(accounts []tenant, windows int, window time.Duration) scene {
+	return scene{
+		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed, tenants: accounts,
+		from: 2 * warmUp, to: 2*warmUp + time.Duration(windows)*window, window: window,
+	}
+}
+
+// weighted is E2: a hundred accounts with the weights 1, 2, 4 and 8.
+func weighted(seed uint64) scene {
+	all := whales(100, seed)
+	for i := range all {
+		all[i].weight = 1 << (i % 4)
+	}
+	return crew(all, 6, 10*time.Second)
+}
+
+// crowded is E5: half of the accounts are on three of the sixteen partitions.
+func crowded(seed uint64) scene {
+	all := whales(100, seed)
+	for i := range all {
+		if i%2 == 0 {
+			all[i].partition %= 3
+		} else {
+			all[i].partition = 3 + all[i].partition%13
+		}
+	}
+	return crew(all, 1, time.Minute)
+}
+
+// misjudged is E6: every batch is predicted to take 50 ms, those of every other account
+// take four times that, and nothing is learnt.
+func misjudged(seed uint64) scene {
+	all := whales(100, seed)
+	for i := range all {
+		all[i].rows = fullRows / 4
+		if i%2 == 1 {
+			all[i].row = 4 * perRow
+		}
+	}
+	s := crew(all, 1, time.Minute)
+	s.blind = true
+	return s
+}
+
+// splitters is E7: the first account has its work in a thousand imports.
+func splitters(seed uint64) scene {
+	all := whales(100, seed)
+	all[0].files = 1000
+	return crew(all, 1, time.Minute)
+}
+
+// deserved returns every account's slot time ÷ weight in a window.
+func deserved(tenants []tenant, window int) []float64 {
+	x := make([]float64, len(tenants))
+	for i := range tenants {
+		x[i] = tenants[i].windows[window].Seconds() / float64(tenants[i].weight)
+	}
+	return x
+}
+
+// worstJain is Jain's index of the window in which it is least.
+func worstJain(tenants []tenant) float64 {
+	worst := 1.0
+	for i := range tenants[0].windows {
+		worst = min(worst, jain(deserved(tenants, i)))
+	}
+	return worst
+}
+
+// worstShare is how far off its due the account is that is furthest, over all windows.
+func worstShare(tenants []tenant) float64 {
+	total := make([]float64, len(tenants))
+	sum, weights := 0.0, 0.0
+	for i := range tenants {
+		for _, w := range tenants[i].windows {
+			total[i] += w.Seconds()
+		}
+		sum += total[i]
+		weights += float64(tenants[i].weight)
+	}
+	worst := 0.0
+	for i := range tenants {
+		due := sum * float64(tenants[i].weight) / weights
+		worst = max(worst, math.Abs(total[i]/due-1))
+	}
+	return worst
+}
+
+// gain is how much more than the mean of the others the first account got.
+func gain(tenants []tenant) float64 {
+	x := deserved(tenants, 0)
+	others := 0.0
+	for _, v := range x[1:] {
+		others += v
+	}
+	return math.Abs(x[0]/(others/float64(len(x)-1)) - 1)
+}
