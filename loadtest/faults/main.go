@@ -13,7 +13,7 @@
 // It prints a table, writes loadtest/results/faults.json, and exits with 1 when
 // anything is not exact.
 //
-//	deploy/cluster/faults [--rows 1000000] [--accounts 10] [--only ingest,postgres] [--clickhouse-away 5m] [--out DIR]
+//	deploy/cluster/faults [--rows 1000000] [--accounts 10] [--only ingest,postgres] [--clickhouse-away 5m] [--out DIR] [--name faults]
 package main
 
 import (
@@ -46,7 +46,8 @@ func run(ctx context.Context) error {
 	rows := flag.Int64("rows", 1_000_000, "rows of a round, over all accounts")
 	accounts := flag.Int("accounts", 10, "accounts that import at once")
 	only := flag.String("only", "", "names of the faults to try; default: all")
-	out := flag.String("out", filepath.Join("loadtest", "results"), "where faults.json goes")
+	out := flag.String("out", filepath.Join("loadtest", "results"), "where the result goes")
+	name := flag.String("name", "faults", "of the result")
 	gone := flag.Duration("clickhouse-away", 5*time.Minute, "how long ClickHouse is gone in its round")
 	patience := flag.Duration("patience", 15*time.Minute, "within which a round must end")
 	flag.Parse()
@@ -73,7 +74,7 @@ func run(ctx context.Context) error {
 			fmt.Fprintf(os.Stderr, "faults: %s: %s\n", f.name, w)
 		}
 	}
-	if err := report(*out, *rows, *accounts, results); err != nil {
+	if err := report(filepath.Join(*out, *name+".json"), *rows, *accounts, results); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(results, func(r result) bool { return len(r.Wrong) > 0 }) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"text/tabwriter"
 	"time"
@@ -19,7 +18,7 @@ type record struct {
 	Rounds   []result  `json:"rounds"`
 }
 
-func report(dir string, rows int64, accounts int, results []result) error {
+func report(path string, rows int64, accounts int, results []result) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "KILLED\tWHEN\tALL ENDED AFTER\tMIRRORED AFTER\tEXACT\tVERIFIED\tCLICKHOUSE EQUAL\tRESULT")
 	for _, r := range results {
@@ -40,5 +39,5 @@ func report(dir string, rows int64, accounts int, results []result) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "faults.json"), append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
