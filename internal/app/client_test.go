@@ -197,6 +197,20 @@ func (c *client) until(id bulk.ImportID, wanted func(bulk.Import) bool) bulk.Imp
 	}
 }
 
+// eventually waits until something becomes true.
+func (c *client) eventually(what string, is func() bool) {
+	c.t.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			c.t.Fatalf("waited in vain: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
 func (c *client) batches(id bulk.ImportID) (all []bulk.Batch) {
 	c.t.Helper()
 	for cursor := ""; ; {

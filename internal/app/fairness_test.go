@@ -17,7 +17,7 @@ func TestPausedAccountIsSeenAndSteered(t *testing.T) {
 	}
 	set(0)
 	imp := acme.send("dataset=things", []byte(lines("id,text", "1,a", "2,b")))
-	acme.until(imp.ID, func(bulk.Import) bool {
+	acme.eventually("the dispatcher says why the import waits", func() bool {
 		var got struct{ Wait *bulk.Wait }
 		acme.get("/v1/imports/"+string(imp.ID), &got)
 		return got.Wait != nil && got.Wait.Reason == bulk.WaitsForPause && got.Wait.Waiting == 1

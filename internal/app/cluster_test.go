@@ -1,0 +1,115 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"bulkhead/internal/app"
+	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/config"
+)
+
+// freeAddress is one on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// newCluster runs roles apart from each other, as processes do, and returns a client of
+// the console with an operator's key. They share a store, a folder and a broker only.
+func newCluster(t *testing.T, roles ...string) *client {
+	t.Helper()
+	dir, out := t.TempDir(), &logs{}
+	brokers, err := broker.Embedded(filepath.Join(dir, "broker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(brokers.Close)
+	key, _ := bulk.NewSecret()
+	cfg := config.RoleConfig{
+		Store: "sqlite:" + filepath.Join(dir, "store.db"), Objects: "file://" + dir, Brokers: brokers.Seeds(), ClusterSecret: "0123456789abcdef", OperatorKey: key, Slots: 2,
+	}
+	if err := app.RunMigrate(io.Discard)(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	c, run := &client{t: t, key: key}, map[string]func(io.Writer) func(context.Context, config.RoleConfig) error{
+		"console": app.RunConsole, "ingest": app.RunIngest, "dispatcher": app.RunDispatcher, "processor": app.RunProcessor,
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, len(roles))
+	for _, role := range roles {
+		own := cfg
+		own.Listen = freeAddress(t)
+		own.Advertise = "http://" + own.Listen
+		if role == "console" {
+			c.url = own.Advertise
+		}
+		go func() { ended <- run[role](out)(ctx, own) }()
+	}
+	t.Cleanup(func() {
+		stop()
+		for range roles {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		if t.Failed() {
+			t.Logf("the cluster's log:\n%s", out)
+		}
+	})
+	c.eventually("the console answers", func() bool {
+		a, err := c.ask(http.MethodGet, "/readyz", nil, nil)
+		return err == nil && a.status == http.StatusOK
+	})
+	return c
+}
+
+// The console of a cluster asks its dispatchers, which are other processes.
+func TestConsoleSeesOtherProcesses(t *testing.T) {
+	t.Parallel()
+	s := newCluster(t, "console", "ingest", "dispatcher", "dispatcher", "processor")
+	s.call(http.MethodPut, "/v1/datasets/things", things, nil)
+	s.eventually("two dispatchers share all partitions", func() bool {
+		var cluster struct{ Nodes []bulk.Member }
+		s.get("/v1/cluster", &cluster)
+		owners, owned := 0, 0
+		for _, n := range cluster.Nodes {
+			if len(n.Partitions) > 0 {
+				owners, owned = owners+1, owned+len(n.Partitions)
+			}
+		}
+		return len(cluster.Nodes) == 5 && owners == 2 && owned == 16
+	})
+
+	acme := (&system{client: s}).account("acme", 1000)
+	limit := func(n any) {
+		s.call(http.MethodPatch, "/v1/accounts/"+string(acme.account), map[string]any{"cap": n}, nil)
+	}
+	limit(0)
+	imp := acme.send("dataset=things", []byte(lines("id,text", "1,a", "2,b")))
+	acme.eventually("the import's dispatcher says why it waits", func() bool {
+		var got struct{ Wait *bulk.Wait }
+		acme.get("/v1/imports/"+string(imp.ID), &got)
+		return got.Wait != nil && got.Wait.Reason == bulk.WaitsForPause && got.Wait.Waiting == 1
+	})
+	var f bulk.Fairness
+	s.get("/v1/fairness", &f)
+	if len(f.Accounts) != 1 || f.Accounts[0].Name != "acme" || f.Accounts[0].Waiting != 1 {
+		t.Errorf("accounts %+v, want acme alone with one batch", f.Accounts)
+	}
+	if f.Slots != (bulk.SlotCounts{Total: 2}) || len(f.Dispatchers) != 2 || len(f.Silent) != 0 {
+		t.Errorf("slots %+v, dispatchers %+v, silent %v", f.Slots, f.Dispatchers, f.Silent)
+	}
+	limit(nil)
+	acme.wantEnd(acme.end(imp.ID), bulk.StateCompleted, bulk.Counts{Read: 2, Created: 2})
+}
