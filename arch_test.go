@@ -24,6 +24,7 @@ var laws = []struct {
 	{"processors", []string{"internal/bulk", "columnar", "processors/drr", "processors/dispatch", "processors/validate"}},
 	{"processors/drr", []string{"internal/bulk"}},
 	{"processors/dispatch", []string{"internal/bulk", "processors", "processors/drr"}},
+	{"processors/simulate", []string{"internal/bulk", "processors/drr"}},
 	{"processors/validate", []string{"internal/bulk", "columnar"}},
 	{"console", []string{"internal/bulk", "web"}},
 	{"web", []string{"internal/bulk"}},

@@ -48,6 +48,7 @@ type grammar struct {
 	Imports  importsCommand  `cmd:"" help:"Watch and steer imports."`
 	Verify   verifyCommand   `cmd:"" help:"Recompute from the source what the store must hold, and compare."`
 	Generate generateCommand `cmd:"" help:"Make sample files whose right outcome is known."`
+	Simulate simulateCommand `cmd:"" help:"Show what is promised, without a server."`
 	CSV      csvCommand      `cmd:"" name:"csv" help:"Look at a file the way the importer does; needs no server."`
 	Accounts accountsCommand `cmd:"" help:"Manage accounts (operators)."`
 	Keys     keysCommand     `cmd:"" help:"Manage API keys (operators)."`

@@ -16,7 +16,7 @@ const (
 func deaths(seed uint64) scene {
 	return scene{
 		nodes: manyNodes, slots: deathSlots, dispatchers: dispersed,
-		tenants: whales(deathWhales, seed), arrivals: smalls(deathLoad, 50*deathSlots, deathUntil, seed),
+		tenants: whales(deathWhales, seed), arrivals: smalls(deathLoad, 50*deathSlots, deathFrom, deathUntil, seed),
 		from: deathFrom, to: deathUntil,
 		faults: faults{
 			deaths: time.Minute, crashes: time.Minute,
@@ -30,14 +30,4 @@ func unhurt(seed uint64) scene {
 	s := deaths(seed)
 	s.faults.deaths, s.faults.crashes = 0, 0
 	return s
-}
-
-// of returns the latencies of the samples that match.
-func (o *outcome) of(match func(sample) bool) (all []time.Duration) {
-	for _, s := range o.samples {
-		if match(s) {
-			all = append(all, s.latency)
-		}
-	}
-	return all
 }

@@ -224,7 +224,7 @@ func (w *world) committed(b *batch, took time.Duration) {
 	l := b.load
 	if l.done == l.batches && l.measured {
 		w.pending--
-		w.found.samples = append(w.found.samples, sample{w.now - l.arrived, l.felt, l.lost})
+		w.found.samples = append(w.found.samples, sample{l.batches, w.now - l.arrived, l.felt, l.lost})
 	}
 }
 

@@ -5,26 +5,29 @@ import (
 	"time"
 )
 
+// settled is when all accounts have used their allowances and averages are learnt.
+const settled = 15 * time.Second
+
 // crew returns a scene of accounts that all have work for ever, in which slot time is
 // measured by windows.
 func crew(accounts []tenant, windows int, window time.Duration) scene {
 	return scene{
 		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed, tenants: accounts,
-		from: 2 * warmUp, to: 2*warmUp + time.Duration(windows)*window, window: window,
+		from: settled, to: settled + time.Duration(windows)*window, window: window,
 	}
 }
 
 // weighted is E2: a hundred accounts with the weights 1, 2, 4 and 8.
-func weighted(seed uint64) scene {
+func weighted(windows int, seed uint64) scene {
 	all := whales(100, seed)
 	for i := range all {
 		all[i].weight = 1 << (i % 4)
 	}
-	return crew(all, 6, 10*time.Second)
+	return crew(all, windows, 10*time.Second)
 }
 
 // crowded is E5: half of the accounts are on three of the sixteen partitions.
-func crowded(seed uint64) scene {
+func crowded(span time.Duration, seed uint64) scene {
 	all := whales(100, seed)
 	for i := range all {
 		if i%2 == 0 {
@@ -33,12 +36,12 @@ func crowded(seed uint64) scene {
 			all[i].partition = 3 + all[i].partition%13
 		}
 	}
-	return crew(all, 1, time.Minute)
+	return crew(all, 1, span)
 }
 
 // misjudged is E6: every batch is predicted to take 50 ms, those of every other account
 // take four times that, and nothing is learnt.
-func misjudged(seed uint64) scene {
+func misjudged(span time.Duration, seed uint64) scene {
 	all := whales(100, seed)
 	for i := range all {
 		all[i].rows = fullRows / 4
@@ -46,16 +49,16 @@ func misjudged(seed uint64) scene {
 			all[i].row = 4 * perRow
 		}
 	}
-	s := crew(all, 1, time.Minute)
+	s := crew(all, 1, span)
 	s.blind = true
 	return s
 }
 
 // splitters is E7: the first account has its work in a thousand imports.
-func splitters(seed uint64) scene {
+func splitters(span time.Duration, seed uint64) scene {
 	all := whales(100, seed)
 	all[0].files = 1000
-	return crew(all, 1, time.Minute)
+	return crew(all, 1, span)
 }
 
 // deserved returns every account's slot time ÷ weight in a window.

@@ -10,13 +10,11 @@ import (
 
 // The cluster of most experiments.
 const (
-	manyNodes  = 100
-	slotsEach  = 8
-	allSlots   = manyNodes * slotsEach
-	dispersed  = 16 // dispatchers
-	smallSize  = 5  // batches of a small import
-	warmUp     = 10 * time.Second
-	smallsLast = 30 * time.Second // arrivals end
+	manyNodes = 100
+	slotsEach = 8
+	allSlots  = manyNodes * slotsEach
+	dispersed = 16 // dispatchers
+	smallSize = 5  // batches of a small import
 )
 
 // whales returns accounts that always have work, on partitions by chance.
@@ -30,8 +28,8 @@ func whales(n int, seed uint64) []tenant {
 }
 
 // smalls returns small imports of accounts that have no other, at Poisson times, so that
-// they alone keep the share load of the slots busy.
-func smalls(load float64, slots int, until time.Duration, seed uint64) []arrival {
+// they alone keep the share load of the slots busy. Those from a moment on are measured.
+func smalls(load float64, slots int, from, until time.Duration, seed uint64) []arrival {
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	mean := smallSize * fullRows * perRow.Seconds() / (load * float64(slots))
 	var all []arrival
@@ -42,23 +40,22 @@ func smalls(load float64, slots int, until time.Duration, seed uint64) []arrival
 			return all
 		}
 		t := &tenant{id: bulk.AccountID(fmt.Sprint("small", len(all))), weight: 1, rows: fullRows, row: perRow, partition: rnd.Int32N(partsAll)}
-		all = append(all, arrival{at: when, tenant: t, batches: smallSize, measured: when >= warmUp})
+		all = append(all, arrival{at: when, tenant: t, batches: smallSize, measured: when >= from})
 	}
 }
 
 // crowd is E1: small imports beside whales.
-func crowd(n int, load float64, seed uint64) scene {
+func crowd(n int, load float64, from, until time.Duration, seed uint64) scene {
 	return scene{
 		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed,
-		tenants: whales(n, seed), arrivals: smalls(load, allSlots, smallsLast, seed),
-		from: warmUp, to: smallsLast,
+		tenants: whales(n, seed), arrivals: smalls(load, allSlots, from, until, seed),
+		from: from, to: until, window: until - from,
 	}
 }
 
-func latencies(o *outcome) []time.Duration {
-	all := make([]time.Duration, len(o.samples))
-	for i, s := range o.samples {
-		all[i] = s.latency
-	}
-	return all
+// limping is E4: the same with some nodes that are four times slower.
+func limping(n int, load float64, from, until time.Duration, seed uint64) scene {
+	s := crowd(n, load, from, until, seed)
+	s.slow, s.slower = 0.05, 4
+	return s
 }

@@ -71,16 +71,32 @@ type outcome struct {
 
 // sample is a measured import that ended.
 type sample struct {
+	batches int
 	latency time.Duration // from its arrival to its last commit
 	felt    bool          // its dispatcher died meanwhile
 	lost    bool          // a node with a batch of it was lost
 }
 
+// of returns the latencies of the samples that match.
+func (o *outcome) of(match func(sample) bool) (all []time.Duration) {
+	for _, s := range o.samples {
+		if match(s) {
+			all = append(all, s.latency)
+		}
+	}
+	return all
+}
+
+func (o *outcome) latencies() []time.Duration { return o.of(func(sample) bool { return true }) }
+
+// idling is the share of slot time that was idle while work waited, in percent.
+func (o *outcome) idling() float64 { return 100 * ratio(o.idle, o.capacity) }
+
 // The rhythm of the cluster, as in processors/lease and processors/dispatch.
 const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
 	lookEvery = 250 * time.Millisecond // age of a weight while there is work
-	tick      = 100 * time.Millisecond  // between two looks of a dispatcher at what lags
+	tick      = 100 * time.Millisecond // between two looks of a dispatcher at what lags
 
 	riseStep = 10 * time.Millisecond // how exactly a dispatcher tells that it has work again
 	partsAll = 16                    // partitions of the topic

@@ -1,0 +1,35 @@
+// Package simulate shows what the scheduler promises: it runs whole clusters of nodes,
+// dispatchers and accounts under a simulated clock, with [drr.Queue], [drr.Pace] and
+// [drr.Stragglers] as they are in production, beside the obvious alternatives.
+//
+//	accounts ──stage──▶ partitions ──▶ dispatchers (a queue each) ◀─ask─ nodes × slots
+//	    ▲                                   │ drr.Queue, or a Design to compare with
+//	    └──────────── ledger ◀──commit──────┴── an attempt takes a drawn time
+//
+// A run is pure: no wall clock, no goroutine, no I/O, no chance but its seed, so the same
+// scene, design and seed give the same figures on every machine. [Run] does many at once.
+//
+// The model, and why it is like this:
+//   - Time is in nanoseconds from the start of a run; events are in a heap.
+//   - A batch has 8,000 rows and takes 200 ms on average, 25 µs a row. Its time varies by
+//     two lognormal factors with mean 1: one of σ = 0.15 that stays with the batch (its
+//     content) and one of σ = 0.20 that each attempt draws anew (the circumstances),
+//     together a coefficient of variation of 0.25. Service times are products of many
+//     small influences, for which the lognormal is the usual model (Feitelson, Workload
+//     Modeling for Computer Systems Performance Evaluation, 2015).
+//   - Imports arrive as Poisson processes (many independent people). A whale always has
+//     more batches than the cluster can take.
+//   - A node reads the demand of each dispatcher every 250 ms, hears within 10 ms of one
+//     that had none, and asks one in proportion for each free slot, as in
+//     processors/lease. A call takes 0.5 ms there and back, and the slot is idle meanwhile.
+//     An empty answer costs a slot another call.
+//   - A dispatcher that dies is noticed after 6 s; its partitions go to others, which fill
+//     their queues from the ledger and resume what nodes hold. A lost node is not noticed:
+//     its leases end after 30 s.
+//
+// What it asserts in every run: every staged batch is committed once, none twice, and
+// nothing is worked on twice but by intent (a second copy, a lease of a lost node).
+//
+// What it leaves out: the database that all share (more load makes it slower), the time of
+// an upload, retries of failed batches, and caps.
+package simulate
