@@ -143,8 +143,13 @@ func (f *fixture) open(size int64, o bulk.Options) bulk.ImportID {
 
 func (f *fixture) openIn(dataset bulk.DatasetName, size int64, o bulk.Options) bulk.ImportID {
 	f.t.Helper()
+	return f.openFor(f.account, dataset, size, o)
+}
+
+func (f *fixture) openFor(account bulk.AccountID, dataset bulk.DatasetName, size int64, o bulk.Options) bulk.ImportID {
+	f.t.Helper()
 	imp, _, err := f.store.CreateImport(f.t.Context(), bulk.NewImport{
-		Account: f.account, Dataset: dataset, Mode: bulk.ModeUpsert, Priority: bulk.PriorityNormal, Filename: "things.csv", Size: size, Options: o,
+		Account: account, Dataset: dataset, Mode: bulk.ModeUpsert, Priority: bulk.PriorityNormal, Filename: "things.csv", Size: size, Options: o,
 	}, 1000)
 	f.must(err)
 	return imp.ID

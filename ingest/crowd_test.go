@@ -1,0 +1,239 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/sample"
+)
+
+// whose is a header by which the tests say which account a request is of.
+const whose = "X-Account"
+
+type whoseKey struct{}
+
+// byHeader makes requests those of the account that they name.
+func byHeader(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoseKey{}, bulk.AccountID(r.Header.Get(whose)))))
+	})
+}
+
+func whoseIs(ctx context.Context) (bulk.Principal, bool) {
+	account, ok := ctx.Value(whoseKey{}).(bulk.AccountID)
+	return bulk.Principal{Account: account}, ok
+}
+
+// sender uploads a file as tus clients do.
+type sender struct {
+	f       *fixture
+	server  *httptest.Server
+	account bulk.AccountID
+	id      bulk.ImportID
+	file    string
+	refused int
+}
+
+// patch sends what follows an offset, and returns where the server stands then; false:
+// it was told to come again.
+func (s *sender) patch(offset int, body io.Reader) (int, bool) {
+	w, text := s.f.tus(s.server, http.MethodPatch, contentOf(s.id), body, "Expect", "100-continue", "Upload-Offset", strconv.Itoa(offset), whose, string(s.account))
+	switch w.StatusCode {
+	case http.StatusNoContent:
+		next, err := strconv.Atoi(w.Header.Get("Upload-Offset"))
+		s.f.must(err)
+		return next, true
+	case http.StatusServiceUnavailable:
+		if seconds, err := strconv.Atoi(w.Header.Get("Retry-After")); err != nil || seconds < 1 || !strings.Contains(text, `"busy"`) {
+			s.f.t.Errorf("refused with %v %s", w.Header, text)
+		}
+		s.refused++
+		return s.offset(), false
+	}
+	s.f.t.Errorf("PATCH at %d of %s: %d %s", offset, s.id, w.StatusCode, text)
+	return len(s.file), false
+}
+
+func (s *sender) offset() int {
+	w, _ := s.f.tus(s.server, http.MethodHead, contentOf(s.id), nil, whose, string(s.account))
+	at, err := strconv.Atoi(w.Header.Get("Upload-Offset"))
+	s.f.must(err)
+	return at
+}
+
+// rest sends the file from an offset in requests of n bytes until it is there.
+func (s *sender) rest(offset, n int) {
+	for offset < len(s.file) {
+		offset, _ = s.patch(offset, strings.NewReader(s.file[offset:min(offset+n, len(s.file))]))
+	}
+}
+
+// stalling is a body that says when it is wanted, and ends late.
+type stalling struct {
+	text   string
+	begun  func()
+	resume chan struct{}
+}
+
+func (s *stalling) Read(p []byte) (int, error) {
+	s.begun()
+	if s.text == "" {
+		<-s.resume
+		return 0, io.EOF
+	}
+	n := copy(p, s.text)
+	s.text = s.text[n:]
+	return n, nil
+}
+
+// Thirty uploads of one account take what one account may have. A small one of another
+// account goes through at once beside them. Who is refused comes back and loses nothing.
+func TestCrowdOfOneAccountLeavesRoomForAnother(t *testing.T) {
+	const crowd = 30
+	f := newFixture(t, small)
+	other, err := f.store.CreateAccount(t.Context(), "two", 1000, 1)
+	f.must(err)
+	u := f.another(small, func(c *config) { c.Principal, c.Memory, c.BatchRows, c.BatchBytes = whoseIs, 42<<20, 100, 8<<10 })
+	server := f.serve(byHeader(u.Content()))
+	file := awkward(40)
+
+	server.Client().Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
+
+	var senders []*sender
+	var begun, all sync.WaitGroup
+	release, turn := make(chan struct{}), make(chan struct{}, 1)
+	for range crowd {
+		s := &sender{f: f, server: server, account: f.account, id: f.open(int64(len(file)), bulk.Options{}), file: file}
+		senders = append(senders, s)
+		begun.Add(1)
+		all.Go(func() { // each sends some once it may, and then nothing for a while
+			arrived := sync.OnceFunc(begun.Done)
+			offset, taken := s.patch(0, &stalling{text: file[:700], begun: arrived, resume: release})
+			if !taken && offset != 0 {
+				t.Errorf("an upload that was refused stands at %d", offset)
+			}
+			arrived()
+			<-release
+			turn <- struct{}{} // one after the other, as those are that come again at times of their own
+			s.rest(offset, len(file))
+			<-turn
+		})
+	}
+	begun.Wait()
+
+	quick := &sender{f: f, server: server, account: other.ID, id: f.openFor(other.ID, "things", int64(len(file)), bulk.Options{}), file: file}
+	quick.rest(0, len(file))
+	if quick.refused > 0 {
+		t.Errorf("the other account was refused %d times", quick.refused)
+	}
+	close(release)
+	all.Wait()
+	refused := 0
+	for _, s := range senders {
+		refused += min(s.refused, 1)
+		if r := f.result(s.id, int64(len(file))); r.sha256 != sum(file) || len(r.rows) != 56 {
+			t.Errorf("%s ended with %d rows and SHA-256 %s", s.id, len(r.rows), r.sha256)
+		}
+	}
+	if refused < crowd/2 || refused == crowd {
+		t.Errorf("%d of %d were refused at first", refused, crowd)
+	}
+}
+
+// A file in one request is refused before a byte of it is read.
+func TestRefusedBeforeAByteIsRead(t *testing.T) {
+	f := newFixture(t, func(c *config) { c.Memory = 1 }) // room for one file of any size
+	first, second := f.open(-1, bulk.Options{}), f.open(-1, bulk.Options{})
+	body, feed := io.Pipe()
+	done := make(chan error)
+	go func() { done <- f.Receive(t.Context(), f.account, first, body, -1) }()
+	io.WriteString(feed, plain)
+	unread := &counted{r: strings.NewReader(plain)}
+	if err := f.Receive(t.Context(), f.account, second, unread, -1); bulk.KindOf(err) != bulk.KindUnavailable || bulk.CodeOf(err) != bulk.ErrBusy {
+		t.Errorf("Receive = %v", err)
+	}
+	if _, err := f.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil); bulk.KindOf(err) != bulk.KindUnavailable {
+		t.Errorf("Preview = %v", err)
+	}
+	feed.Close()
+	f.must(<-done)
+	if imp := f.imp(second); unread.n != 0 || imp.State != bulk.StateOpen {
+		t.Errorf("refused after %d bytes, the import is %s", unread.n, imp.State)
+	}
+	f.must(f.Receive(t.Context(), f.account, second, unread, -1))
+	if r := f.result(second, int64(len(plain))); r.sha256 != sum(plain) {
+		t.Errorf("SHA-256 %s", r.sha256)
+	}
+}
+
+// BenchmarkSmallBesideMany takes a small file in, alternately alone and beside uploads
+// of another account without end, and compares the median times.
+func BenchmarkSmallBesideMany(b *testing.B) {
+	var large, little bytes.Buffer
+	for file, rows := range map[*bytes.Buffer]int64{&large: 50_000, &little: 2_000} {
+		if _, err := sample.Contacts(file, sample.Options{Rows: rows}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, crowd := range []int{1, 8, 30} {
+		b.Run(fmt.Sprint(crowd), func(b *testing.B) {
+			m := &memory{spec: sample.Spec()}
+			f := &fixture{t: b, moved: make(chan struct{}, 1)}
+			u := f.another(func(c *config) { c.Ledger, c.Objects, c.Memory = m, m, 4<<30 }) // time is scarce here, not memory
+			var alone, beside []time.Duration
+			for b.Loop() {
+				alone = append(alone, timed(b, u, little.Bytes()))
+				var stop atomic.Bool
+				var others sync.WaitGroup
+				started := make(chan struct{}, crowd)
+				for range crowd {
+					others.Go(func() {
+						for !stop.Load() {
+							select {
+							case started <- struct{}{}:
+							default:
+							}
+							if err := u.Receive(b.Context(), "A", "huge", bytes.NewReader(large.Bytes()), int64(large.Len())); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				for range crowd {
+					<-started
+				}
+				beside = append(beside, timed(b, u, little.Bytes()))
+				stop.Store(true)
+				others.Wait()
+			}
+			b.ReportMetric(median(alone).Seconds()*1000, "alone-ms")
+			b.ReportMetric(median(beside).Seconds()*1000, "beside-ms")
+			b.ReportMetric(float64(median(beside))/float64(median(alone)), "ratio")
+		})
+	}
+}
+
+func timed(b *testing.B, u uploads, file []byte) time.Duration {
+	begun := time.Now()
+	if err := u.Receive(b.Context(), "b", "small", bytes.NewReader(file), int64(len(file))); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(begun)
+}
+
+func median(of []time.Duration) time.Duration {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
