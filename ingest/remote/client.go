@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -31,7 +32,7 @@ type Client struct {
 
 // noIngest is what a caller gets while no ingest process can be reached.
 func noIngest(cause error) error {
-	e := bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "No process can take the file just now. Try again in a few seconds.")
+	e := bulk.Errorf(bulk.KindUnavailable, "not_ready", "No process can take the file just now. Try again in a few seconds.")
 	if cause == nil {
 		return e
 	}
@@ -52,32 +53,41 @@ func (c *Client) homes(ctx context.Context, key string) []bulk.Node {
 	return nodes
 }
 
-// Receive streams a whole file into an import. Once bytes have been sent it cannot
-// go to another process: a broken connection is the caller's to resume.
+// Receive streams a whole file into an import. A process that is gone or has no room
+// is passed over. Once bytes have been sent it cannot go to another process: a broken
+// connection is the caller's to resume.
 func (c *Client) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
 	nodes := c.homes(ctx, string(id))
 	var last error
 	for _, n := range nodes {
-		once := &started{Reader: body}
+		once := &untouched{r: body}
 		err := c.call(ctx, n.URL+"/cluster/uploads/"+url.PathEscape(string(id))+"?length="+strconv.FormatInt(length, 10), account, once, nil)
-		if bulk.KindOf(err) != "" || err == nil || once.begun {
+		if kind := bulk.KindOf(err); err == nil || kind != "" && kind != bulk.KindUnavailable || !once.withdraw() {
 			return err
 		}
 		last = err
 	}
+	if bulk.KindOf(last) != "" {
+		return last
+	}
 	return noIngest(last)
 }
 
-// started notes whether a byte was taken.
-type started struct {
-	io.Reader
-	begun bool
+// untouched is a body that a request may take, or its owner withdraw, but not both.
+type untouched struct {
+	r     io.Reader
+	state atomic.Int32 // 0: neither, 1: taken, 2: withdrawn
 }
 
-func (s *started) Read(p []byte) (int, error) {
-	s.begun = true
-	return s.Reader.Read(p)
+func (u *untouched) Read(p []byte) (int, error) {
+	if !u.state.CompareAndSwap(0, 1) && u.state.Load() == 2 {
+		return 0, io.ErrClosedPipe
+	}
+	return u.r.Read(p)
 }
+
+// withdraw reports whether nothing was taken, nor will be.
+func (u *untouched) withdraw() bool { return u.state.CompareAndSwap(0, 2) }
 
 // Preview reads the first bytes of a file the way an import would.
 func (c *Client) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (p bulk.Preview, err error) {
@@ -85,9 +95,10 @@ func (c *Client) Preview(ctx context.Context, sample []byte, whole bool, choice 
 	if err != nil {
 		return p, err
 	}
+	who, _ := c.Principal(ctx)
 	var last error
 	for _, n := range c.homes(ctx, strconv.FormatInt(time.Now().UnixNano(), 36)) {
-		last = c.call(ctx, n.URL+"/cluster/preview", "", bytes.NewReader(q), &p)
+		last = c.call(ctx, n.URL+"/cluster/preview", who.Account, bytes.NewReader(q), &p)
 		if last == nil || bulk.KindOf(last) != "" {
 			return p, last
 		}
@@ -102,6 +113,9 @@ func (c *Client) call(ctx context.Context, target string, account bulk.AccountID
 	}
 	peer.Authorize(req, c.Secret)
 	req.Header.Set(accountHeader, string(account))
+	if out == nil { // a file, which is not sent before it is wanted
+		req.Header.Set("Expect", "100-continue")
+	}
 	res, err := c.transport().RoundTrip(req)
 	if err != nil {
 		return err

@@ -23,15 +23,21 @@ type uploads struct {
 	length  int64
 	body    string
 	fail    error
+	busy    bool // refuses before it reads
 }
 
 func (u *uploads) Receive(_ context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+	if u.busy {
+		return bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "No room.")
+	}
 	b, err := io.ReadAll(body)
 	u.account, u.id, u.length, u.body = account, id, length, string(b)
 	return errors.Join(err, u.fail)
 }
 
-func (u *uploads) Preview(_ context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+func (u *uploads) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+	p, _ := PrincipalFrom(ctx)
+	u.account = p.Account
 	return bulk.Preview{Header: []string{string(sample), choice.Delimiter, string(spec.Name)}, Truncated: !whole}, u.fail
 }
 
@@ -94,10 +100,11 @@ func TestErrorsTravel(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
-	c := clientOf(serve(t, &uploads{}))
+	u := &uploads{}
+	c := clientOf(serve(t, u))
 	p, err := c.Preview(t.Context(), []byte("x;y"), true, bulk.DialectChoice{Delimiter: ";"}, &bulk.Spec{Name: "things"})
-	if err != nil || p.Truncated || strings.Join(p.Header, " ") != "x;y ; things" {
-		t.Fatalf("got %+v, %v", p, err)
+	if err != nil || p.Truncated || strings.Join(p.Header, " ") != "x;y ; things" || u.account != "acc_1" {
+		t.Fatalf("got %+v, %v, for account %q", p, err, u.account)
 	}
 }
 
@@ -138,6 +145,24 @@ func TestDeadProcessIsPassedOver(t *testing.T) {
 	c.Content().ServeHTTP(w, httptest.NewRequest(http.MethodPatch, "/v1/imports/imp_1/content", strings.NewReader("x")))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %v", w.Code, w.Header())
+	}
+}
+
+// A process without room refuses a file before any of it is sent, so another can take
+// it. When none has room, that is what the client hears, and its file is untouched.
+func TestBusyProcessIsPassedOver(t *testing.T) {
+	full, u := serve(t, &uploads{busy: true}), &uploads{}
+	c := clientOf(full, serve(t, u))
+	for range 20 { // some have the full one as home
+		id := bulk.NewImportID()
+		u.body = ""
+		if err := c.Receive(t.Context(), "acc_1", id, strings.NewReader("file"), 4); err != nil || u.body != "file" {
+			t.Errorf("%s: %v, body %q", id, err, u.body)
+		}
+	}
+	file := strings.NewReader("file")
+	if err := clientOf(full).Receive(t.Context(), "acc_1", "imp_1", file, 4); bulk.CodeOf(err) != bulk.ErrBusy || file.Len() != 4 {
+		t.Errorf("got %v with %d of 4 bytes left", err, file.Len())
 	}
 }
 

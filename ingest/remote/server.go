@@ -22,7 +22,7 @@ type Uploads interface {
 
 type principalKey struct{}
 
-// PrincipalFrom returns who a request of the content handler comes from.
+// PrincipalFrom returns who a request of the content handler, or a preview, comes from.
 func PrincipalFrom(ctx context.Context) (bulk.Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(bulk.Principal)
 	return p, ok
@@ -46,8 +46,7 @@ func Handler(u Uploads) http.Handler {
 	mux := http.NewServeMux()
 	content := u.Content()
 	mux.HandleFunc("/v1/imports/{id}/content", func(w http.ResponseWriter, r *http.Request) {
-		p := bulk.Principal{Account: bulk.AccountID(r.Header.Get(accountHeader))}
-		content.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+		content.ServeHTTP(w, r.WithContext(withPrincipal(r)))
 	})
 	mux.HandleFunc("POST /cluster/uploads/{id}", func(w http.ResponseWriter, r *http.Request) {
 		length, err := strconv.ParseInt(r.URL.Query().Get("length"), 10, 64)
@@ -64,10 +63,14 @@ func Handler(u Uploads) http.Handler {
 			http.Error(w, "not the protocol's JSON", http.StatusBadRequest)
 			return
 		}
-		p, err := u.Preview(r.Context(), q.Sample, q.Whole, q.Choice, q.Spec)
+		p, err := u.Preview(withPrincipal(r), q.Sample, q.Whole, q.Choice, q.Spec)
 		answer(w, p, err)
 	})
 	return mux
+}
+
+func withPrincipal(r *http.Request) context.Context {
+	return context.WithValue(r.Context(), principalKey{}, bulk.Principal{Account: bulk.AccountID(r.Header.Get(accountHeader))})
 }
 
 func answer(w http.ResponseWriter, v any, err error) {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"bulkhead/internal/bulk"
 )
 
 // patience says how a client waits for a server that is away or busy: exponential
@@ -29,10 +31,15 @@ func (p patience) start() *attempts { return &attempts{patience: p, since: time.
 func (a *attempts) progress() { a.failures, a.since = 0, time.Now() }
 
 // wait pauses after a failure that may pass. It returns why itself when that one
-// does not pass, when patience ends, or when ctx does.
+// does not pass, when patience ends, or when ctx does. A server that has no room just
+// now is there, so that waiting for room does not wear patience out.
 func (a *attempts) wait(ctx context.Context, why error) error {
-	if ctx.Err() != nil || !passing(why) || time.Since(a.since) > a.total {
+	full := bulk.CodeOf(why) == bulk.ErrBusy && a.total > 0
+	if ctx.Err() != nil || !passing(why) || !full && time.Since(a.since) > a.total {
 		return why
+	}
+	if full {
+		a.since = time.Now()
 	}
 	pause := min(a.first<<min(a.failures, 20), a.longest)
 	pause = pause/2 + rand.N(pause/2+1)

@@ -29,6 +29,7 @@ type fakeServer struct {
 	cutEach  int                               // bytes of each PATCH that are stored before the connection is cut; 0: never
 	cuts     int                               // how often
 	fail     func(r *http.Request) int         // status to fail a request with; 0: none
+	busy     func(r *http.Request) bool        // refuses a request unread, for want of room
 	sealed   func(content []byte) bulk.Import  // what the import becomes when all bytes came
 	query    string                            // of a one-shot upload
 	streamed func(w http.ResponseWriter) error // serves events; nil: 404
@@ -59,6 +60,12 @@ func newFakeServer(t *testing.T) *fakeServer {
 				fmt.Fprintf(w, `{"status":%d,"code":"made_up","detail":"Made up."}`, status)
 				return
 			}
+		}
+		if s.busy != nil && s.busy(r) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"status":503,"code":"busy","detail":"No room.","import_id":"imp_1"}`)
+			return
 		}
 		mux.ServeHTTP(w, r)
 	}))

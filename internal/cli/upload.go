@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -41,7 +42,8 @@ func (c *client) create(ctx context.Context, n newImport) (bulk.Import, error) {
 	}
 }
 
-// post sends a stream of unknown length in one request. It cannot be repeated.
+// post sends a stream of unknown length in one request. It is repeated as long as
+// nothing of the stream was taken, which is so while the server has no room for it.
 func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Import, error) {
 	q := url.Values{"dataset": {string(n.Dataset)}, "mode": {string(n.Mode)}, "filename": {n.Filename}, "priority": {string(n.Priority)}}
 	set := func(name, value string) {
@@ -65,12 +67,45 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 		q.Add("map", from+"="+to)
 	}
 	var imp bulk.Import
-	_, answer, err := c.send(ctx, http.MethodPost, "/v1/imports?"+q.Encode(), body, -1, http.Header{"Content-Type": {"text/csv"}})
-	if err != nil {
-		return imp, err
+	header := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {string(bulk.NewImportID())}}
+	for tries := c.patience.start(); ; {
+		once := &untouched{r: body}
+		_, answer, err := c.send(ctx, http.MethodPost, "/v1/imports?"+q.Encode(), once, -1, header)
+		if err == nil {
+			return imp, json.Unmarshal(answer, &imp)
+		}
+		if !once.withdraw() {
+			return imp, err
+		}
+		if err := tries.wait(ctx, err); err != nil {
+			c.abandon(ctx, err)
+			return imp, err
+		}
 	}
-	return imp, json.Unmarshal(answer, &imp)
 }
+
+// abandon cancels the import that a refused request left open for its next try.
+func (c *client) abandon(ctx context.Context, refusal error) {
+	if p, ok := errors.AsType[*problem](refusal); ok && p.importID != "" {
+		_ = c.call(context.WithoutCancel(ctx), http.MethodPost, "/v1/imports/"+string(p.importID)+"/cancel", nil, nil) // else it expires
+	}
+}
+
+// untouched is a stream that a request may take, or its owner withdraw, but not both.
+type untouched struct {
+	r     io.Reader
+	state atomic.Int32 // 0: neither, 1: taken, 2: withdrawn
+}
+
+func (u *untouched) Read(p []byte) (int, error) {
+	if !u.state.CompareAndSwap(0, 1) && u.state.Load() == 2 {
+		return 0, io.ErrClosedPipe
+	}
+	return u.r.Read(p)
+}
+
+// withdraw reports whether nothing was taken, nor will be.
+func (u *untouched) withdraw() bool { return u.state.CompareAndSwap(0, 2) }
 
 // upload sends the file of size bytes to an import from where the server stands,
 // and goes on after every failure that passes, until patience ends without
@@ -171,6 +206,9 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 		return nil, nil, err
 	}
 	req.ContentLength = length
+	if body != nil {
+		req.Header.Set("Expect", "100-continue") // a server without room says so before the file is sent
+	}
 	maps.Copy(req.Header, header)
 	resp, err := c.do(req)
 	if err != nil {

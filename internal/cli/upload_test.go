@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -132,5 +134,67 @@ func TestCreateRepeatsWithOneKey(t *testing.T) {
 	openImport(t, s, c, 1)
 	if len(s.keys) != 1 || len(s.created) != 1 {
 		t.Errorf("got keys %v and %d creations, want one of each", s.keys, len(s.created))
+	}
+}
+
+// A stream that the server has no room for is not touched, and sent when there is.
+func TestStreamWaitsForRoom(t *testing.T) {
+	s := newFakeServer(t)
+	c := s.fastClient(t)
+	c.patience.total = time.Nanosecond // being refused for want of room does not wear it out
+	refusals, keys := 3, map[string]bool{}
+	s.busy = func(r *http.Request) bool {
+		keys[r.Header.Get("Idempotency-Key")] = true
+		refusals--
+		return refusals >= 0
+	}
+	data := randomFile(100_000)
+	imp, err := c.post(t.Context(), newImport{Dataset: "contacts"}, iotest.OneByteReader(bytes.NewReader(data)))
+	if err != nil || imp.ID != "imp_1" || !bytes.Equal(s.content.Bytes(), data) {
+		t.Errorf("got %+v, %v and %d bytes", imp, err, s.content.Len())
+	}
+	if refusals != -1 || len(keys) != 1 || keys[""] {
+		t.Errorf("%d refusals left, keys %v, want one key for all tries", refusals+1, keys)
+	}
+}
+
+// One that was begun cannot be sent again, and the import that a refusal left is cancelled.
+func TestStreamGivesUp(t *testing.T) {
+	s := newFakeServer(t)
+	c := s.fastClient(t)
+	c.patience.total = 0
+	s.busy = func(*http.Request) bool { return true }
+	stream := bytes.NewReader(randomFile(100))
+	if _, err := c.post(t.Context(), newImport{Dataset: "contacts"}, stream); bulk.CodeOf(err) != bulk.ErrBusy || stream.Len() != 100 {
+		t.Errorf("got %v with %d of 100 bytes left", err, stream.Len())
+	}
+	if last := s.requests[len(s.requests)-1]; last != "POST /v1/imports/imp_1/cancel" {
+		t.Errorf("the last request is %s", last)
+	}
+	c.patience.total, s.busy = time.Minute, nil
+	s.fail = func(r *http.Request) int { io.CopyN(io.Discard, r.Body, 1); return http.StatusServiceUnavailable }
+	asked := len(s.requests)
+	if _, err := c.post(t.Context(), newImport{Dataset: "contacts"}, stream); bulk.KindOf(err) != bulk.KindUnavailable || len(s.requests) != asked+1 {
+		t.Errorf("got %v after %d requests, want one", err, len(s.requests)-asked)
+	}
+}
+
+func TestUploadWaitsForRoom(t *testing.T) {
+	s := newFakeServer(t)
+	c, data := s.fastClient(t), randomFile(1000)
+	openImport(t, s, c, int64(len(data)))
+	c.patience.total = time.Nanosecond
+	refusals := 5
+	s.busy = func(r *http.Request) bool {
+		if r.Method == http.MethodPatch {
+			refusals--
+		}
+		return r.Method == http.MethodPatch && refusals >= 0
+	}
+	if err := c.upload(t.Context(), "imp_1", bytes.NewReader(data), 0, int64(len(data)), func(int64) {}); err != nil || refusals != -1 {
+		t.Errorf("got %v with %d refusals left", err, refusals+1)
+	}
+	if !bytes.Equal(s.content.Bytes(), data) {
+		t.Errorf("%d bytes stored", s.content.Len())
 	}
 }
