@@ -77,7 +77,11 @@ func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
 	if slow := d.straggler(node); slow != nil {
 		return d.grant(slow, node, slow.leases[0].cost, now), true
 	}
-	grant, ok := d.queue.Pop()
+	decide := d.queue.Pop
+	if d.tail.Slow(d.nodes[node]) {
+		decide = d.queue.PopRound
+	}
+	grant, ok := decide()
 	if !ok {
 		return bulk.Lease{}, false
 	}

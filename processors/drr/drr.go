@@ -162,9 +162,20 @@ func (q *Queue) fly(b *batch) {
 
 // Pop decides which batch runs next, charges its account and puts it in flight.
 // It returns false when nothing may run.
-func (q *Queue) Pop() (Grant, bool) {
+func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
+
+// PopRound decides for a node that is slow: newcomers, who are to be done soon, do not
+// go there while others wait.
+func (q *Queue) PopRound() (Grant, bool) {
+	if q.due == 0 {
+		return q.Pop()
+	}
+	return q.pop(q.old.front)
+}
+
+func (q *Queue) pop(front func() *account) (Grant, bool) {
 	for {
-		a := q.front()
+		a := front()
 		if a == nil {
 			return Grant{}, false
 		}

@@ -142,6 +142,25 @@ func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	w.want(4, "m.1 a.3 m.2 b.0")
 }
 
+func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 1, 10)
+	w.push("b", 0, 1, 10)
+	w.push("n", 0, 2, 10)
+	got := ""
+	for range 4 {
+		g, _ := w.PopRound()
+		got += name(g.Ref) + " "
+	}
+	if want := "a.0 b.0 n.0 n.1 "; got != want {
+		t.Errorf("a slow node got %s, want %s", got, want)
+	}
+	if g, ok := w.PopRound(); ok {
+		t.Errorf("an empty queue gave %s", name(g.Ref))
+	}
+}
+
 func TestDemandIsInSlotTime(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	demand := func(want int) {

@@ -9,9 +9,9 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// The cluster and the accounts of E3: small enough for a day, which is two million batches.
+// The cluster and the accounts of E3: small enough for a day, which is a million batches.
 const (
-	dayNodes    = 4
+	dayNodes    = 2
 	daySlots    = 2 // of each node
 	dayAccounts = 2000
 	dayLargest  = 2000 // batches of an import of the largest account
@@ -30,7 +30,7 @@ func day(length time.Duration, seed uint64) scene {
 		sum += sizes[i]
 	}
 	mean := float64(sum) / dayAccounts * fullRows * perRow.Seconds() / (dayLoad * dayNodes * daySlots)
-	s := scene{nodes: dayNodes, slots: daySlots, dispatchers: 4, gaps: true, from: time.Minute, to: length}
+	s := scene{nodes: dayNodes, slots: daySlots, dispatchers: 2, gaps: true, from: time.Minute, to: length}
 	for at := 0.0; ; {
 		at += rnd.ExpFloat64() * mean
 		when := time.Duration(at * 1e9)

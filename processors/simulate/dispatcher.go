@@ -59,7 +59,7 @@ func (w *world) grant(o, at int32) (b *batch, again bool) {
 	if b := w.second(d, at); b != nil {
 		return b, true
 	}
-	b = d.queue.pop()
+	b = d.queue.pop(d.stragglers.Slow(d.nodes[at]))
 	if b == nil {
 		return nil, false
 	}

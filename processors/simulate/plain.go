@@ -59,7 +59,7 @@ func (p *plain) flow(t *tenant) *flow {
 	return f
 }
 
-func (p *plain) pop() *batch {
+func (p *plain) pop(bool) *batch {
 	for p.count > 0 {
 		f := p.active[p.head]
 		if !f.open {

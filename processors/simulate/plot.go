@@ -11,9 +11,9 @@ import (
 
 // The plot's measures, in pixels.
 const (
-	plotWidth, plotHeight = 860, 520
-	plotLeft, plotRight   = 86, 636 // of the axes
-	plotTop, plotBottom   = 96, 436
+	plotWidth, plotHeight = 880, 510
+	plotLeft, plotRight   = 86, 620 // of the axes
+	plotTop, plotBottom   = 84, 430
 	plotMost              = 2000 // × alone
 	labelStep             = 21   // between two labels at the right
 )
@@ -35,7 +35,7 @@ func Plot(w io.Writer, rows []Row) error {
 		return fmt.Errorf("a plot needs all of E1; run it too")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, plotHead, plotWidth, plotHeight, plotWidth, plotHeight, plotStyle)
+	fmt.Fprintf(&b, plotHead, plotWidth, plotHeight, plotWidth, plotHeight, plotStyle, plotWidth-1, plotHeight-1)
 	plotText(&b, 24, 36, "title", "start", "How long a small import takes beside huge ones")
 	plotText(&b, 24, 60, "note", "start", "p99, in times of what it takes alone. 100 nodes × 8 slots, simulated; mean of all seeds. Less is better.")
 	plotGrid(&b)
@@ -50,7 +50,7 @@ func Plot(w io.Writer, rows []Row) error {
 const plotHead = `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="t">
 <title id="t">How long a small import takes beside huge ones, by the number of huge ones, for each design</title>
 <style>%s</style>
-<rect class="back" x="0.5" y="0.5" width="859" height="519" rx="10"/>
+<rect class="back" x="0.5" y="0.5" width="%d" height="%d" rx="10"/>
 `
 
 const plotStyle = `
@@ -104,7 +104,7 @@ func (c curve) draw(b *strings.Builder) {
 	for i, v := range c.values {
 		fmt.Fprintf(b, "<circle class=\"f%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>\n", c.class, plotX(i), plotY(v), radius)
 	}
-	plotText(b, plotRight+16, c.label+5, "name f"+c.class, "start", fmt.Sprintf("%s  %s×", c.title, number(c.values[len(c.values)-1])))
+	plotText(b, plotRight+16, c.label+5, "name f"+c.class, "start", fmt.Sprintf("%s: %s×", c.title, times(c.values[len(c.values)-1])))
 }
 
 // plotGrid draws both axes, each in steps of equal ratio, and the target.
@@ -112,7 +112,7 @@ func plotGrid(b *strings.Builder) {
 	for _, v := range []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
 		y := plotY(v)
 		fmt.Fprintf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", plotLeft, plotRight, y, y)
-		plotText(b, plotLeft-12, y+5, "tick", "end", fmt.Sprintf("%g×", v))
+		plotText(b, plotLeft-12, y+5, "tick", "end", times(v)+"×")
 	}
 	for i, s := range besides {
 		plotText(b, plotX(i), plotBottom+26, "tick", "middle", fmt.Sprint(s.whales))
@@ -120,11 +120,22 @@ func plotGrid(b *strings.Builder) {
 	plotText(b, (plotLeft+plotRight)/2, plotBottom+54, "note", "middle", "accounts that always have work (whales) beside the small imports")
 	y := plotY(1.25)
 	fmt.Fprintf(b, "<line class=\"target\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", plotLeft, plotRight, y, y)
-	plotText(b, plotLeft+8, y-6, "tick", "start", "target: 1.25×")
+	plotText(b, plotX(0)+112, y-5, "tick", "start", "target: 1.25×")
 }
 
 func plotText(b *strings.Builder, x, y float64, class, anchor, text string) {
 	fmt.Fprintf(b, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", class, x, y, anchor, text)
+}
+
+// times renders a multiple as people say it.
+func times(v float64) string {
+	switch {
+	case v >= 1000:
+		return fmt.Sprintf("%d,%03d", int(v+0.5)/1000, int(v+0.5)%1000)
+	case v >= 10 || v == math.Trunc(v):
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 // plotX is the place of a setting of E1.

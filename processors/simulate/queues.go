@@ -11,8 +11,8 @@ import (
 // finish; evict forgets a partition, with what is in flight.
 type queue interface {
 	push(b *batch)
-	resume(b *batch) // it is in flight already: another dispatcher granted it
-	pop() *batch
+	resume(b *batch)      // it is in flight already: another dispatcher granted it
+	pop(slow bool) *batch // for a node that is known to be slow
 	finish(b *batch, took time.Duration)
 	evict(partition int32)
 	weight() int     // in proportion to which nodes ask here; 0: nothing is due
@@ -60,8 +60,12 @@ func (o *ours) push(b *batch) {
 	}
 }
 
-func (o *ours) pop() *batch {
-	g, ok := o.Pop()
+func (o *ours) pop(slow bool) *batch {
+	decide := o.Pop
+	if slow {
+		decide = o.PopRound
+	}
+	g, ok := decide()
 	if !ok {
 		return nil
 	}
@@ -114,7 +118,7 @@ func (f *fifo) push(b *batch) {
 	f.accounts[i.tenant]++
 }
 
-func (f *fifo) pop() *batch {
+func (f *fifo) pop(bool) *batch {
 	if f.head == len(f.batches) {
 		return nil
 	}
