@@ -39,7 +39,7 @@ var laws = []struct {
 	{"internal/telemetry", []string{"internal/bulk"}},
 	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},
 	{"internal/verify", []string{"internal/bulk", "internal/csvfile", "ingest/csvscan", "processors/validate"}},
-	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate"}},
+	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate", "processors/simulate"}},
 	{"loadtest", nil},
 	{"internal/app", []string{"*"}},
 	{".", []string{"internal/app", "internal/cli", "internal/config"}},
