@@ -35,7 +35,24 @@ func demoPages(w *demo) []demoPage {
 		{"not-found", "/imports/imp_nothing", ".problem"},
 		{"login", "/login", ".login"},
 		{"first", "/imports", ".empty"},
+		{"fairness-unknown", "/fairness", ".empty"},
 		{"fairness-none", "/fairness", ".empty"},
+	}
+}
+
+// prepare takes away what the page is to lack; such pages come last.
+func (w *demo) prepare(page string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch page {
+	case "first":
+		w.imports = nil
+	case "fairness-unknown":
+		for i := range w.queues {
+			w.queues[i].Accounts = nil
+		}
+	case "fairness-none":
+		w.nodes = nil
 	}
 }
 
@@ -46,9 +63,7 @@ func TestBrowserPagesFitNarrowWindows(t *testing.T) {
 	base := w.serve(t)
 	ctx := chromium(t, base, w)
 	for _, p := range demoPages(w) {
-		if p.name == "first" {
-			w.imports, w.queues = nil, nil
-		}
+		w.prepare(p.name)
 		do(t, ctx, chromedp.EmulateViewport(320, 640), chromedp.Navigate(base+p.path), chromedp.WaitVisible(p.wait))
 		over, err := chromedp.Run(ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth - innerWidth"))
 		if err != nil {
@@ -73,9 +88,7 @@ func TestScreenshots(t *testing.T) {
 	ctx := chromium(t, base, w)
 	file := writeContacts(t, 200)
 	for _, p := range demoPages(w) {
-		if p.name == "first" {
-			w.imports, w.queues = nil, nil
-		}
+		w.prepare(p.name)
 		for _, theme := range []string{"light", "dark"} {
 			for _, width := range []int64{1280, 360} {
 				name := p.name + "-" + theme + map[int64]string{1280: "", 360: "-narrow"}[width] + ".png"

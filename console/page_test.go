@@ -186,7 +186,11 @@ func TestFairnessFormSteersAnAccount(t *testing.T) {
 	}
 	none := "/fairness/" + string(bulk.NewAccountID())
 	v.post(none, url.Values{"weight": {"4"}}).want(t, 404, none, "does not exist")
-	w.queues = nil
+	w.queues[0].Accounts, w.queues[1].Accounts = nil, nil
+	if page := v.get("/fairness"); !strings.Contains(page.body, "Nobody can tell what waits") || strings.Contains(page.body, "Nothing waits") {
+		t.Error("with a silent dispatcher, nothing is said to wait")
+	}
+	w.nodes = nil
 	v.get("/fairness").want(t, 200, "/fairness", "Nothing waits")
 }
 

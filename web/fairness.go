@@ -19,6 +19,11 @@ type FairnessView struct {
 // MaxIdle bounds the idle accounts that the page lists.
 const MaxIdle = 100
 
+// known reports whether every account's dispatcher answered, so that no work is hidden.
+func (v FairnessView) known() bool {
+	return len(v.Fairness.Silent) == 0 && len(v.Fairness.Dispatchers) > 0
+}
+
 func (v FairnessView) waiting() (n int64) {
 	for _, d := range v.Fairness.Dispatchers {
 		n += int64(d.Waiting)
@@ -95,10 +100,11 @@ func deficitSays(ms float64) string {
 	return "even"
 }
 
-// calibrationSays tells how true the estimates of waits have been.
+// calibrationSays tells how true the estimates of waits have been, at the dispatchers
+// that answer and since they started.
 func calibrationSays(c bulk.Calibration) string {
 	if c.Waits == 0 {
-		return "No import has had to wait yet, so nothing is known about how good the estimates are."
+		return "No wait was measured yet, so nothing is known about how good the estimates are."
 	}
 	return fmt.Sprintf("Of %s, %s ended before the median estimate and %s before the upper one.", count(c.Waits, "wait"), portion(float64(c.Median)/float64(c.Waits)), portion(float64(c.Upper)/float64(c.Waits)))
 }

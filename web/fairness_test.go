@@ -56,7 +56,7 @@ func TestPortion(t *testing.T) {
 
 func TestCalibrationInWords(t *testing.T) {
 	for want, c := range map[string]bulk.Calibration{
-		"No import has had to wait yet, so nothing is known about how good the estimates are.": {},
+		"No wait was measured yet, so nothing is known about how good the estimates are.":      {},
 		"Of 1 wait, 100 % ended before the median estimate and 100 % before the upper one.":    {Waits: 1, Median: 1, Upper: 1},
 		"Of 1,240 waits, 52 % ended before the median estimate and 91 % before the upper one.": {Waits: 1240, Median: 645, Upper: 1128},
 	} {
