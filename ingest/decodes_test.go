@@ -37,6 +37,31 @@ func TestDecodersAreSharedAmongAccounts(t *testing.T) {
 	}
 }
 
+// An account whose archives are older than all others' does not go first for ever.
+func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
+	d := newDecodes()
+	all := []bulk.Upload{waiting("a", "a1", 1, 0), waiting("a", "a2", 1, 0), waiting("a", "a3", 1, 0), waiting("b", "b1", 1, 0), waiting("c", "c1", 1, 0)}
+	for i := range all {
+		d.announce(all[i].Import.ID)
+	}
+	var order []bulk.ImportID
+	for len(all) > 0 {
+		due := d.begin(slices.Clone(all), 1, time.Minute, time.Now())
+		if len(due) != 1 {
+			t.Fatalf("%d begun after %v", len(due), order)
+		}
+		order = append(order, due[0].Import.ID)
+		d.done(due[0].Import.AccountID)
+		all = slices.DeleteFunc(all, func(up bulk.Upload) bool { return up.Import.ID == due[0].Import.ID })
+	}
+	if want := []bulk.ImportID{"a1", "b1", "c1", "a2", "a3"}; !slices.Equal(order, want) {
+		t.Errorf("decoded in the order %v, want %v", order, want)
+	}
+	if d.begin(nil, 1, time.Minute, time.Now()); len(d.ended) != 0 {
+		t.Errorf("%d accounts without archives are remembered", len(d.ended))
+	}
+}
+
 func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
 	d := newDecodes()
 	now := time.Now()

@@ -121,6 +121,10 @@ var firing = []struct {
 	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds{instance="a"} 2x30
 		bulkhead_queue_oldest_seconds{instance="b"} 4000x30`, true},
 	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds 1800x30`, false},
+	{"BulkheadIngestFull", `bulkhead_ingest_refused_total{reason="process", instance="a"} 0+6x30
+		bulkhead_ingest_refused_total{reason="process", instance="b"} 0+6x30`, true},
+	{"BulkheadIngestFull", `bulkhead_ingest_refused_total{reason="process"} 7x30
+		bulkhead_ingest_refused_total{reason="account"} 0+600x30`, false},
 	{"BulkheadBatchesQuarantined", `bulkhead_quarantined_batches{instance="a"} 3x10 4x20
 		bulkhead_quarantined_batches{instance="b"} 3x10 4x20`, true},
 	{"BulkheadBatchesQuarantined", `bulkhead_quarantined_batches 3x30`, false},

@@ -4,7 +4,7 @@
 "use strict";
 {
   const chunk = 32 << 20; // bytes a request
-  const retries = [0, 500, 1000, 2000, 4000, 8000, 15000, 30000];
+  const retries = [0, 500, 1000, 2000, 4000, 8000, ...Array(240).fill(15000)]; // an hour without progress: there may be no room for so long
   const prefix = "bulkhead.upload.";
   const form = document.getElementById("new-import");
 
@@ -35,7 +35,7 @@
       onShouldRetry: (err) => {
         const status = err.originalResponse ? err.originalResponse.getStatus() : 0;
         const retry = status === 0 || status === 409 || status === 423 || status >= 500;
-        if (retry) report.trouble?.();
+        if (retry) report.trouble?.(status === 503 ? "waiting for room" : "connection lost, trying again");
         return retry;
       },
     });
@@ -173,7 +173,7 @@
           };
           part("watch").href = "/imports/" + id;
         },
-        trouble: () => { part("sent-left").textContent = "connection lost, trying again"; part("sent-rate").textContent = ""; },
+        trouble: (why) => { part("sent-left").textContent = why; part("sent-rate").textContent = ""; },
         progress: (sent, total) => {
           const now = performance.now();
           marks.push([now, sent]);
