@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,7 +31,7 @@ type besideRun struct {
 	Waited  quantiles `json:"small_wait"`   // from its first batch staged to its first batch begun
 	Rows    int64     `json:"rows"`         // all exact
 	PerSec  float64   `json:"rows_per_second,omitempty"`
-	SlotUse float64   `json:"slot_use,omitempty"` // while every whale had work waiting
+	SlotUse float64   `json:"slot_use,omitempty"`    // while every whale had work waiting
 	Load    float64   `json:"small_share,omitempty"` // of the slot time used then
 	Jain    []float64 `json:"jain_minutes,omitempty"`
 
@@ -55,7 +57,11 @@ func (b *bench) beside(ctx context.Context, r *record) (err error) {
 	}
 	r.Beside = nil
 	times := arrivals(b.seed, b.imports, r.Cost.ImportsPerSecond)
-	for _, n := range []int{1, 4} {
+	for word := range strings.SplitSeq(b.whales, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return fmt.Errorf("-whales: %w", err)
+		}
 		res := besideResult{Whales: n}
 		for _, order := range []string{"alone", "fifo", "fair"} {
 			run, err := b.besideRun(ctx, order, n, times)
@@ -122,7 +128,7 @@ func (b *bench) besideRun(ctx context.Context, order string, n int, times []time
 	if err != nil {
 		return run, err
 	}
-	shares := slices.Repeat([]share{{name: "whale", weight: 1, batches: run.Each}}, run.Whales)
+	shares := slices.Repeat([]share{{name: "whale", weight: 1, batches: run.Each, imports: int64(max(4/n, 1))}}, run.Whales)
 	w, err := b.stage(ctx, dataset, shares...)
 	if err != nil {
 		return run, err

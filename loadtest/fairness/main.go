@@ -9,9 +9,9 @@
 // how batches are shared, not who uploads faster. Every import's counts and every
 // account's usage are compared with what the files had to give.
 //
-// It prints tables and writes loadtest/results/fairness.json, in which scenarios that were
-// not chosen keep their last figures. It exits with 1 when a count is not exact, not when
-// a target is missed: the tables say so.
+// It writes loadtest/results/fairness.json, in which scenarios that were not chosen keep
+// their last figures, and prints it as tables, which are also in fairness.md. It exits
+// with 1 when a count is not exact, not when a target is missed: the tables say so.
 //
 //	deploy/cluster/fairness [-only beside,weights,caps,sybil,failover] [-imports 500] [-scale 1]
 package main
@@ -33,6 +33,7 @@ import (
 type options struct {
 	only     string
 	imports  int
+	whales   string
 	accounts int
 	load     float64
 	scale    float64
@@ -68,6 +69,7 @@ func run(ctx context.Context) error {
 	var o options
 	flag.StringVar(&o.only, "only", "", "names of the scenarios, by commas; default: all")
 	flag.IntVar(&o.imports, "imports", 500, "small imports of a run")
+	flag.StringVar(&o.whales, "whales", "1,4", "numbers of large files beside which small imports run, by commas")
 	flag.IntVar(&o.accounts, "accounts", 10, "accounts that send small imports in turn")
 	flag.Float64Var(&o.load, "load", 0.10, "share of all batches that small imports are")
 	flag.Float64Var(&o.scale, "scale", 1, "of the large files of the scenarios other than beside; less ends sooner and says less")
@@ -94,7 +96,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.print(os.Stdout, chosen)
+	return r.show(o.out)
 }
 
 func choose(only string) ([]scenario, error) {

@@ -52,7 +52,7 @@ func jain(shares []float64) float64 {
 	if squares == 0 {
 		return 0
 	}
-	return round(sum * sum / (float64(len(shares)) * squares))
+	return math.Round(1e4*sum*sum/(float64(len(shares))*squares)) / 1e4
 }
 
 // used is the slot time, in seconds, that each account used between two times.
@@ -94,7 +94,7 @@ func minutes(accounts whales, from, to time.Time, window time.Duration) (indices
 	return indices
 }
 
-// span is from the first begun to the last committed of batches.
+// lastCommit is when the last of the batches was committed.
 func lastCommit(batches []batch) (last time.Time) {
 	for _, b := range batches {
 		if b.Committed.After(last) {

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -22,8 +22,12 @@ type record struct {
 	BatchRows int64     `json:"batch_rows"`
 	Accounts  int       `json:"small_accounts"`
 
-	Cost   cost           `json:"cost"`
-	Beside []besideResult `json:"beside"`
+	Cost     cost            `json:"cost"`
+	Beside   []besideResult  `json:"beside"`
+	Weights  *sharing        `json:"weights"`
+	Caps     *capsResult     `json:"caps"`
+	Sybil    *sharing        `json:"sybil"`
+	Failover *failoverResult `json:"failover"`
 }
 
 // open reads the last record, if there is one.
@@ -49,10 +53,14 @@ func (r *record) save(dir string, b *bench) error {
 	return os.WriteFile(filepath.Join(dir, "fairness.json"), append(text, '\n'), 0o644)
 }
 
-func (r *record) print(w io.Writer, chosen []scenario) error {
-	t, _ := json.MarshalIndent(r, "", " ")
-	fmt.Fprintln(w, string(t))
-	return nil
+// show prints the record as tables and keeps them beside it.
+func (r *record) show(dir string) error {
+	var text bytes.Buffer
+	tables{&text, r}.write()
+	if _, err := os.Stdout.Write(text.Bytes()); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "fairness.md"), text.Bytes(), 0o644)
 }
 
 // newDataset makes a dataset of its own for a run.
@@ -60,8 +68,3 @@ func (b *bench) newDataset(ctx context.Context, name string) (string, error) {
 	name = fmt.Sprintf("fair_%s_%d", name, time.Now().UnixMilli())
 	return name, b.operator.ask(ctx, http.MethodPut, "/v1/datasets/"+name, spec, &struct{}{})
 }
-
-func (b *bench) weights(context.Context, *record) error  { return nil }
-func (b *bench) caps(context.Context, *record) error     { return nil }
-func (b *bench) sybil(context.Context, *record) error    { return nil }
-func (b *bench) failover(context.Context, *record) error { return nil }

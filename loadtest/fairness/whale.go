@@ -52,15 +52,18 @@ func (b *bench) stage(ctx context.Context, dataset string, shares ...share) (wha
 	return accounts, err
 }
 
-// sendAll spreads an account's batches over its imports.
+// sendAll spreads an account's batches over its imports, and sends a few at a time.
 func (b *bench) sendAll(ctx context.Context, a *account, s share) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
 	n := max(s.imports, 1)
-	for range n {
-		if _, err := a.send(ctx, s.batches/n*b.batchRows); err != nil {
+	for i := range n {
+		g.Go(func() error {
+			_, err := a.send(ctx, (s.batches*(i+1)/n-s.batches*i/n)*b.batchRows)
 			return err
-		}
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 // release starts the processors; it returns when they all run.

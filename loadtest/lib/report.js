@@ -18,7 +18,7 @@ export function report(name, options) {
   };
 }
 
-const kept = /^(small_import_ms|whale_seconds|whale_rows_per_second|upload_resumes|rows_checked|imports_checked|checks|http_reqs|http_req_failed|http_req_duration)(\{|$)/;
+const kept = /^(small_import_ms|small_alone_ms|small_beside_ms|small_beside_whales|slowdown|slowdown_median|whale_seconds|whale_rows_per_second|upload_resumes|rows_checked|imports_checked|checks|http_reqs|http_req_failed|http_req_duration)(\{|$)/;
 
 function summary(result, data) {
   const lines = [`${result.name}: ${result.seconds.toFixed(1)} s`];
