@@ -161,6 +161,37 @@ func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {
 	}
 }
 
+func TestGrantsTellWhyTheyCameWhenTheyDid(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 9, 10)
+	w.push("b", 0, 9, 10)
+	w.push("n", 0, 1, 10)
+	w.want(2, "a.0 n.0")
+	w.finish("a.0", 30*ms) // 20 more than it was charged
+	before := w.Rounds()
+	var ahead, paid []string
+	for range 5 {
+		g, _ := w.Pop()
+		if g.Ahead {
+			ahead = append(ahead, name(g.Ref))
+		}
+		if g.Paid > 0 {
+			paid = append(paid, fmt.Sprint(name(g.Ref), " after ", g.Paid))
+		}
+	}
+	if len(ahead) != 0 || fmt.Sprint(paid) != "[a.1 after 2]" {
+		t.Errorf("ahead of the round %v, debt paid %v; want none, and a.1 after two turns", ahead, paid)
+	}
+	if got := w.Rounds() - before; got < 3 || got > 4 {
+		t.Errorf("%d rounds, want three or four: b.1, b.2, b.3 and a.1 between them", got)
+	}
+	w.push("m", 0, 1, 10)
+	if g, _ := w.Pop(); !g.Ahead || !w.Waits("a") || w.Waits("m") {
+		t.Errorf("%s ahead %v; a waits %v, m waits %v", name(g.Ref), g.Ahead, w.Waits("a"), w.Waits("m"))
+	}
+}
+
 func TestDemandIsInSlotTime(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	demand := func(want int) {
