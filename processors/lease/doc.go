@@ -11,8 +11,8 @@
 //	GET  /cluster/waits?account=ID            → 200 [bulk.Wait], of that account alone
 //
 // A processor leases one batch for a free slot. It picks the dispatcher at random in
-// proportion to the weight of the accounts that have work due there, so that a
-// busy account gets its share of all slots whatever dispatcher owns it. Weights are
+// proportion to its weight: the batches that are due there in a round, so that an
+// account gets its share of all slot time whatever dispatcher owns it. Weights are
 // at most 250 ms old. Which process picks is decided last, when a slot is free.
 //
 // When a partition moves, its new dispatcher asks the processors what they hold

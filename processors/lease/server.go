@@ -22,7 +22,7 @@ const (
 // Dispatcher is what the server offers to other processes.
 type Dispatcher interface {
 	processors.Dispatcher
-	// Weight is that of the accounts that have work due.
+	// Weight is how much is due here in a round; see drr.Queue.Demand.
 	Weight() int
 	// Queue is how it stands; the server fills in whose it is.
 	Queue() bulk.Queue
