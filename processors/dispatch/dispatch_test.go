@@ -418,6 +418,22 @@ func (r *rig) leaseFor(n bulk.NodeID, within time.Duration) (bulk.Lease, bool) {
 	return l, err == nil
 }
 
+// A copy of a batch helps its import only when nothing else of it waits.
+func TestNoCopyWhileTheImportHasBatchesThatWait(t *testing.T) {
+	play(t, func(r *rig) {
+		slow, waits := r.straggle(), r.ref(1, 201)
+		r.deliver(waits)
+		r.pass(10 * time.Second)
+		l, ok := r.leaseFor("other", time.Second)
+		if !ok || l.Ref.ID() != waits.ID() {
+			t.Fatalf("leased %s, %v; want the batch that waits, not a copy", l.Ref.ID(), ok)
+		}
+		if l, ok = r.leaseFor("other", time.Second); !ok || l.Ref.ID() != slow.Ref.ID() {
+			t.Errorf("leased %s, %v; want a copy of the slow one: nothing waits now", l.Ref.ID(), ok)
+		}
+	})
+}
+
 func TestSlowBatchGetsASecondCopyElsewhere(t *testing.T) {
 	play(t, func(r *rig) {
 		slow := r.straggle()
