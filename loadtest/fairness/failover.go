@@ -36,7 +36,7 @@ const (
 )
 
 // failover kills a dispatcher, and scales the processors from one to four and back, while
-// six accounts import.
+// eight accounts import.
 func (b *bench) failover(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (b *bench) failover(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	w, err := b.stage(ctx, dataset, slices.Repeat([]share{{name: "failover", weight: 1, batches: b.many(900)}}, 6)...)
+	w, err := b.stage(ctx, dataset, slices.Repeat([]share{{name: "failover", weight: 1, batches: b.many(850)}}, 8)...)
 	if err != nil {
 		return err
 	}

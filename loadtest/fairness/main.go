@@ -18,6 +18,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ type options struct {
 	scale    float64
 	seed     uint64
 	out      string
+	patience time.Duration
 }
 
 // scenario is a part of the benchmark with a result of its own.
@@ -75,6 +77,7 @@ func run(ctx context.Context) error {
 	flag.Float64Var(&o.scale, "scale", 1, "of the large files of the scenarios other than beside; less ends sooner and says less")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the arrivals")
 	flag.StringVar(&o.out, "out", filepath.Join("loadtest", "results"), "where fairness.json goes")
+	flag.DurationVar(&o.patience, "patience", 40*time.Minute, "within which a scenario must end")
 	flag.Parse()
 	chosen, err := choose(o.only)
 	if err != nil {
@@ -88,15 +91,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, s := range chosen {
-		if err := s.run(b, ctx, r); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		b.say("%s", s.name)
+		if err := b.try(ctx, s, r); err != nil {
+			b.say("%s: %v", s.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
+			continue
 		}
 		if err := r.save(o.out, b); err != nil {
 			return err
 		}
 	}
-	return r.show(o.out)
+	return errors.Join(failed, r.show(o.out))
+}
+
+func (b *bench) try(ctx context.Context, s scenario, r *record) error {
+	ctx, cancel := context.WithTimeout(ctx, b.patience)
+	defer cancel()
+	return s.run(b, ctx, r)
 }
 
 func choose(only string) ([]scenario, error) {

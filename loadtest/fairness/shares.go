@@ -145,7 +145,7 @@ func (b *bench) caps(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
 	}
-	n := b.many(400)
+	n := b.many(300)
 	others := []share{{name: "a", weight: 1, batches: n}, {name: "b", weight: 1, batches: n}}
 	res := &capsResult{}
 	for range capRounds {
