@@ -62,6 +62,8 @@ valueFrom: { secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} 
 {{- define "bulkhead.brokerEnv" -}}
 - name: BULKHEAD_BROKERS
   value: {{ join "," .Values.brokers.addresses | quote }}
+- name: BULKHEAD_TOPIC_PREFIX
+  value: {{ .Values.brokers.topicPrefix | quote }}
 {{- if .Values.brokers.tls }}
 - name: BULKHEAD_BROKER_TLS
   value: "true"
