@@ -78,6 +78,11 @@ type Counts struct {
 	OverQuota int64 `json:"over_quota"`
 }
 
+// Settled is how many rows a commit has decided on; Read counts when a batch is staged.
+func (c Counts) Settled() int64 {
+	return c.Created + c.Updated + c.Superseded + c.Rejected + c.OverQuota
+}
+
 // Ended reports whether nothing more will happen.
 func (i Imported) Ended() bool {
 	return slices.Contains([]string{"completed", "completed_with_rejects", "failed", "cancelled"}, i.State)

@@ -133,7 +133,7 @@ func look(ctx context.Context, customers []*cluster.Customer) (s standing) {
 			s.Running++
 			continue
 		}
-		s.Committed += imp.Rows.Read
+		s.Committed += imp.Rows.Settled()
 		s.Received += imp.Bytes.Received
 		if !imp.Ended() {
 			s.Running++

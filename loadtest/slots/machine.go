@@ -29,8 +29,15 @@ func look(ctx context.Context) (s sight, err error) {
 		return s, err
 	}
 	parents, part := map[string]string{}, parts()
+	own, err := ownSessions(ctx)
+	if err != nil {
+		return s, err
+	}
+	for _, pid := range own {
+		part[pid] = "PostgreSQL for the processor"
+	}
 	stats := map[string][]string{}
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	all, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is good
 	for _, path := range all {
 		if text, err := os.ReadFile(path); err == nil { // else it has just ended
 			pid := strings.Split(path, "/")[2]
@@ -47,7 +54,39 @@ func look(ctx context.Context) (s sight, err error) {
 			s.cpu[name] += ticks(fields[11:15])
 		}
 	}
-	return s, err
+	return s, nil
+}
+
+// ownSessions are the processes of PostgreSQL that serve the processor: others may use
+// the server as well.
+func ownSessions(ctx context.Context) ([]string, error) {
+	pid, err := os.ReadFile(".cluster/processor1.pid")
+	if err != nil { // it does not run yet
+		return nil, nil
+	}
+	sockets := map[string]bool{}
+	open, _ := filepath.Glob("/proc/" + strings.TrimSpace(string(pid)) + "/fd/*") // the pattern is good
+	for _, fd := range open {
+		if to, err := os.Readlink(fd); err == nil {
+			sockets[strings.TrimSuffix(strings.TrimPrefix(to, "socket:["), "]")] = true
+		}
+	}
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return nil, err
+	}
+	ports := []string{"0"}
+	for row := range strings.Lines(string(table)) {
+		const local, inode = 1, 9
+		if fields := strings.Fields(row); len(fields) > inode && sockets[fields[inode]] {
+			_, hex, _ := strings.Cut(fields[local], ":")
+			if port, err := strconv.ParseUint(hex, 16, 16); err == nil {
+				ports = append(ports, strconv.FormatUint(port, 10))
+			}
+		}
+	}
+	pids, err := query(ctx, "SELECT pid FROM pg_stat_activity WHERE client_port IN ("+strings.Join(ports, ", ")+")")
+	return strings.Fields(pids), err
 }
 
 // parts names the processes of the cluster and the services by their ids.
@@ -55,7 +94,7 @@ func parts() map[string]string {
 	out := map[string]string{}
 	for pattern, name := range map[string]string{
 		".cluster/processor1.pid": "processor", ".cluster/console?.pid": "consoles", ".cluster/ingest?.pid": "ingests", ".cluster/dispatcher?.pid": "dispatchers",
-		".services/postgres/pid": "PostgreSQL", ".services/kafka-?/pid": "Kafka", ".services/s3/pid": "S3", ".services/clickhouse/pid": "ClickHouse",
+		".services/postgres/pid": "PostgreSQL besides", ".services/kafka-?/pid": "Kafka", ".services/s3/pid": "S3", ".services/clickhouse/pid": "ClickHouse",
 	} {
 		files, _ := filepath.Glob(pattern) // the patterns are good
 		for _, file := range files {

@@ -17,7 +17,8 @@ type measurement struct {
 	Slots         int                `json:"slots"`
 	RowsPerSecond float64            `json:"rows_per_second"`
 	Seconds       float64            `json:"seconds"`
-	CPUs          map[string]float64 `json:"cpus"`            // busy on average, by part; "idle" is what was left
+	CPUs          map[string]float64 `json:"cpus"` // busy on average, by part; "idle" is what was left
+	CPUSeconds    map[string]float64 `json:"cpu_seconds_a_million_rows"`
 	BatchMS       map[string]float64 `json:"batch_ms"`        // of a batch on average, by stage
 	Sessions      map[string]float64 `json:"sessions"`        // of PostgreSQL on average, by what they wait for
 	WALBytes      float64            `json:"wal_bytes_a_row"` // of the whole server
@@ -80,8 +81,10 @@ func stage(ctx context.Context, files []cluster.File) ([]*cluster.Customer, erro
 	}
 	uploading.Wait()
 	for _, c := range customers {
-		if imp, err := c.Latest(ctx); err != nil || !imp.Sealed || imp.Rows.Read > 0 {
-			return nil, fmt.Errorf("%s is not staged as it should be: %+v: %w", c.File.Path, imp, err)
+		if imp, err := c.Latest(ctx); err != nil {
+			return nil, err
+		} else if !imp.Sealed || imp.Rows.Settled() > 0 {
+			return nil, fmt.Errorf("%s is not staged as it should be: %+v", c.File.Path, imp)
 		}
 	}
 	return customers, nil
@@ -140,5 +143,9 @@ func (m *measurement) sum(ctx context.Context, begun time.Time, before, after si
 	m.RowsPerSecond = float64(rows) / m.Seconds
 	m.WALBytes = (after.wal - before.wal) / float64(rows)
 	m.CPUs = after.since(before)
+	m.CPUSeconds = map[string]float64{}
+	for name, cpu := range after.cpu {
+		m.CPUSeconds[name] = rounded((cpu - before.cpu[name]) * 1e6 / float64(rows))
+	}
 	return nil
 }

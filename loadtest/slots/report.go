@@ -32,6 +32,7 @@ type median struct {
 	Least         float64            `json:"least"`
 	Greatest      float64            `json:"greatest"`
 	CPUs          map[string]float64 `json:"cpus"`
+	CPUSeconds    map[string]float64 `json:"cpu_seconds_a_million_rows"`
 	BatchMS       map[string]float64 `json:"batch_ms"`
 	Sessions      map[string]float64 `json:"sessions"`
 	WALBytes      float64            `json:"wal_bytes_a_row"`
@@ -44,11 +45,11 @@ func (r *record) report(dir string) error {
 		bySlots[m.Slots] = append(bySlots[m.Slots], m)
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SLOTS\tROWS/S\tLEAST TO GREATEST\tCPUS BUSY\tMS OF A BATCH\tSESSIONS OF POSTGRESQL AT")
+	fmt.Fprintln(table, "SLOTS\tROWS/S\tLEAST TO GREATEST\tCPUS BUSY\tCPU SECONDS OF A MILLION ROWS\tMS OF A BATCH\tSESSIONS OF POSTGRESQL AT")
 	for _, slots := range slices.Sorted(maps.Keys(bySlots)) {
 		m := medianOf(slots, bySlots[slots])
 		r.Medians = append(r.Medians, m)
-		fmt.Fprintf(table, "%d\t%.0f\t%.0f to %.0f\t%s\t%s\t%s\n", slots, m.RowsPerSecond, m.Least, m.Greatest, listed(m.CPUs), listed(m.BatchMS), listed(m.Sessions))
+		fmt.Fprintf(table, "%d\t%.0f\t%.0f to %.0f\t%s\t%s\t%s\t%s\n", slots, m.RowsPerSecond, m.Least, m.Greatest, listed(m.CPUs), listed(m.CPUSeconds), listed(m.BatchMS), listed(m.Sessions))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -64,10 +65,11 @@ func medianOf(slots int, runs []measurement) median {
 	rates := valuesOf(runs, func(m measurement) float64 { return m.RowsPerSecond })
 	return median{
 		Slots: slots, RowsPerSecond: middle(rates), Least: rates[0], Greatest: rates[len(rates)-1],
-		CPUs:     middles(runs, func(m measurement) map[string]float64 { return m.CPUs }),
-		BatchMS:  middles(runs, func(m measurement) map[string]float64 { return m.BatchMS }),
-		Sessions: middles(runs, func(m measurement) map[string]float64 { return m.Sessions }),
-		WALBytes: middle(valuesOf(runs, func(m measurement) float64 { return m.WALBytes })),
+		CPUs:       middles(runs, func(m measurement) map[string]float64 { return m.CPUs }),
+		CPUSeconds: middles(runs, func(m measurement) map[string]float64 { return m.CPUSeconds }),
+		BatchMS:    middles(runs, func(m measurement) map[string]float64 { return m.BatchMS }),
+		Sessions:   middles(runs, func(m measurement) map[string]float64 { return m.Sessions }),
+		WALBytes:   middle(valuesOf(runs, func(m measurement) float64 { return m.WALBytes })),
 	}
 }
 

@@ -26,10 +26,10 @@ func TestMedians(t *testing.T) {
 
 func TestPartsShareTheBusyTime(t *testing.T) {
 	begun := time.Now()
-	before := sight{at: begun, cpu: map[string]float64{"PostgreSQL": 10}, busy: 100}
-	after := sight{at: begun.Add(10 * time.Second), cpu: map[string]float64{"PostgreSQL": 15, "processor": 4}, busy: 112}
+	before := sight{at: begun, cpu: map[string]float64{"PostgreSQL besides": 10}, busy: 100}
+	after := sight{at: begun.Add(10 * time.Second), cpu: map[string]float64{"PostgreSQL besides": 15, "processor": 4}, busy: 112}
 	got := after.since(before)
-	if got["PostgreSQL"] != 0.5 || got["processor"] != 0.4 || got["others"] != 0.3 {
+	if got["PostgreSQL besides"] != 0.5 || got["processor"] != 0.4 || got["others"] != 0.3 {
 		t.Errorf("got %v, want 0.5 of PostgreSQL, 0.4 of the processor, 0.3 of others", got)
 	}
 }
