@@ -13,9 +13,9 @@ type dispatcher struct {
 	queue      queue
 	pace       drr.Pace // of all imports
 	stragglers drr.Stragglers
-	nodes      []drr.Slowness
-	lagging    []*batch // worth a second copy, the oldest first
-	told       bool     // that it has work is on its way to the nodes
+	nodes      []drr.Slowness // by node
+	lagging    []*batch       // worth a second copy, the oldest first
+	told       bool           // that it has work is on its way to the nodes
 }
 
 func (d *dispatcher) weight() int {
@@ -23,7 +23,7 @@ func (d *dispatcher) weight() int {
 		return 0
 	}
 	if len(d.lagging) > 0 {
-		return max(d.queue.weight(), 1)
+		return max(d.queue.weight(), 100) // one batch, as in processors/dispatch
 	}
 	return d.queue.weight()
 }

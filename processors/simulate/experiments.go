@@ -162,6 +162,7 @@ func (p *program) e4() {
 	without := p.row("E4", title, b.String()+", no second copies", WhalesMeasure, &Target{AtMost: 2.5}, anchor)
 	with := p.row("E4", title, b.String()+", with second copies", WhalesMeasure, &Target{AtMost: 1.5}, anchor)
 	copies := p.row("E4", title, "second copies", "% of batches", nil, anchor)
+	useless := p.row("E4", title, "work whose batch another copy ended", "% of slot time", nil, anchor)
 	p.trials = append(p.trials, func(seed int) error {
 		base, err := p.alone(b.load, seed)
 		if err != nil {
@@ -178,6 +179,7 @@ func (p *program) e4() {
 		return p.with(Designs[0], set, seed, func(d Design, _ scene, o *outcome) {
 			p.note(with, d.Name, seed, ratio(quantile(o.latencies(), 0.99), base))
 			p.note(copies, d.Name, seed, 100*float64(o.copies)/float64(o.grants))
+			p.note(useless, d.Name, seed, 100*ratio(o.useless, o.capacity))
 		})
 	})
 }
@@ -210,7 +212,7 @@ func (p *program) e6() {
 }
 
 func (p *program) e7() {
-	r := p.row("E7", "100 accounts that always have work; one has it in 1,000 imports, the others in one", "half a minute", "its share off theirs, %", &Target{AtMost: 5},
+	r := p.row("E7", "100 accounts that always have work; one has it in 1,000 imports, the others in one", "half a minute", "its share off the mean, %", &Target{AtMost: 5},
 		"where the key is the import or a client's choice, such an account gets 1,000 shares.")
 	p.trials = append(p.trials, func(seed int) error {
 		return p.each(func() scene { return splitters(p.half(), uint64(seed)) }, seed, func(d Design, s scene, _ *outcome) {

@@ -98,12 +98,12 @@ func worstShare(tenants []tenant) float64 {
 	return worst
 }
 
-// gain is how much more than the mean of the others the first account got.
+// gain is how far the slot time of the first account is off the mean of all.
 func gain(tenants []tenant) float64 {
 	x := deserved(tenants, 0)
-	others := 0.0
-	for _, v := range x[1:] {
-		others += v
+	mean := 0.0
+	for _, v := range x {
+		mean += v / float64(len(x))
 	}
-	return math.Abs(x[0]/(others/float64(len(x)-1)) - 1)
+	return math.Abs(x[0]/mean - 1)
 }

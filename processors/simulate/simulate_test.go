@@ -67,7 +67,7 @@ func TestExperimentsMeetTheirTargets(t *testing.T) {
 			ascending(t, find(t, rows, "E6", "half a minute, nothing", "Jain of time"), "drr", "bulkhead")
 		}},
 		{"E7", func(t *testing.T, rows []Row) {
-			ascending(t, find(t, rows, "E7", "half a minute", "its share off theirs, %"), "bulkhead", "fifo")
+			ascending(t, find(t, rows, "E7", "half a minute", "its share off the mean, %"), "bulkhead", "fifo")
 		}},
 		{"E8", func(t *testing.T, rows []Row) {
 			ascending(t, find(t, rows, "E8", "imports with a batch", "slowest, s"), "bulkhead", "drr")

@@ -13,10 +13,10 @@ import (
 type tenant struct {
 	id        bulk.AccountID
 	weight    int
-	rows      int64         // of each of its batches, but of an import's last
+	rows      int64         // of each of its batches
 	row       time.Duration // slot time of a row, on average
 	files     int           // imports that it always has waiting; 0: its imports arrive
-	partition int32         // of its references; -1: by chance
+	partition int32         // of its references
 
 	gaps    []gap           // by dispatcher; nil: not measured
 	windows []time.Duration // slot time it got, by window; nil: not measured

@@ -97,11 +97,10 @@ const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
 	lookEvery = 250 * time.Millisecond // age of a weight while there is work
 	tick      = 100 * time.Millisecond // between two looks of a dispatcher at what lags
-
-	riseStep = 10 * time.Millisecond // how exactly a dispatcher tells that it has work again
-	partsAll = 16                    // partitions of the topic
-	depth    = 2                     // batches that an endless file has waiting, so that it never runs dry
-	limit    = 48 * time.Hour        // of simulated time, for a run that does not end
+	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
+	partsAll  = 16                     // partitions of the topic
+	depth     = 2                      // batches that an endless file has waiting, so that it never runs dry
+	limit     = 48 * time.Hour         // of simulated time, for a run that does not end
 )
 
 // run simulates until the measured imports have ended, then lets all other work end
