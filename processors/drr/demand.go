@@ -10,12 +10,8 @@ import (
 // newcomers, and how many quanta the latter may use ahead of the round.
 type tally struct{ due, fresh, ahead int }
 
-const (
-	// maxStreak is how many dispatches in a row newcomers get at most while others wait.
-	maxStreak = 3
-	// slowness is the weight of the newest batch in the mean slot time of all.
-	slowness = 0.02
-)
+// slowness is the weight of the newest batch in the mean slot time of all.
+const slowness = 0.02
 
 // Weight returns the sum of the weights of the accounts that have something to run now.
 func (q *Queue) Weight() int { return q.due + q.fresh }
@@ -33,7 +29,7 @@ func (q *Queue) Rounds() int { return q.rounds }
 func (q *Queue) Demand() int {
 	quanta := q.ahead
 	if q.due > 0 {
-		quanta = q.due + min(q.ahead, maxStreak*q.due)
+		quanta = q.due + min(q.ahead, q.cfg.Allowance*q.due)
 	}
 	return int(100 * float64(quanta) * float64(q.cfg.Quantum) / q.mean)
 }
@@ -45,14 +41,14 @@ func (q *Queue) Waits(id bulk.ImportID) bool {
 }
 
 // streakLimit is how many dispatches in a row newcomers get now while others wait: one,
-// or up to three where they may run so many times more ahead of the round than others
-// earn in it. A dispatcher of few accounts has as many newcomers as any other, and
-// nodes lease there in proportion to both.
+// or up to their allowance where they may run so many times more ahead of the round than
+// others earn in it. A dispatcher of few accounts has as many newcomers as any other, and
+// nodes lease there in proportion to both, so its few get what is due to them all the same.
 func (q *Queue) streakLimit() int {
 	if q.due == 0 { // nobody waits: those in the round only pass through
 		return 1
 	}
-	return min(max(q.ahead/q.due, 1), maxStreak)
+	return min(max(q.ahead/q.due, 1), q.cfg.Allowance)
 }
 
 // learn takes in what a batch took; one stray measurement moves the mean by a bounded part.

@@ -11,7 +11,7 @@
 //	                      │  charge the prediction              correct by the
 //	        Hold, Release ┘                                     time it took
 //
-//	newcomers ▶ a ▶ b          every other dispatch while old ones wait, at most 3 of 4
+//	newcomers ▶ a ▶ b          every other dispatch while old ones wait, at most 5 of 6
 //	old       ▶ c ▶ d ▶ e      each turn: one quantum, then to the back
 //
 // What it guarantees:
@@ -21,7 +21,7 @@
 //     its first Allowance quanta ahead of the round, so a small import hardly
 //     notices a hundred large ones. After that it has to pass through the round.
 //   - Nobody starves: newcomers take at most half of the dispatches while others wait,
-//     and up to three of four where few wait; see [Queue.Demand].
+//     and up to five of six where few wait; see [Queue.Demand].
 //   - An account at its cap earns nothing meanwhile, and goes on with its turn
 //     when a slot comes free. Debt stays until rounds have paid it off.
 //

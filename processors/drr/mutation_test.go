@@ -47,13 +47,13 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"or up to three of four", "demand.go",
-			"maxStreak = 3", "maxStreak = 1",
+			"or more", "demand.go",
+			"return min(max(q.ahead/q.due, 1), q.cfg.Allowance)", "return 1",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
-			"but no more", "demand.go",
-			"maxStreak = 3", "maxStreak = 100",
+			"but no more than their allowance in a row", "demand.go",
+			"return min(max(q.ahead/q.due, 1), q.cfg.Allowance)", "return max(q.ahead/q.due, 1)",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{

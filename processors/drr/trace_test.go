@@ -136,10 +136,11 @@ func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
 	w.push("n", 0, 5, 10)
-	w.push("m", 0, 5, 10) // ten quanta ahead of a round of one: three of four, no more
-	w.want(9, "a.0 n.0 n.1 n.2 a.1 n.3 n.4 m.0 a.2")
-	w.push("b", 0, 9, 10) // fewer than four quanta ahead of a round of two: every other
-	w.want(4, "m.1 a.3 m.2 b.0")
+	w.push("m", 0, 5, 10)
+	w.push("k", 0, 5, 10) // fifteen quanta ahead of a round of one: five of six, no more
+	w.want(8, "a.0 n.0 n.1 n.2 n.3 n.4 a.1 m.0")
+	w.push("b", 0, 9, 10) // eight quanta ahead of a round of two: three of four
+	w.want(4, "m.1 m.2 a.2 m.3")
 }
 
 func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {

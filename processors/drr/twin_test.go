@@ -205,22 +205,18 @@ func (w *twin) claims() (due, ahead int) {
 
 func (w *twin) streakLimit() int {
 	due, ahead := w.claims()
-	switch {
-	case due == 0:
-		return 1
-	case ahead >= 3*due:
-		return 3
-	case ahead >= 2*due:
-		return 2
+	limit := 1
+	for due > 0 && limit < w.cfg.Allowance && ahead >= (limit+1)*due {
+		limit++
 	}
-	return 1
+	return limit
 }
 
 // demand is in hundredths of batches.
 func (w *twin) demand() int {
 	due, ahead := w.claims()
 	if due > 0 {
-		ahead = min(ahead, 3*due)
+		ahead = min(ahead, w.cfg.Allowance*due)
 	}
 	return int(100 * float64(due+ahead) * float64(w.cfg.Quantum) / w.mean)
 }
