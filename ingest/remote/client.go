@@ -27,7 +27,7 @@ type Client struct {
 	Secret    string
 	Ingests   func(ctx context.Context) []bulk.Node // those alive now
 	Principal func(ctx context.Context) (bulk.Principal, bool)
-	Transport http.RoundTripper // default: http.DefaultTransport
+	Transport http.RoundTripper // default: like http.DefaultTransport
 }
 
 // noIngest is what a caller gets while no ingest process can be reached.
@@ -136,8 +136,15 @@ func (c *Client) transport() http.RoundTripper {
 	if c.Transport != nil {
 		return c.Transport
 	}
-	return http.DefaultTransport
+	return patient
 }
+
+// patient waits long for a busy process to say that it wants a file.
+var patient = func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ExpectContinueTimeout = 30 * time.Second
+	return t
+}()
 
 // Content passes tus requests on. While no process can be reached it answers 503,
 // upon which clients come again.

@@ -27,6 +27,10 @@ type client struct {
 	stall    time.Duration // an upload or event stream without a byte for so long is broken off
 }
 
+// answerTimeout is how long a file is held back for the server to say whether it wants
+// it. One that says neither, which is rare, costs that long.
+const answerTimeout = 30 * time.Second
+
 // callTimeout bounds a call that carries no file.
 const callTimeout = time.Minute
 
@@ -35,7 +39,9 @@ func newClient(c config.Client) (*client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, usage("BULKHEAD_URL is %q; want an address such as http://127.0.0.1:8080.", c.URL)
 	}
-	return &client{base: base, key: c.APIKey, http: &http.Client{}, patience: defaultPatience, stall: time.Minute}, nil
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ExpectContinueTimeout = answerTimeout
+	return &client{base: base, key: c.APIKey, http: &http.Client{Transport: transport}, patience: defaultPatience, stall: time.Minute}, nil
 }
 
 // problem is a failure that the server reported.

@@ -74,13 +74,16 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 		if err == nil {
 			return imp, json.Unmarshal(answer, &imp)
 		}
-		if !once.withdraw() {
-			return imp, err
+		whole := once.withdraw()
+		if whole {
+			if err = tries.wait(ctx, err); err == nil {
+				continue
+			}
 		}
-		if err := tries.wait(ctx, err); err != nil {
+		if whole || bulk.CodeOf(err) == bulk.ErrBusy { // nothing of it arrived
 			c.abandon(ctx, err)
-			return imp, err
 		}
+		return imp, err
 	}
 }
 

@@ -171,6 +171,14 @@ func TestStreamGivesUp(t *testing.T) {
 	if last := s.requests[len(s.requests)-1]; last != "POST /v1/imports/imp_1/cancel" {
 		t.Errorf("the last request is %s", last)
 	}
+	s.busy = func(r *http.Request) bool { io.CopyN(io.Discard, r.Body, 1); return true } // it was asked for, and yet refused
+	if _, err := c.post(t.Context(), newImport{Dataset: "contacts"}, stream); bulk.CodeOf(err) != bulk.ErrBusy {
+		t.Errorf("got %v", err)
+	}
+	if last := s.requests[len(s.requests)-1]; last != "POST /v1/imports/imp_1/cancel" {
+		t.Errorf("the last request is %s", last)
+	}
+	stream.Reset(randomFile(100))
 	c.patience.total, s.busy = time.Minute, nil
 	s.fail = func(r *http.Request) int { io.CopyN(io.Discard, r.Body, 1); return http.StatusServiceUnavailable }
 	asked := len(s.requests)
