@@ -117,13 +117,27 @@ func (b *bench) queues(ctx context.Context) (all []queue) {
 	return all
 }
 
+// quiet waits until nothing is left of what ran before, and was perhaps given up.
+func (b *bench) quiet(ctx context.Context) error {
+	if err := script(ctx, nil, append([]string{"up"}, processors...)...); err != nil {
+		return err
+	}
+	return b.await(ctx, "an empty cluster", func(queues []queue) bool {
+		left := waiting(queues)
+		for _, q := range queues {
+			left += q.InFlight
+		}
+		return left == 0 && len(queues) == dispatchers
+	})
+}
+
 // await waits until the dispatchers stand as wanted.
 func (b *bench) await(ctx context.Context, what string, ok func([]queue) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for !ok(b.queues(ctx)) {
-		if pause(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("waited 2 min for %s", what)
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("waited in vain for %s: %w", what, err)
 		}
 	}
 	return nil

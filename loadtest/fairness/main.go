@@ -109,6 +109,9 @@ func run(ctx context.Context) error {
 func (b *bench) try(ctx context.Context, s scenario, r *record) error {
 	ctx, cancel := context.WithTimeout(ctx, b.patience)
 	defer cancel()
+	if err := b.quiet(ctx); err != nil {
+		return err
+	}
 	return s.run(b, ctx, r)
 }
 
