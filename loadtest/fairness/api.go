@@ -32,14 +32,14 @@ func (a api) ask(ctx context.Context, method, path string, in, out any) error {
 		}
 	}
 	for begun := time.Now(); ; {
-		res, answer, err := a.call(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+		res, err := a.call(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && res.StatusCode < 300:
-			return json.Unmarshal(answer, out)
-		case err == nil && !passes(res.StatusCode), time.Since(begun) > patience:
-			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, answer))
+		case err == nil && res.status < 300:
+			return json.Unmarshal(res.body, out)
+		case err == nil && !passes(res.status), time.Since(begun) > patience:
+			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, res.body))
 		}
 		if err := pause(ctx, retryAfter); err != nil {
 			return err
@@ -47,21 +47,28 @@ func (a api) ask(ctx context.Context, method, path string, in, out any) error {
 	}
 }
 
+// response is an answer that has been read.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // call makes one request, whatever comes of it.
-func (a api) call(ctx context.Context, method, path string, headers http.Header, body io.Reader) (*http.Response, []byte, error) {
+func (a api) call(ctx context.Context, method, path string, headers http.Header, body io.Reader) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, a.url+path, body)
 	if err != nil {
-		return nil, nil, err
+		return response{}, err
 	}
 	req.Header = headers.Clone()
 	req.Header.Set("Authorization", "Bearer "+a.key)
 	res, err := a.http.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return response{}, err
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	return res, answer, err
+	return response{res.StatusCode, res.Header, answer}, err
 }
 
 // pause waits, or returns why ctx ended.

@@ -100,11 +100,11 @@ func (b *bench) queueOf(ctx context.Context, n int) (q queue, err error) {
 	to := api{fmt.Sprintf("http://127.0.0.1:%d", b.port+20+n), b.secret, b.operator.http}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	res, answer, err := to.call(ctx, http.MethodGet, "/cluster/queue", http.Header{}, http.NoBody)
-	if err != nil || res.StatusCode != http.StatusOK {
-		return q, errors.Join(err, fmt.Errorf("dispatcher %d does not say how it stands: %s", n, answer))
+	res, err := to.call(ctx, http.MethodGet, "/cluster/queue", http.Header{}, http.NoBody)
+	if err != nil || res.status != http.StatusOK {
+		return q, errors.Join(err, fmt.Errorf("dispatcher %d does not say how it stands: %s", n, res.body))
 	}
-	return q, json.Unmarshal(answer, &q)
+	return q, json.Unmarshal(res.body, &q)
 }
 
 // queues asks the dispatchers; those that do not answer are left out.

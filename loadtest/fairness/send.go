@@ -21,26 +21,26 @@ func (a *account) send(ctx context.Context, rows int64) (*importing, error) {
 	path := "/v1/imports?" + url.Values{"dataset": {a.dataset}, "mode": {"create"}, "filename": {"fairness.csv"}}.Encode()
 	repeatable := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {rand.Text()}}
 	for {
-		res, answer, err := a.call(ctx, http.MethodPost, path, repeatable, i.file.open())
+		res, err := a.call(ctx, http.MethodPost, path, repeatable, i.file.open())
 		var said struct {
 			ID         string
 			Code       string
 			Incomplete string `json:"import_id"`
 		}
 		if err == nil {
-			err = json.Unmarshal(answer, &said)
+			err = json.Unmarshal(res.body, &said)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err == nil && res.StatusCode == http.StatusAccepted:
+		case err == nil && res.status == http.StatusAccepted:
 			i.id = said.ID
 			return i, nil
 		case err == nil && said.Code == "upload_incomplete":
 			i.id = said.Incomplete
 			return i, a.goOn(ctx, i)
-		case time.Since(i.posted) > patience, err == nil && !passes(res.StatusCode):
-			return nil, errors.Join(err, fmt.Errorf("POST %s: %s", path, answer))
+		case time.Since(i.posted) > patience, err == nil && !passes(res.status):
+			return nil, errors.Join(err, fmt.Errorf("POST %s: %s", path, res.body))
 		}
 		if err := pause(ctx, retryAfter); err != nil {
 			return nil, err
@@ -57,9 +57,9 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 	}
 	for last := time.Now(); time.Since(last) < patience; {
 		tus := http.Header{"Tus-Resumable": {"1.0.0"}}
-		res, _, err := a.call(ctx, http.MethodHead, path, tus, http.NoBody)
-		if err == nil && res.StatusCode == http.StatusOK {
-			at, err := strconv.ParseInt(res.Header.Get("Upload-Offset"), 10, 64)
+		res, err := a.call(ctx, http.MethodHead, path, tus, http.NoBody)
+		if err == nil && res.status == http.StatusOK {
+			at, err := strconv.ParseInt(res.header.Get("Upload-Offset"), 10, 64)
 			if err != nil {
 				return err
 			}
@@ -70,8 +70,8 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 			tus.Set("Content-Type", "application/offset+octet-stream")
 			tus.Set("Upload-Offset", strconv.FormatInt(at, 10))
 			tus.Set("Upload-Length", strconv.FormatInt(size, 10))
-			res, _, err := a.call(ctx, http.MethodPatch, path, tus, rest)
-			if err == nil && res.StatusCode == http.StatusNoContent && res.Header.Get("Upload-Offset") == strconv.FormatInt(size, 10) {
+			res, err := a.call(ctx, http.MethodPatch, path, tus, rest)
+			if err == nil && res.status == http.StatusNoContent && res.header.Get("Upload-Offset") == strconv.FormatInt(size, 10) {
 				return nil
 			}
 		}
