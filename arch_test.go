@@ -34,7 +34,7 @@ var laws = []struct {
 	{"internal/config", []string{"internal/bulk"}},
 	{"internal/peer", []string{"internal/bulk"}},
 	{"ingest/remote", []string{"internal/bulk", "internal/peer"}},
-	{"processors/lease", []string{"internal/bulk", "internal/peer", "processors"}},
+	{"processors/lease", []string{"internal/bulk", "internal/peer", "processors", "processors/drr"}},
 	{"internal/sample", []string{"internal/bulk"}},
 	{"internal/telemetry", []string{"internal/bulk"}},
 	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},

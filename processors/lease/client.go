@@ -12,6 +12,7 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
+	"bulkhead/processors/drr"
 )
 
 // refresh is how old a weight may be while there is work.
@@ -36,10 +37,10 @@ type Client struct {
 	caller
 
 	mu      sync.Mutex
-	weights map[string]int   // by URL
-	watched map[string]watch // by URL
-	held    map[key]grant    // leases that this process has
-	rose    chan struct{}    // closed and renewed when a weight rises from zero
+	weights drr.Chooser[string] // by URL
+	watched map[string]watch    // by URL
+	held    map[key]grant       // leases that this process has
+	rose    chan struct{}       // closed and renewed when a weight rises from zero
 }
 
 // watch follows the weight of one dispatcher.
@@ -67,7 +68,7 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), weights: map[string]int{}, watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
 }
 
 // Run follows the weights of all dispatchers until ctx ends.
@@ -105,7 +106,7 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 		if !alive[url] {
 			w.cancel()
 			delete(c.watched, url)
-			delete(c.weights, url)
+			c.weights.Remove(url)
 		}
 	}
 }
@@ -142,7 +143,7 @@ func pause(ctx context.Context, d time.Duration, again <-chan struct{}) {
 func (c *Client) weight(url string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.weights[url]
+	return c.weights.Weight(url)
 }
 
 func (c *Client) setWeight(ctx context.Context, url string, n int) {
@@ -151,11 +152,11 @@ func (c *Client) setWeight(ctx context.Context, url string, n int) {
 	if ctx.Err() != nil {
 		return // no longer watched
 	}
-	if n > 0 && c.weights[url] == 0 {
+	if n > 0 && c.weights.Weight(url) == 0 {
 		close(c.rose)
 		c.rose = make(chan struct{})
 	}
-	c.weights[url] = n
+	c.weights.Set(url, n, rand.Float64())
 }
 
 // spent notes that a dispatcher had nothing after all. Its watch asks it at once, and
@@ -164,7 +165,7 @@ func (c *Client) spent(url string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if w, known := c.watched[url]; known {
-		c.weights[url] = 0
+		c.weights.Set(url, 0, 0)
 		select {
 		case w.again <- struct{}{}:
 		default:
@@ -177,24 +178,11 @@ func (c *Client) spent(url string) {
 func (c *Client) pick() (url string, wait time.Duration, rose <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	total := 0
-	for _, n := range c.weights {
-		total += n
+	url, some := c.weights.Next()
+	if some && c.weights.Weight(url) == c.weights.Total() { // nobody else has any
+		wait = pollFor
 	}
-	if total == 0 {
-		return "", 0, c.rose
-	}
-	at := rand.IntN(total)
-	for u, n := range c.weights {
-		if at -= n; at >= 0 {
-			continue
-		}
-		if n == total { // nobody else has any
-			wait = pollFor
-		}
-		return u, wait, c.rose
-	}
-	return "", 0, c.rose
+	return url, wait, c.rose
 }
 
 // Lease implements processors.Dispatcher.

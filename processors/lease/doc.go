@@ -10,9 +10,9 @@
 //	GET  /cluster/queue                       → 200 bulk.Queue
 //	GET  /cluster/waits?account=ID            → 200 [bulk.Wait], of that account alone
 //
-// A processor leases one batch for a free slot. It picks the dispatcher at random in
-// proportion to its weight: the batches that are due there in a round, so that an
-// account gets its share of all slot time whatever dispatcher owns it. Weights are
+// A processor leases one batch for a free slot. It picks dispatchers in
+// proportion to their weights ([drr.Chooser]): the batches that are due there in a round,
+// so that an account gets its share of all slot time whatever dispatcher owns it. Weights are
 // at most 250 ms old. Which process picks is decided last, when a slot is free.
 //
 // When a partition moves, its new dispatcher asks the processors what they hold

@@ -166,7 +166,7 @@ func TestSlotsFollowWeights(t *testing.T) {
 		}
 		count[l.Ref.Import]++
 	}
-	if share := float64(count["heavy"]) / n; share < 0.68 || share > 0.82 { // 0.75 ± 5 standard deviations
+	if share := float64(count["heavy"]) / n; share < 0.74 || share > 0.76 {
 		t.Errorf("the heavy one got %.2f of the slots, want 0.75", share)
 	}
 }

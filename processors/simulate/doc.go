@@ -1,6 +1,6 @@
 // Package simulate shows what the scheduler promises: it runs whole clusters of nodes,
-// dispatchers and accounts under a simulated clock, with [drr.Queue], [drr.Pace] and
-// [drr.Stragglers] as they are in production, beside the obvious alternatives.
+// dispatchers and accounts under a simulated clock, with [drr.Queue], [drr.Pace],
+// [drr.Stragglers] and [drr.Chooser] as they are in production, beside the obvious alternatives.
 //
 //	accounts ──stage──▶ partitions ──▶ dispatchers (a queue each) ◀─ask─ nodes × slots
 //	    ▲                                   │ drr.Queue, or a Design to compare with

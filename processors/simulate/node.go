@@ -1,13 +1,17 @@
 package simulate
 
-import "time"
+import (
+	"time"
+
+	"bulkhead/processors/drr"
+)
 
 // node is a processor.
 type node struct {
-	alive bool    // false: it is gone, or leaves when its work has ended
-	slow  float64 // how many times longer everything takes
-	view  []int   // weights of the dispatchers, as it knows them
-	idle  []int32 // seats that wait for any dispatcher to have work
+	alive bool               // false: it is gone, or leaves when its work has ended
+	slow  float64            // how many times longer everything takes
+	view  drr.Chooser[int32] // demand of the dispatchers, as it knows it
+	idle  []int32            // seats that wait for any dispatcher to have work
 }
 
 // seat is a slot of a node.
@@ -29,7 +33,6 @@ func (w *world) buildNodes() {
 		if float64(i) < w.slow*float64(w.scene.nodes) {
 			n.slow = w.slower
 		}
-		n.view = make([]int, len(w.dispatchers))
 		n.idle = make([]int32, 0, w.slots)
 		for s := range w.slots {
 			w.seats[i*w.slots+s].node = int32(i)
@@ -61,8 +64,8 @@ func (w *world) look(i int32) {
 	if !n.alive {
 		return
 	}
-	for d := range n.view {
-		n.view[d] = w.dispatchers[d].weight()
+	for d := range w.dispatchers {
+		n.view.Set(int32(d), w.dispatchers[d].weight(), w.chance.Float64())
 	}
 	w.plan(w.now+lookEvery, looks, i, 0)
 	for _, s := range n.idle {
@@ -100,15 +103,15 @@ func (w *world) rise(o int32) {
 		if weight == 0 {
 			return
 		}
-		if !n.alive || n.view[o] > 0 {
+		if !n.alive || n.view.Weight(o) > 0 {
 			continue
 		}
-		n.view[o] = weight
+		n.view.Set(o, weight, w.chance.Float64())
 		for len(n.idle) > 0 {
 			s := n.idle[len(n.idle)-1]
 			b, again := w.grant(o, at)
 			if b == nil {
-				n.view[o] = 0
+				n.view.Set(o, 0, 0)
 				break
 			}
 			n.idle = n.idle[:len(n.idle)-1]
@@ -136,7 +139,7 @@ func (w *world) ask(at int32) {
 	case w.design.local:
 		n.idle = append(n.idle, at)
 	default: // it had work when the weight was read
-		n.view[o] = 0
+		n.view.Set(o, 0, 0)
 		w.plan(w.now+roundTrip, asks, at, 0)
 	}
 }
@@ -146,19 +149,8 @@ func (w *world) pick(i int32) int32 {
 	if w.design.local {
 		return i
 	}
-	n := &w.nodes[i]
-	total := 0
-	for _, weight := range n.view {
-		total += weight
-	}
-	if total == 0 {
-		return -1
-	}
-	at := w.chance.IntN(total)
-	for d, weight := range n.view {
-		if at -= weight; at < 0 {
-			return int32(d)
-		}
+	if o, ok := w.nodes[i].view.Next(); ok {
+		return o
 	}
 	return -1
 }
