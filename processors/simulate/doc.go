@@ -7,7 +7,7 @@
 //	    └──────────── ledger ◀──commit──────┴── an attempt takes a drawn time
 //
 // A run is pure: no wall clock, no goroutine, no I/O, no chance but its seed, so the same
-// scene, design and seed give the same figures on every machine. [Run] does many at once.
+// scene, design and seed give the same figures again. [Run] does many at once.
 //
 // The model, and why it is like this:
 //   - Time is in nanoseconds from the start of a run; events are in a heap.
