@@ -19,8 +19,9 @@ import (
 const refresh = 250 * time.Millisecond
 
 // pollFor is how long a lease call waits at the one dispatcher that has work, which may
-// just have gone to another slot. Where others have work as well, it does not wait.
-const pollFor = 250 * time.Millisecond
+// just have gone to another slot; meanwhile the slot is deaf to other dispatchers. Where
+// others have work as well, it does not wait.
+const pollFor = 25 * time.Millisecond
 
 // Config is what a client needs.
 type Config struct {
