@@ -15,13 +15,17 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// refresh is how old a weight may be while there is work.
-const refresh = 250 * time.Millisecond
+// refresh is how old a weight may be while there is work. That it has risen is known
+// earlier, after watchRest and some.
+const (
+	refresh   = 250 * time.Millisecond
+	watchRest = 20 * time.Millisecond // between two questions to a dispatcher
+)
 
 // pollFor is how long a lease call waits at the one dispatcher that has work, which may
-// just have gone to another slot; meanwhile the slot is deaf to other dispatchers. Where
-// others have work as well, it does not wait.
-const pollFor = 25 * time.Millisecond
+// just have gone to another slot. It is short: meanwhile the slot does not see work that
+// comes to another dispatcher. Where others have work as well, it does not wait.
+const pollFor = 20 * time.Millisecond
 
 // Config is what a client needs.
 type Config struct {
@@ -115,18 +119,18 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 	for ctx.Err() == nil {
 		begun := time.Now()
-		above := 0 // idle: hear of work at once
-		if c.weight(url) > 0 {
-			above = -1 // busy: the present value, now and then
-		}
 		var a weightAnswer
-		if _, err := c.call(ctx, http.MethodGet, url+"/cluster/weight?above="+strconv.Itoa(above), nil, &a); err != nil {
+		known := c.weight(url)
+		_, err := c.call(ctx, http.MethodGet, url+"/cluster/weight?above="+strconv.Itoa(known+known/8), nil, &a) // less is noise
+		if err != nil {
 			a.Weight = 0
 		}
 		c.setWeight(ctx, url, a.Weight)
-		if a.Weight > 0 || time.Since(begun) < weightStep {
-			pause(ctx, refresh, again)
+		rest := watchRest
+		if err != nil && time.Since(begun) < refresh { // it is gone, perhaps
+			rest = refresh
 		}
+		pause(ctx, rest, again)
 	}
 }
 
@@ -150,8 +154,8 @@ func (c *Client) weight(url string) int {
 func (c *Client) setWeight(ctx context.Context, url string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx.Err() != nil {
-		return // no longer watched
+	if _, watched := c.watched[url]; ctx.Err() != nil || !watched {
+		return
 	}
 	if n > 0 && c.weights.Weight(url) == 0 {
 		close(c.rose)
@@ -198,18 +202,19 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			}
 			continue
 		}
-		var l bulk.Lease
-		status, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", leaseRequest{Node: node, WaitMS: wait.Milliseconds()}, &l)
+		var a leaseAnswer
+		_, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", leaseRequest{Node: node, WaitMS: wait.Milliseconds()}, &a)
 		switch {
 		case ctx.Err() != nil:
 			return bulk.Lease{}, ctx.Err()
 		case err != nil:
 			c.setWeight(ctx, url, 0) // until its watch hears otherwise
-		case status == http.StatusNoContent:
+		case a.Lease == nil:
 			c.spent(url)
-		case status == http.StatusOK:
-			c.keep(grant{bulk.Holding{Node: node, Lease: l}, url})
-			return l, nil
+		default:
+			c.setWeight(ctx, url, a.Weight)
+			c.keep(grant{bulk.Holding{Node: node, Lease: *a.Lease}, url})
+			return *a.Lease, nil
 		}
 	}
 }

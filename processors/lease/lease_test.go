@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -168,6 +169,39 @@ func TestSlotsFollowWeights(t *testing.T) {
 	}
 	if share := float64(count["heavy"]) / n; share < 0.74 || share > 0.76 {
 		t.Errorf("the heavy one got %.2f of the slots, want 0.75", share)
+	}
+}
+
+// That there is more work is told at once to who knows of some, and that there is not,
+// after 250 ms.
+func TestRiseIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{weight: 3, left: 1}
+		begun := time.Now()
+		time.AfterFunc(50*time.Millisecond, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.weight = 4
+		})
+		if got := awaitWeight(t.Context(), d, 3); got != 4 || time.Since(begun) > 70*time.Millisecond {
+			t.Errorf("told %d after %v, want 4 after 50 ms", got, time.Since(begun))
+		}
+		begun = time.Now()
+		if got := awaitWeight(t.Context(), d, 9); got != 4 || time.Since(begun) != refresh {
+			t.Errorf("told %d after %v, want 4 after %v", got, time.Since(begun), refresh)
+		}
+	})
+}
+
+// A lease brings the weight that is left, so that no slot asks where nothing is.
+func TestLeaseBringsTheWeight(t *testing.T) {
+	d := &due{name: "one", weight: 5, left: 1}
+	c, _ := cluster(t, d)
+	if _, err := c.Lease(t.Context(), "node"); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.weight(urlOf(c, 0)); got != 0 {
+		t.Errorf("weight %d after the last batch was leased, want 0", got)
 	}
 }
 

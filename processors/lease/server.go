@@ -45,6 +45,12 @@ type heldAnswer struct {
 	Held bool `json:"held"`
 }
 
+// leaseAnswer is a lease, or none, and the weight after it.
+type leaseAnswer struct {
+	Lease *bulk.Lease `json:"lease,omitempty"`
+	weightAnswer
+}
+
 type weightAnswer struct {
 	Weight int `json:"weight"`
 }
@@ -63,9 +69,9 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		l, err := d.Lease(ctx, q.Node)
 		switch {
 		case err == nil:
-			answer(w, l)
+			answer(w, leaseAnswer{&l, weightAnswer{d.Weight()}})
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			w.WriteHeader(http.StatusNoContent)
+			answer(w, leaseAnswer{weightAnswer: weightAnswer{d.Weight()}})
 		default:
 			http.Error(w, "no lease", http.StatusServiceUnavailable)
 		}
@@ -116,9 +122,14 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	return mux
 }
 
-// awaitWeight waits a while for the weight to rise above the given one.
+// awaitWeight waits a while for the weight to rise above the one that is known: where
+// that is none for long, else no longer than a weight may be old.
 func awaitWeight(ctx context.Context, d Dispatcher, above int) int {
-	end := time.NewTimer(weightWait)
+	wait := weightWait
+	if above > 0 {
+		wait = refresh
+	}
+	end := time.NewTimer(wait)
 	defer end.Stop()
 	tick := time.NewTicker(weightStep)
 	defer tick.Stop()
