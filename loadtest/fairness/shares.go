@@ -28,8 +28,9 @@ type sharing struct {
 }
 
 // settling is how long shares are not looked at after the release: dispatchers have just
-// started and learn what batches take.
-const settling = time.Second
+// begun to learn what a batch takes, and every account is new and runs its allowance of
+// five quanta ahead of the round, which takes 5 s for weights of 15 at four slots.
+const settling = 6 * time.Second
 
 // together stages the accounts' files, lets all run at once, and measures what each got
 // while all had work waiting. Held accounts, those with a cap of zero, take no part.

@@ -9,8 +9,8 @@ import (
 
 // expectation is what an import was told when it had to wait for its first lease.
 type expectation struct {
-	since         time.Time
-	median, upper time.Duration
+	since                   time.Time
+	reckoned, median, upper time.Duration
 }
 
 // expect estimates the waits of the imports that are new here and have to wait: others
@@ -23,11 +23,12 @@ func (d *Dispatcher) expect(refs []bulk.BatchRef) {
 			continue
 		}
 		v, _ := d.queue.Import(ref.Import)
-		if v.Place == 0 || v.Capped {
+		reckoned := d.reckon(v)
+		if v.Place == 0 || v.Capped || reckoned == 0 {
 			continue
 		}
-		median, upper := d.estimator.Estimate(d.reckon(v))
-		imp.wait = &expectation{now, median, upper}
+		median, upper := d.estimator.Estimate(reckoned)
+		imp.wait = &expectation{now, reckoned, median, upper}
 	}
 }
 
@@ -40,12 +41,13 @@ func (d *Dispatcher) began(id bulk.ImportID) {
 		return
 	}
 	took := time.Since(w.since)
-	d.estimator.Observe(w.median, w.upper, took)
+	d.estimator.Observe(w.reckoned, w.median, w.upper, took)
 	d.cfg.Metrics.estimated(took, w.median, w.upper)
 }
 
 // reckon derives a wait from the queue's length: so many batches begin before, and as
-// many begin in a time as have room in it.
+// many begin in a time as have room in it. It is 0 where nothing is in flight: no slot is
+// there, or all are free, and nothing can be said.
 func (d *Dispatcher) reckon(v drr.ImportView) time.Duration {
 	if d.queue.InFlight() == 0 {
 		return 0

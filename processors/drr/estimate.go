@@ -34,9 +34,11 @@ func (e *Estimator) Estimate(reckoned time.Duration) (median, upper time.Duratio
 	return time.Duration(m), time.Duration(m * math.Exp(firstSpread+e.spread))
 }
 
-// Observe takes in how long a wait really was for which the estimates were these, and
-// learns from it.
-func (e *Estimator) Observe(median, upper, took time.Duration) {
+// Observe takes in how long a wait really was that was reckoned so and for which the
+// estimates were these, and learns from it. What it learns is compared with what it
+// would say now, so that a thousand waits that were estimated at once, before anything
+// was known of any, do not move it a thousand times too far.
+func (e *Estimator) Observe(reckoned, median, upper, took time.Duration) {
 	took = max(took, leastWait) // shorter is as good as none
 	step := estimatorStep + hurry/(1+float64(e.seen.Waits)/10)
 	e.seen.Waits++
@@ -46,6 +48,7 @@ func (e *Estimator) Observe(median, upper, took time.Duration) {
 	if took <= upper {
 		e.seen.Upper++
 	}
+	median, upper = e.Estimate(reckoned)
 	m := step * moved(took, median, 0.5)
 	e.median += m
 	e.spread = max(e.spread-m+step*moved(took, upper, 0.9), -firstSpread) // the upper is never below the median

@@ -28,7 +28,7 @@ func TestEstimatesCalibrateThemselves(t *testing.T) {
 				if median > upper || median <= 0 {
 					t.Fatalf("after %d: estimates %v and %v", i, median, upper)
 				}
-				e.Observe(median, upper, time.Duration(float64(reckoned)*tt.factor(i, rnd)))
+				e.Observe(reckoned, median, upper, time.Duration(float64(reckoned)*tt.factor(i, rnd)))
 			}
 			c := e.Calibration()
 			half, most := float64(c.Median)/float64(c.Waits), float64(c.Upper)/float64(c.Waits)
@@ -36,5 +36,18 @@ func TestEstimatesCalibrateThemselves(t *testing.T) {
 				t.Errorf("%d waits, %.3f within the median estimate, %.3f within the upper one; want 0.5 and 0.9", c.Waits, half, most)
 			}
 		})
+	}
+}
+
+// A thousand imports that came at once were all told too little. The next is told what
+// is right, not a thousand times as much.
+func TestManyWaitsAtOnceDoNotMoveEstimatesTooFar(t *testing.T) {
+	var e Estimator
+	median, upper := e.Estimate(time.Second)
+	for range 1000 {
+		e.Observe(time.Second, median, upper, 20*time.Second)
+	}
+	if median, upper = e.Estimate(time.Second); median < 15*time.Second || upper > 30*time.Second {
+		t.Errorf("estimates %v and %v, want about 20 s", median, upper)
 	}
 }
