@@ -48,7 +48,7 @@ func NewConsumer(cfg Config) (*Consumer, error) {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.Session),
-		kgo.HeartbeatInterval(cfg.Session/4),
+		kgo.HeartbeatInterval(cfg.Session/12), // how soon the living hear that partitions of the dead are theirs
 		kgo.RebalanceTimeout(max(cfg.Session, 2*commitTimeout)),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // no reference is stamped with an assignment that ended meanwhile
