@@ -54,15 +54,15 @@ type Config struct {
 
 // The rhythm of a dispatcher.
 const (
-	tickEvery   = 100 * time.Millisecond // leases, back-offs, slow batches
-	refreshEach = 250 * time.Millisecond // weights, caps, holds and ends
-	sweepEvery  = 30 * time.Second
-	sweepAge    = 30 * time.Second // of a staged batch that nobody delivered
-	sweepPage   = 1000
-	leaseLeast  = 30 * time.Second
-	backoffMin  = 500 * time.Millisecond
-	backoffMax  = 30 * time.Second
-	ledgerPause = time.Second // before asking a ledger again that failed
+	tickEvery    = 100 * time.Millisecond // leases, back-offs, slow batches
+	refreshEvery = 250 * time.Millisecond // weights, caps, holds and ends
+	sweepEvery   = 30 * time.Second
+	sweepAge     = 30 * time.Second // of a staged batch that nobody delivered
+	sweepPage    = 1000
+	leaseLeast   = 30 * time.Second
+	backoffMin   = 500 * time.Millisecond
+	backoffMax   = 30 * time.Second
+	ledgerPause  = time.Second // before asking a ledger again that failed
 )
 
 // Dispatcher leases batches.
@@ -154,7 +154,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.read(ctx) })
 	group.Go(func() error { return every(ctx, tickEvery, d.tick) })
-	group.Go(func() error { return every(ctx, refreshEach, d.refresh) })
+	group.Go(func() error { return every(ctx, refreshEvery, d.refresh) })
 	group.Go(func() error { return every(ctx, sweepEvery, d.sweep) })
 	if err := group.Wait(); !isCancel(err) {
 		return err
