@@ -49,6 +49,7 @@ func NewConsumer(cfg Config) (*Consumer, error) {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.Session),
 		kgo.HeartbeatInterval(cfg.Session/12), // how soon the living hear that partitions of the dead are theirs
+		kgo.FetchMaxWait(cfg.Session/12),      // new partitions are fetched when the fetch under way has ended
 		kgo.RebalanceTimeout(max(cfg.Session, 2*commitTimeout)),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // no reference is stamped with an assignment that ended meanwhile

@@ -14,7 +14,7 @@ type account struct {
 	deficit time.Duration // slot time it may still use; negative: debt
 	open    bool          // it is in the middle of its turn
 
-	newcomer bool          // it was entirely idle before and has allowance left
+	newcomer bool          // it has allowance left and was not through the round since it came
 	spent    time.Duration // of its allowance
 	round    int           // of its latest turn
 	paid     int           // turns that it passed since, in debt
@@ -162,6 +162,9 @@ func (q *Queue) place(a *account) {
 // for the next.
 func (q *Queue) enlist(a *account) {
 	switch {
+	case a.newcomer && a.in == &q.old: // it has work again before it was through the round
+		q.old.remove(a)
+		q.newcomers.pushBack(a)
 	case a.in != nil:
 	case a.newcomer:
 		q.newcomers.pushBack(a)
@@ -180,14 +183,15 @@ func (a *account) unlist() {
 
 // emptied ends the turn of an account without work. It forfeits what it did not use
 // but keeps its debt; an idle one in debt, or fresh from the newcomers, still has to
-// go through the round.
+// go through the round. Until a newcomer is through, it keeps what is left of its
+// allowance: of a small import whose first batch ends before the second is staged,
+// neither waits behind the round.
 func (q *Queue) emptied(a *account) {
 	a.open = false
 	a.deficit = min(a.deficit, 0)
 	switch {
 	case !a.idle():
 	case a.owesPass || a.deficit < 0:
-		a.owesPass, a.newcomer = false, false
 		q.old.pushBack(a)
 	default:
 		q.dismiss(a)

@@ -11,7 +11,7 @@
 //	                      │  charge the prediction              correct by the
 //	        Hold, Release ┘                                     time it took
 //
-//	newcomers ▶ a ▶ b          every other dispatch while old ones wait, at most 5 of 6
+//	newcomers ▶ a ▶ b          five at once, then every other dispatch while old ones wait
 //	old       ▶ c ▶ d ▶ e      each turn: one quantum, then to the back
 //
 // What it guarantees:
@@ -19,9 +19,11 @@
 //     weights, within one quantum and one batch, however they cut their work up.
 //   - An account that was entirely idle (nothing waits, nothing in flight) runs
 //     its first Allowance quanta ahead of the round, so a small import hardly
-//     notices a hundred large ones. After that it has to pass through the round.
-//   - Nobody starves: newcomers take at most half of the dispatches while others wait,
-//     and up to five of six where few wait; see [Queue.Demand].
+//     notices a hundred large ones. After that, or idle again, it has to pass
+//     through the round once before it has another allowance.
+//   - Nobody starves: while others wait, newcomers take Allowance dispatches in a row at
+//     most, and in the long run half of them, or up to five of six where few wait; see
+//     [Queue.Demand].
 //   - An account at its cap earns nothing meanwhile, and goes on with its turn
 //     when a slot comes free. Debt stays until rounds have paid it off.
 //
@@ -67,11 +69,12 @@ type Queue struct {
 	newcomers ring
 	old       ring
 	rounds    int // since the beginning
-	streak    int // dispatches to newcomers since the last one to another
+	burst     int // dispatches that newcomers get before the next one to another
 	waiting   int
 	inFlight  int
 	tally             // of all accounts
 	mean      float64 // slot time of a batch, moving average
+	learnt    int     // batches in it
 	seq       uint64
 	rand      *rand.Rand
 	spare     spare
@@ -97,6 +100,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
+		burst:    cfg.Allowance,
 		mean:     float64(cfg.Quantum),
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
@@ -112,11 +116,12 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 	l := b.line
 	q.waiting++
 	l.push(b)
-	if a := l.account; !l.held {
+	a := l.account
+	if !l.held {
 		a.ready++
 		a.classes[l.class].update(l)
-		q.place(a)
 	}
+	q.place(a)
 	return true
 }
 
@@ -224,11 +229,11 @@ func (q *Queue) Shuffle() {
 	q.old.shuffle(q.rand)
 }
 
-// front picks the account that is due: newcomers first, but not too often in a row
-// while others wait.
+// front picks the account that is due: newcomers first, but not too often while others
+// wait. Where none waits, those in the round pass through it at once.
 func (q *Queue) front() *account {
 	n, o := q.newcomers.front(), q.old.front()
-	if n == nil || o != nil && q.streak >= q.streakLimit() {
+	if n == nil || o != nil && (q.due == 0 || q.burst <= 0) {
 		return o
 	}
 	return n
@@ -281,12 +286,16 @@ func (q *Queue) dispatch(a *account) Grant {
 	a.ready--
 	q.waiting--
 	ahead := a.in == &q.newcomers
-	if ahead {
-		q.streak++
-		q.spendAllowance(a, b.cost)
-	} else {
-		q.streak = 0
+	switch {
+	case !ahead:
+		q.burst = min(q.burst+q.newcomersDue(), q.cfg.Allowance)
 		q.charge(a, b.cost)
+	case q.due == 0: // nobody waits for it
+		q.burst = q.cfg.Allowance
+		q.spendAllowance(a, b.cost)
+	default:
+		q.burst--
+		q.spendAllowance(a, b.cost)
 	}
 	g := Grant{Ref: b.ref, Cost: b.cost, Ahead: ahead, Paid: a.paid}
 	a.paid = 0

@@ -53,12 +53,12 @@ func (q *Queue) Release(id bulk.ImportID) {
 		return
 	}
 	l.held = false
+	a := l.account
 	if l.waiting > 0 {
-		a := l.account
 		a.ready += l.waiting
 		a.classes[l.class].update(l)
-		q.place(a)
 	}
+	q.place(a)
 }
 
 // Drop forgets an import's waiting batches and returns them. What is in flight

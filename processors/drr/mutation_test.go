@@ -43,23 +43,38 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"newcomers get every other dispatch", "drr.go",
-			"o != nil && q.streak >= q.streakLimit()", "o != nil && false",
+			"(q.due == 0 || q.burst <= 0)", "false",
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
 			"or more", "demand.go",
-			"return min(max(q.ahead/q.due, 1), q.cfg.Allowance)", "return 1",
+			"return max(int(q.ahead/q.round()), 1)", "return 1",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
-			"but no more than their allowance in a row", "demand.go",
-			"return min(max(q.ahead/q.due, 1), q.cfg.Allowance)", "return max(q.ahead/q.due, 1)",
+			"but no more than an allowance in a row", "drr.go",
+			"min(q.burst+q.newcomersDue(), q.cfg.Allowance)", "q.burst + q.newcomersDue()",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
 			"demand is in slot time", "drr.go",
 			"q.learn(took)", "",
 			"TestDemandIsInSlotTime",
+		},
+		{
+			"demand counts what is left of an allowance", "demand.go",
+			"*q.cfg.Quantum - a.spent", "*q.cfg.Quantum",
+			"TestDemandIsInSlotTime",
+		},
+		{
+			"demand learns from the first batches", "demand.go",
+			"max(slowness, 1/float64(q.learnt))", "slowness",
+			"TestDemandForgetsTheFirstGuessAtOnce",
+		},
+		{
+			"an allowance lasts until the round has come", "account.go",
+			"a.newcomer && a.in == &q.old", "false",
+			"TestAllowanceOutlivesAShortGap",
 		},
 		{
 			"keep debt", "account.go",

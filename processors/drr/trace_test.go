@@ -127,20 +127,23 @@ func TestNewcomerRunsAheadWithinItsAllowance(t *testing.T) {
 		w.push(old, 0, 9, 10)
 	}
 	w.want(3, "a.0 b.0 c.0")
-	w.push("n", 0, 8, 10) // every other dispatch, five quanta; then like everyone
-	w.want(17, "n.0 a.1 n.1 b.1 n.2 c.1 n.3 a.2 n.4 b.2 c.2 a.3 n.5 b.3 c.3 a.4 n.6")
+	w.push("n", 0, 8, 10) // five quanta at once; then like everyone
+	w.push("m", 0, 8, 10) // five quanta, but only every other dispatch
+	w.want(12, "n.0 n.1 n.2 n.3 n.4 a.1 m.0 b.1 m.1 c.1 m.2 n.5")
+	w.want(12, "m.3 a.2 m.4 b.2 c.2 n.6 a.3 m.5 b.3 c.3 n.7 a.4")
 }
 
 func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
-	w.push("n", 0, 5, 10)
-	w.push("m", 0, 5, 10)
-	w.push("k", 0, 5, 10) // fifteen quanta ahead of a round of one: five of six, no more
-	w.want(8, "a.0 n.0 n.1 n.2 n.3 n.4 a.1 m.0")
-	w.push("b", 0, 9, 10) // eight quanta ahead of a round of two: three of four
-	w.want(4, "m.1 m.2 a.2 m.3")
+	for _, n := range []string{"n", "m", "k", "l"} { // twenty quanta ahead of a round of one: five of six, no more
+		w.push(n, 0, 5, 10)
+	}
+	w.want(12, "n.0 n.1 n.2 n.3 n.4 a.0 m.0 m.1 m.2 m.3 m.4 a.1")
+	w.push("b", 0, 9, 10) // ten quanta ahead of a round of two: five of six again
+	w.want(6, "k.0 k.1 k.2 k.3 k.4 a.2")
+	w.want(4, "l.0 l.1 b.0 l.2") // five ahead of a round of two: two of three
 }
 
 func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {
@@ -168,7 +171,7 @@ func TestGrantsTellWhyTheyCameWhenTheyDid(t *testing.T) {
 	w.push("a", 0, 9, 10)
 	w.push("b", 0, 9, 10)
 	w.push("n", 0, 1, 10)
-	w.want(2, "a.0 n.0")
+	w.want(2, "n.0 a.0")
 	w.finish("a.0", 30*ms) // 20 more than it was charged
 	before := w.Rounds()
 	var ahead, paid []string
@@ -206,6 +209,9 @@ func TestDemandIsInSlotTime(t *testing.T) {
 	w.push("n", 0, 3, 10)
 	demand(300) // a newcomer: all that it has
 	w.want(3, "n.0 n.1 n.2")
+	w.push("n", 3, 9, 10)
+	demand(200) // what is left of its allowance
+	w.want(9, "n.3 n.4 n.5 n.6 n.7 n.8 n.9 n.10 n.11")
 	w.push("a", 0, 400, 10)
 	w.push("b", 0, 400, 10)
 	demand(200) // two accounts, a quantum each a round, and a batch is a quantum
@@ -218,15 +224,31 @@ func TestDemandIsInSlotTime(t *testing.T) {
 	demand(200)
 }
 
+func TestDemandForgetsTheFirstGuessAtOnce(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.push("a", 0, 100, 10)
+	w.pops(20)
+	for no := range 5 {
+		w.finish(fmt.Sprintf("a.%d", no), 2*ms)
+	}
+	if got := w.Demand(); got != 500 { // a quantum of 10 ms is five of them
+		t.Errorf("demand %d after five batches of 2 ms, want 500", got)
+	}
+}
+
 func TestAllowanceOutlivesAShortGap(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
 	w.push("b", 0, 9, 10)
 	w.push("n", 0, 1, 10)
-	w.want(2, "a.0 n.0")
+	w.want(2, "n.0 a.0")
 	w.push("n", 1, 1, 10) // n.0 is in flight: the account is still the same newcomer
-	w.want(3, "b.0 n.1 a.1")
+	w.want(3, "n.1 b.0 a.1")
+	w.finish("n.0", 10*ms)
+	w.finish("n.1", 10*ms)
+	w.push("n", 2, 4, 10) // it was idle, but the round has not come to it: three quanta are left
+	w.want(6, "n.2 n.3 n.4 b.1 a.2 n.5")
 }
 
 func TestEmptiedNewcomerPassesThroughTheRoundOnce(t *testing.T) {
@@ -234,14 +256,20 @@ func TestEmptiedNewcomerPassesThroughTheRoundOnce(t *testing.T) {
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
 	w.push("b", 0, 9, 10)
-	w.push("n", 0, 1, 10)
-	w.want(2, "a.0 n.0")
-	w.finish("n.0", 10*ms)
-	w.push("n", 1, 1, 10) // at once again: no second allowance
-	w.want(4, "b.0 a.1 n.1 b.1")
-	w.finish("n.1", 10*ms) // it was in the round and is idle: a newcomer next time
-	w.push("n", 2, 1, 10)
-	w.want(2, "n.2 a.2")
+	w.push("n", 0, 5, 10)
+	w.want(5, "n.0 n.1 n.2 n.3 n.4")
+	for i := range 5 {
+		w.finish(fmt.Sprintf("n.%d", i), 10*ms)
+	}
+	w.push("n", 5, 1, 10) // at once again: no second allowance
+	w.want(4, "a.0 b.0 n.5 a.1")
+	w.finish("n.5", 10*ms) // it was in the round and is idle: a newcomer next time
+	w.push("n", 6, 1, 10)
+	w.want(2, "n.6 b.1")
+	w.finish("n.6", 10*ms)
+	w.want(3, "a.2 b.2 a.3")
+	w.push("n", 7, 6, 10) // it was through the round: all of its allowance
+	w.want(8, "n.7 n.8 n.9 n.10 n.11 b.3 a.4 n.12")
 }
 
 func TestMistakenPredictionIsCorrected(t *testing.T) {
@@ -283,7 +311,7 @@ func TestIdleDebtorPaysByPassing(t *testing.T) {
 	w := newWorld(t, drr.Config{Allowance: 1})
 	w.push("a", 0, 9, 10)
 	w.push("n", 0, 1, 10)
-	w.want(3, "a.0 a.1 n.0")
+	w.want(3, "a.0 n.0 a.1")
 	w.finish("n.0", 30*ms) // idle and 20 in debt
 	w.want(2, "a.2 a.3")   // it passed once; 10 in debt
 	w.push("n", 1, 1, 10)  // no newcomer yet

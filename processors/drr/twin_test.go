@@ -16,8 +16,9 @@ type twin struct {
 	cfg            Config
 	accounts       map[bulk.AccountID]*twinAccount
 	newcomers, old []*twinAccount
-	streak         int
+	burst          int
 	mean           float64
+	learnt         int
 	seq            int
 }
 
@@ -25,8 +26,9 @@ type twinAccount struct {
 	id              bulk.AccountID
 	weight, cap     int
 	deficit, spent  time.Duration
+	ahead           time.Duration // it may run ahead of the round
 	open            bool
-	newcomer, passe bool // passe: it has been through the round since it came
+	newcomer, passe bool // passe: it has had a turn since it came
 	imports         []*twinImport
 	credit, picks   [classes]int
 }
@@ -111,6 +113,10 @@ func (w *twin) changed(a *twinAccount) {
 			a.credit[c] = 0
 		}
 	}
+	if a.may() && a.newcomer && slices.Contains(w.old, a) { // it was passing through
+		w.unlist(a)
+	}
+	w.weigh(a)
 	listed := slices.Contains(w.newcomers, a) || slices.Contains(w.old, a)
 	switch {
 	case a.may() && listed:
@@ -128,6 +134,11 @@ func (w *twin) changed(a *twinAccount) {
 	}
 }
 
+// weigh says what an account may run ahead of the round, if it is a newcomer.
+func (w *twin) weigh(a *twinAccount) {
+	a.ahead = min(time.Duration(w.cfg.Allowance*a.weight)*w.cfg.Quantum-a.spent, time.Duration(w.mean*float64(a.ready())))
+}
+
 func (w *twin) emptied(a *twinAccount) {
 	a.open = false
 	a.deficit = min(a.deficit, 0)
@@ -136,7 +147,6 @@ func (w *twin) emptied(a *twinAccount) {
 	case a.passe && a.deficit >= 0:
 		delete(w.accounts, a.id)
 	default:
-		a.passe, a.newcomer = true, false
 		w.old = append(w.old, a)
 	}
 }
@@ -156,7 +166,11 @@ func (w *twin) quantum(a *twinAccount) time.Duration {
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 	for len(w.newcomers)+len(w.old) > 0 {
-		if len(w.newcomers) > 0 && (w.streak < w.streakLimit() || len(w.old) == 0) {
+		if due, _ := w.claims(); len(w.newcomers) > 0 && (len(w.old) == 0 || due > 0 && w.burst > 0) {
+			w.burst--
+			if due == 0 {
+				w.burst = w.cfg.Allowance
+			}
 			ref, cost := w.newcomer(w.newcomers[0])
 			return ref, cost, true
 		}
@@ -178,8 +192,8 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 			w.endTurn(a)
 			continue
 		}
+		w.burst = min(w.burst+w.newcomersDue(), w.cfg.Allowance)
 		ref, cost := w.take(a)
-		w.streak = 0
 		if a.deficit -= cost; a.deficit <= 0 {
 			w.endTurn(a)
 		}
@@ -189,24 +203,24 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 	return bulk.BatchRef{}, 0, false
 }
 
-// claims are the weights of those in the round and the quanta of newcomers.
-func (w *twin) claims() (due, ahead int) {
+// claims are what those in the round earn in one, and what newcomers may run ahead of it.
+func (w *twin) claims() (due, ahead time.Duration) {
 	for _, a := range w.accounts {
 		switch {
 		case !a.may():
 		case a.newcomer:
-			ahead += min(w.cfg.Allowance*a.weight, a.ready())
+			ahead += a.ahead
 		default:
-			due += a.weight
+			due += time.Duration(a.weight) * w.cfg.Quantum
 		}
 	}
 	return due, ahead
 }
 
-func (w *twin) streakLimit() int {
+func (w *twin) newcomersDue() int {
 	due, ahead := w.claims()
 	limit := 1
-	for due > 0 && limit < w.cfg.Allowance && ahead >= (limit+1)*due {
+	for due > 0 && limit < w.cfg.Allowance && ahead >= time.Duration(limit+1)*due {
 		limit++
 	}
 	return limit
@@ -216,9 +230,9 @@ func (w *twin) streakLimit() int {
 func (w *twin) demand() int {
 	due, ahead := w.claims()
 	if due > 0 {
-		ahead = min(ahead, w.cfg.Allowance*due)
+		ahead = min(ahead, time.Duration(w.cfg.Allowance)*due)
 	}
-	return int(100 * float64(due+ahead) * float64(w.cfg.Quantum) / w.mean)
+	return int(100 * float64(due+ahead) / w.mean)
 }
 
 func (w *twin) endTurn(a *twinAccount) {
@@ -229,7 +243,6 @@ func (w *twin) endTurn(a *twinAccount) {
 
 func (w *twin) newcomer(a *twinAccount) (bulk.BatchRef, time.Duration) {
 	ref, cost := w.take(a)
-	w.streak++
 	a.spent += cost
 	if over := a.spent - time.Duration(w.cfg.Allowance)*w.quantum(a); over >= 0 {
 		a.newcomer = false
@@ -273,7 +286,8 @@ func (w *twin) finish(id bulk.BatchID, took time.Duration) {
 		for _, i := range a.imports {
 			if cost, ok := i.flying[id]; ok {
 				delete(i.flying, id)
-				w.mean += 0.02 * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
+				w.learnt++
+				w.mean += max(0.02, 1/float64(w.learnt)) * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
 				limit := 2 * w.quantum(a)
 				a.deficit = min(max(a.deficit-(took-cost), -limit), limit)
 				w.changed(a)
@@ -349,7 +363,7 @@ type pair struct {
 
 func newPair(t *testing.T) *pair {
 	cfg := Config{Quantum: 40 * ms, Allowance: 2, Cost: func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * ms }}
-	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, mean: float64(cfg.Quantum), accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
+	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, burst: cfg.Allowance, mean: float64(cfg.Quantum), accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
 }
 
 func (p *pair) step(i int, op byte) {
@@ -405,6 +419,7 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 		p.q.SetWeight(acc, arg)
 		if a := p.w.accounts[acc]; a != nil {
 			a.weight = min(max(arg, 1), MaxWeight)
+			p.w.weigh(a)
 		}
 	case 1:
 		p.q.SetCap(acc, arg/5-1)
