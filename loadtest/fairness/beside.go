@@ -28,7 +28,7 @@ type besideRun struct {
 	Whales  int       `json:"whales"`
 	Each    int64     `json:"batches_each"`
 	Took    quantiles `json:"small_import"` // from before its request to its end
-	Waited  quantiles `json:"small_wait"`   // from its first batch staged to its first batch begun
+	Phases  phases    `json:"small_import_phases"`
 	Rows    int64     `json:"rows"`         // all exact
 	PerSec  float64   `json:"rows_per_second,omitempty"`
 	SlotUse float64   `json:"slot_use,omitempty"`    // while every whale had work waiting
@@ -72,7 +72,7 @@ func (b *bench) beside(ctx context.Context, r *record) (err error) {
 		}
 		alone, fifo, fair := res.Runs[0], res.Runs[1], res.Runs[2]
 		res.TookFIFO, res.TookFair = fifo.Took.over(alone.Took), fair.Took.over(alone.Took)
-		res.WaitedFair = fair.Waited.over(alone.Waited)
+		res.WaitedFair = fair.Phases.Wait.over(alone.Phases.Wait)
 		res.Throughput = round(fair.PerSec / fifo.PerSec)
 		r.Beside = append(r.Beside, res)
 	}
@@ -149,7 +149,7 @@ func (b *bench) besideRun(ctx context.Context, order string, n int, times []time
 		run.Calibration.add(q.calibration)
 	}
 	run.judge(w, small, sent, begun, b)
-	b.say("%s beside %d: small p50 %.0f ms, p99 %.0f ms; waited p99 %.0f ms; %.0f rows/s", order, n, run.Took.P50, run.Took.P99, run.Waited.P99, run.PerSec)
+	b.say("%s beside %d: small p50 %.0f ms, p99 %.0f ms; waited p99 %.0f ms; %.0f rows/s", order, n, run.Took.P50, run.Took.P99, run.Phases.Wait.P99, run.PerSec)
 	return run, nil
 }
 
@@ -166,15 +166,16 @@ func (b *bench) whaleBatches(n int) int64 {
 // judge computes the figures once everything has ended.
 func (run *besideRun) judge(w whales, small []*account, sent []*importing, begun time.Time, b *bench) {
 	busy := w.allBusyUntil()
-	var took, waited []time.Duration
+	var counted []*importing
+	var took []time.Duration
 	for _, i := range sent {
 		if run.Order == "fair" && i.imp.FinishedAt.After(busy) {
 			run.Late++
 			continue
 		}
-		took, waited = append(took, i.duration()), append(waited, i.wait())
+		counted, took = append(counted, i), append(took, i.duration())
 	}
-	run.Took, run.Waited = quantilesOf(took), quantilesOf(waited)
+	run.Took, run.Phases = quantilesOf(took), phasesOf(counted)
 	var all []batch
 	for _, a := range append(slices.Clone(small), w...) {
 		all = append(all, a.batches()...)

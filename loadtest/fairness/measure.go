@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -14,6 +15,8 @@ type quantiles struct {
 	P99 float64 `json:"p99_ms"`
 	Max float64 `json:"max_ms"`
 }
+
+func (q quantiles) String() string { return fmt.Sprintf("%.0f, %.0f", q.P50, q.P99) }
 
 func quantilesOf(times []time.Duration) quantiles {
 	if len(times) == 0 {

@@ -64,13 +64,34 @@ func arrive(ctx context.Context, accounts []*account, rows int64, begun time.Tim
 // duration is from before the request to the import's end.
 func (i *importing) duration() time.Duration { return i.imp.FinishedAt.Sub(i.posted) }
 
-// wait is from the first batch staged to the first that a processor took up.
-func (i *importing) wait() time.Duration {
-	staged, begun := i.batches[0].Staged, i.batches[0].begun()
-	for _, b := range i.batches {
-		if b.begun().Before(begun) {
-			begun = b.begun()
+// phases are where the time of small imports goes; a phase of an import ends where the
+// next begins.
+type phases struct {
+	Upload quantiles `json:"upload"`  // from before its request to its first batch staged
+	Wait   quantiles `json:"wait"`    // until a processor takes one of its batches up
+	Work   quantiles `json:"batches"` // until the last is committed
+	End    quantiles `json:"end"`     // until the import has ended
+}
+
+func phasesOf(sent []*importing) phases {
+	var upload, wait, work, end []time.Duration
+	for _, i := range sent {
+		staged, begun, done := i.batches[0].Staged, i.batches[0].begun(), lastCommit(i.batches)
+		for _, b := range i.batches {
+			if b.begun().Before(begun) {
+				begun = b.begun()
+			}
 		}
+		begun = later(begun, staged)
+		upload, wait = append(upload, staged.Sub(i.posted)), append(wait, begun.Sub(staged))
+		work, end = append(work, done.Sub(begun)), append(end, i.imp.FinishedAt.Sub(done))
 	}
-	return max(begun.Sub(staged), 0)
+	return phases{quantilesOf(upload), quantilesOf(wait), quantilesOf(work), quantilesOf(end)}
+}
+
+func later(s, t time.Time) time.Time {
+	if s.After(t) {
+		return s
+	}
+	return t
 }

@@ -52,8 +52,16 @@ func (t tables) beside() {
 	for _, res := range t.Beside {
 		for _, r := range res.Runs {
 			t.row(r.Whales, r.Order, r.Each, r.Took.N, fmt.Sprintf("%.0f ms", r.Took.P50), fmt.Sprintf("%.0f", r.Took.P95), fmt.Sprintf("%.0f", r.Took.P99),
-				fmt.Sprintf("%.0f ms", r.Waited.P50), fmt.Sprintf("%.0f", r.Waited.P95), fmt.Sprintf("%.0f", r.Waited.P99),
+				fmt.Sprintf("%.0f ms", r.Phases.Wait.P50), fmt.Sprintf("%.0f", r.Phases.Wait.P95), fmt.Sprintf("%.0f", r.Phases.Wait.P99),
 				some("%.0f", r.PerSec), some("%.2f", r.SlotUse), some("%.3f", r.Load), some("%.4f", least(r.Jain)), r.Calibration)
+		}
+	}
+	fmt.Fprintln(t.w)
+	t.row("small imports, p50 and p99 in ms", "upload, first batch staged", "wait for a slot", "batches", "end")
+	t.rule(5)
+	for _, res := range t.Beside {
+		for _, r := range res.Runs {
+			t.row(fmt.Sprintf("%s, %d whales", r.Order, r.Whales), r.Phases.Upload, r.Phases.Wait, r.Phases.Work, r.Phases.End)
 		}
 	}
 	t.verdicts()
