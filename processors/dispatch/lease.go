@@ -7,19 +7,27 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
+	"bulkhead/processors/drr"
 )
 
 var _ processors.Dispatcher = (*Dispatcher)(nil)
 
 // Lease waits until a batch is due for this node, or ctx ends.
 func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
+	l, _, err := d.LeaseFor(ctx, node, drr.Anyone)
+	return l, err
+}
+
+// LeaseFor is Lease for a node that decides itself whom its slot is for, because it has
+// other dispatchers as well. It reports whether a newcomer got it.
+func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
 	for {
-		if l, ok := d.next(node); ok {
-			return l, nil
+		if l, newcomer, ok := d.next(node, want); ok {
+			return l, newcomer, nil
 		}
 		select {
 		case <-ctx.Done():
-			return bulk.Lease{}, ctx.Err()
+			return bulk.Lease{}, false, ctx.Err()
 		case <-d.work:
 		}
 	}
@@ -70,20 +78,19 @@ func (d *Dispatcher) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease,
 }
 
 // next grants a lease if something is due.
-func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
+func (d *Dispatcher) next(node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
 	if slow := d.straggler(node); slow != nil {
-		return d.grant(slow, node, slow.leases[0].cost, now), true
+		return d.grant(slow, node, slow.leases[0].cost, now), false, true
 	}
-	decide := d.queue.Pop
-	if d.tail.Slow(d.nodes[node]) {
-		decide = d.queue.PopRound
+	if d.tail.Slow(d.nodes[node]) { // newcomers are to be done soon
+		want = drr.Round
 	}
-	grant, ok := decide()
+	grant, ok := d.queue.PopFor(want)
 	if !ok {
-		return bulk.Lease{}, false
+		return bulk.Lease{}, false, false
 	}
 	if d.queue.Waiting() > 0 {
 		d.signal()
@@ -94,7 +101,7 @@ func (d *Dispatcher) next(node bulk.NodeID) (bulk.Lease, bool) {
 	if j.attempts == 0 {
 		d.cfg.Metrics.waited(now.Sub(j.ref.StagedAt), d.imports[j.ref.Import].last+1)
 	}
-	return d.grant(j, node, grant.Cost, now), true
+	return d.grant(j, node, grant.Cost, now), grant.Ahead, true
 }
 
 // grant gives a node the right to work on a batch, for whose account cost was charged.

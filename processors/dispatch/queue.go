@@ -57,12 +57,14 @@ func (d *Dispatcher) copies() (n int) {
 	return n
 }
 
-// Weight is how much is due here in a round, see [drr.Queue.Demand]; nodes choose among
-// dispatchers in proportion to it. A batch that is worth a second copy counts as well.
-func (d *Dispatcher) Weight() int {
+// Demand is what is due here; nodes choose among dispatchers by it. A batch that is worth
+// a second copy counts as well.
+func (d *Dispatcher) Demand() drr.Demand {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.queue.Demand(), 100*min(len(d.slow), 1))
+	due := d.queue.Demand()
+	due.Round = max(due.Round, 100*min(len(d.slow), 1))
+	return due
 }
 
 // measure keeps the gauges of the queue up to date.

@@ -1,9 +1,8 @@
 package drr
 
-// Chooser lets a node choose among dispatchers in proportion to their [Queue.Demand], or
-// among anything by weights that change: stride scheduling after Waldspurger and Weihl
-// (1995). Each option has a moment at which it is due next, and goes on by one stride,
-// the inverse of its weight, when it is chosen.
+// Chooser chooses among options by weights that change, as [Picker] among dispatchers:
+// stride scheduling after Waldspurger and Weihl (1995). Each option has a moment at which
+// it is due next, and goes on by one stride, the inverse of its weight, when it is chosen.
 //
 // Random choices would be as fair in the end, but not in a minute: an account that is
 // nearly alone at its dispatcher had 6 % more or less than its share. Nodes have to begin at

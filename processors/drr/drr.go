@@ -56,6 +56,8 @@ type Config struct {
 	FIFO bool
 }
 
+const defaultAllowance = 5
+
 // MaxWeight bounds the weight of an account; the least is 1.
 const MaxWeight = 16
 
@@ -69,7 +71,7 @@ type Queue struct {
 	newcomers ring
 	old       ring
 	rounds    int // since the beginning
-	burst     int // dispatches that newcomers get before the next one to another
+	turns     Turns
 	waiting   int
 	inFlight  int
 	tally             // of all accounts
@@ -91,7 +93,7 @@ type Grant struct {
 // New returns an empty queue.
 func New(cfg Config) *Queue {
 	cfg.Quantum = cmp.Or(cfg.Quantum, 250*time.Millisecond)
-	cfg.Allowance = cmp.Or(cfg.Allowance, 5)
+	cfg.Allowance = cmp.Or(cfg.Allowance, defaultAllowance)
 	if cfg.Cost == nil {
 		cfg.Cost = func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * 20 * time.Microsecond }
 	}
@@ -100,7 +102,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
-		burst:    cfg.Allowance,
+		turns:    NewTurns(cfg.Allowance),
 		mean:     float64(cfg.Quantum),
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
@@ -169,13 +171,16 @@ func (q *Queue) fly(b *batch) {
 // It returns false when nothing may run.
 func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
 
-// PopRound decides for a node that is slow: newcomers, who are to be done soon, do not
-// go there while others wait.
-func (q *Queue) PopRound() (Grant, bool) {
-	if q.due == 0 {
+// PopFor decides for a slot that somebody else gave to newcomers or to the round.
+func (q *Queue) PopFor(want Want) (Grant, bool) {
+	switch {
+	case want == Newcomer:
+		return q.pop(q.newcomers.front)
+	case want == Round && q.due > 0:
+		return q.pop(q.old.front)
+	default:
 		return q.Pop()
 	}
-	return q.pop(q.old.front)
 }
 
 func (q *Queue) pop(front func() *account) (Grant, bool) {
@@ -229,11 +234,11 @@ func (q *Queue) Shuffle() {
 	q.old.shuffle(q.rand)
 }
 
-// front picks the account that is due: newcomers first, but not too often while others
-// wait. Where none waits, those in the round pass through it at once.
+// front picks the account that is due. Where none in the round has work, they pass
+// through it at once.
 func (q *Queue) front() *account {
 	n, o := q.newcomers.front(), q.old.front()
-	if n == nil || o != nil && (q.due == 0 || q.burst <= 0) {
+	if n == nil || o != nil && (q.due == 0 || !q.turns.Newcomers(int(q.ahead), int(q.round()))) {
 		return o
 	}
 	return n
@@ -286,16 +291,11 @@ func (q *Queue) dispatch(a *account) Grant {
 	a.ready--
 	q.waiting--
 	ahead := a.in == &q.newcomers
-	switch {
-	case !ahead:
-		q.burst = min(q.burst+q.newcomersDue(), q.cfg.Allowance)
+	q.turns.Took(ahead, int(q.ahead), int(q.round()))
+	if ahead {
+		q.spendAllowance(a, b.cost)
+	} else {
 		q.charge(a, b.cost)
-	case q.due == 0: // nobody waits for it
-		q.burst = q.cfg.Allowance
-		q.spendAllowance(a, b.cost)
-	default:
-		q.burst--
-		q.spendAllowance(a, b.cost)
 	}
 	g := Grant{Ref: b.ref, Cost: b.cost, Ahead: ahead, Paid: a.paid}
 	a.paid = 0

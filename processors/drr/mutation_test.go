@@ -42,19 +42,29 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"newcomers get every other dispatch", "drr.go",
-			"(q.due == 0 || q.burst <= 0)", "false",
+			"newcomers get every other dispatch", "turns.go",
+			"t.spent < t.burst", "true",
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"or more", "demand.go",
-			"return max(int(q.ahead/q.round()), 1)", "return 1",
+			"or more", "turns.go",
+			"return max(ahead/round, 1)", "return 1",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
-			"but no more than an allowance in a row", "drr.go",
-			"min(q.burst+q.newcomersDue(), q.cfg.Allowance)", "q.burst + q.newcomersDue()",
+			"but no more than an allowance in a row", "turns.go",
+			"max(t.spent-ratio(ahead, round), 0)", "t.spent - ratio(ahead, round)",
 			"TestNewcomersGetMoreWhereFewOthersWait",
+		},
+		{
+			"nodes go where newcomers are", "picker.go",
+			"p.turns.Newcomers(p.ahead.Total(), p.round.Total())", "p.round.Total() == 0",
+			"TestPickerGoesWhereNewcomersAre",
+		},
+		{
+			"but look for them once a slot", "picker.go",
+			" && !(inVain && p.round.Total() > 0)", "",
+			"TestPickerSlotInVainServesTheRound",
 		},
 		{
 			"demand is in slot time", "drr.go",
@@ -68,7 +78,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"demand learns from the first batches", "demand.go",
-			"max(slowness, 1/float64(q.learnt))", "slowness",
+			"max(slowness, 4/float64(q.learnt+3))", "slowness",
 			"TestDemandForgetsTheFirstGuessAtOnce",
 		},
 		{

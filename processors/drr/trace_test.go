@@ -146,7 +146,7 @@ func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	w.want(4, "l.0 l.1 b.0 l.2") // five ahead of a round of two: two of three
 }
 
-func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {
+func TestSlotsForTheRoundGetNoNewcomersWhileOthersWait(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 1, 10)
@@ -154,13 +154,13 @@ func TestSlowNodesGetNoNewcomersWhileOthersWait(t *testing.T) {
 	w.push("n", 0, 2, 10)
 	got := ""
 	for range 4 {
-		g, _ := w.PopRound()
+		g, _ := w.PopFor(drr.Round)
 		got += name(g.Ref) + " "
 	}
 	if want := "a.0 b.0 n.0 n.1 "; got != want {
-		t.Errorf("a slow node got %s, want %s", got, want)
+		t.Errorf("a slot for the round got %s, want %s", got, want)
 	}
-	if g, ok := w.PopRound(); ok {
+	if g, ok := w.PopFor(drr.Round); ok {
 		t.Errorf("an empty queue gave %s", name(g.Ref))
 	}
 }
@@ -198,30 +198,30 @@ func TestGrantsTellWhyTheyCameWhenTheyDid(t *testing.T) {
 
 func TestDemandIsInSlotTime(t *testing.T) {
 	w := newWorld(t, drr.Config{})
-	demand := func(want int) {
+	demand := func(round, ahead int) {
 		t.Helper()
-		if got := w.Demand(); got < want-2 || got > want+2 {
-			t.Errorf("demand %d, want about %d", got, want)
+		if got := w.Demand(); max(got.Round-round, round-got.Round, got.Ahead-ahead, ahead-got.Ahead) > 2 {
+			t.Errorf("demand %+v, want about %d in the round and %d ahead of it", got, round, ahead)
 		}
 	}
-	demand(0)
+	demand(0, 0)
 	w.settled("a", "b")
 	w.push("n", 0, 3, 10)
-	demand(300) // a newcomer: all that it has
+	demand(0, 300) // a newcomer: all that it has
 	w.want(3, "n.0 n.1 n.2")
 	w.push("n", 3, 9, 10)
-	demand(200) // what is left of its allowance
+	demand(0, 200) // what is left of its allowance
 	w.want(9, "n.3 n.4 n.5 n.6 n.7 n.8 n.9 n.10 n.11")
 	w.push("a", 0, 400, 10)
 	w.push("b", 0, 400, 10)
-	demand(200) // two accounts, a quantum each a round, and a batch is a quantum
+	demand(200, 0) // two accounts, a quantum each a round, and a batch is a quantum
 	w.SetWeight("a", 3)
-	demand(400)
+	demand(400, 0)
 	for range 300 {
 		g, _ := w.Pop()
 		w.Finish(g.Ref.ID(), 20*ms) // batches take two quanta, whatever was predicted
 	}
-	demand(200)
+	demand(200, 0)
 }
 
 func TestDemandForgetsTheFirstGuessAtOnce(t *testing.T) {
@@ -231,7 +231,7 @@ func TestDemandForgetsTheFirstGuessAtOnce(t *testing.T) {
 	for no := range 5 {
 		w.finish(fmt.Sprintf("a.%d", no), 2*ms)
 	}
-	if got := w.Demand(); got != 500 { // a quantum of 10 ms is five of them
+	if got := w.Demand().Round; got != 500 { // a quantum of 10 ms is five of them
 		t.Errorf("demand %d after five batches of 2 ms, want 500", got)
 	}
 }

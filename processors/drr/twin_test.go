@@ -136,7 +136,7 @@ func (w *twin) changed(a *twinAccount) {
 
 // weigh says what an account may run ahead of the round, if it is a newcomer.
 func (w *twin) weigh(a *twinAccount) {
-	a.ahead = min(time.Duration(w.cfg.Allowance*a.weight)*w.cfg.Quantum-a.spent, time.Duration(w.mean*float64(a.ready())))
+	a.ahead = max(min(time.Duration(w.cfg.Allowance*a.weight)*w.cfg.Quantum-a.spent, time.Duration(w.mean*float64(a.ready()))), 1)
 }
 
 func (w *twin) emptied(a *twinAccount) {
@@ -226,13 +226,13 @@ func (w *twin) newcomersDue() int {
 	return limit
 }
 
-// demand is in hundredths of batches.
-func (w *twin) demand() int {
+func (w *twin) demand() Demand {
 	due, ahead := w.claims()
-	if due > 0 {
-		ahead = min(ahead, time.Duration(w.cfg.Allowance)*due)
+	d := Demand{int(100 * float64(due) / w.mean), int(100 * float64(ahead) / w.mean)}
+	if ahead > 0 {
+		d.Ahead = max(d.Ahead, 1)
 	}
-	return int(100 * float64(due+ahead) / w.mean)
+	return d
 }
 
 func (w *twin) endTurn(a *twinAccount) {
@@ -287,7 +287,7 @@ func (w *twin) finish(id bulk.BatchID, took time.Duration) {
 			if cost, ok := i.flying[id]; ok {
 				delete(i.flying, id)
 				w.learnt++
-				w.mean += max(0.02, 1/float64(w.learnt)) * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
+				w.mean += max(0.02, 4/float64(w.learnt+3)) * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
 				limit := 2 * w.quantum(a)
 				a.deficit = min(max(a.deficit-(took-cost), -limit), limit)
 				w.changed(a)
@@ -489,6 +489,6 @@ func (p *pair) compare(i int) {
 		p.Fatalf("step %d: weight %d, the twin's %d", i, got, weight)
 	}
 	if got, want := p.q.Demand(), p.w.demand(); got != want {
-		p.Fatalf("step %d: demand %d, the twin's %d", i, got, want)
+		p.Fatalf("step %d: demand %+v, the twin's %+v", i, got, want)
 	}
 }

@@ -107,7 +107,7 @@ func (q *Queue) others(a *account, own int) int {
 		}
 	}
 	if a.newcomer {
-		n = min(n, own/q.newcomersDue()+1)
+		n = min(n, own/ratio(int(q.ahead), int(q.round()))+1)
 	}
 	return n
 }

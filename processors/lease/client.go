@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// refresh is how old a weight may be while there is work. That it has risen is known
-// earlier, after watchRest and some.
+// refresh is how old what is known of a dispatcher's demand may be while there is work.
+// That it has risen is known earlier, after watchRest and some.
 const (
 	refresh   = 250 * time.Millisecond
 	watchRest = 20 * time.Millisecond // between two questions to a dispatcher
@@ -42,16 +41,16 @@ type Client struct {
 	caller
 
 	mu      sync.Mutex
-	weights drr.Chooser[string] // by URL
+	picker  *drr.Picker[string] // by URL
 	watched map[string]watch    // by URL
 	held    map[key]grant       // leases that this process has
-	rose    chan struct{}       // closed and renewed when a weight rises from zero
+	rose    chan struct{}       // closed and renewed when a dispatcher has work that had none
 }
 
-// watch follows the weight of one dispatcher.
+// watch follows the demand of one dispatcher.
 type watch struct {
 	cancel func()
-	again  chan struct{} // holds a token when the weight is to be asked for at once
+	again  chan struct{} // holds a token when it is to be asked at once
 }
 
 // key names a lease; lease numbers alone are unique at one dispatcher only.
@@ -73,10 +72,10 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), picker: drr.NewPicker[string](), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
 }
 
-// Run follows the weights of all dispatchers until ctx ends.
+// Run follows the demand of all dispatchers until ctx ends.
 func (c *Client) Run(ctx context.Context) error {
 	var watches sync.WaitGroup
 	defer watches.Wait()
@@ -111,7 +110,7 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 		if !alive[url] {
 			w.cancel()
 			delete(c.watched, url)
-			c.weights.Remove(url)
+			c.picker.Remove(url)
 		}
 	}
 }
@@ -119,13 +118,12 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 	for ctx.Err() == nil {
 		begun := time.Now()
-		var a weightAnswer
-		known := c.weight(url)
-		_, err := c.call(ctx, http.MethodGet, url+"/cluster/weight?above="+strconv.Itoa(known+known/8), nil, &a) // less is noise
+		var due drr.Demand
+		_, err := c.call(ctx, http.MethodPost, url+"/cluster/demand", c.demand(url), &due)
 		if err != nil {
-			a.Weight = 0
+			due = drr.Demand{}
 		}
-		c.setWeight(ctx, url, a.Weight)
+		c.learn(ctx, url, due)
 		rest := watchRest
 		if err != nil && time.Since(begun) < refresh { // it is gone, perhaps
 			rest = refresh
@@ -145,23 +143,24 @@ func pause(ctx context.Context, d time.Duration, again <-chan struct{}) {
 	}
 }
 
-func (c *Client) weight(url string) int {
+func (c *Client) demand(url string) drr.Demand {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.weights.Weight(url)
+	return c.picker.Demand(url)
 }
 
-func (c *Client) setWeight(ctx context.Context, url string, n int) {
+// learn takes in what is due at a dispatcher.
+func (c *Client) learn(ctx context.Context, url string, due drr.Demand) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, watched := c.watched[url]; ctx.Err() != nil || !watched {
 		return
 	}
-	if n > 0 && c.weights.Weight(url) == 0 {
+	if none := (drr.Demand{}); due != none && c.picker.Demand(url) == none {
 		close(c.rose)
 		c.rose = make(chan struct{})
 	}
-	c.weights.Set(url, n, rand.Float64())
+	c.picker.Set(url, due, rand.Float64())
 }
 
 // spent notes that a dispatcher had nothing after all. Its watch asks it at once, and
@@ -170,7 +169,7 @@ func (c *Client) spent(url string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if w, known := c.watched[url]; known {
-		c.weights.Set(url, 0, 0)
+		c.picker.Set(url, drr.Demand{}, 0)
 		select {
 		case w.again <- struct{}{}:
 		default:
@@ -178,22 +177,23 @@ func (c *Client) spent(url string) {
 	}
 }
 
-// pick chooses a dispatcher in proportion to its weight, "" when none has work due, and
-// says how long to wait there.
-func (c *Client) pick() (url string, wait time.Duration, rose <-chan struct{}) {
+// pick chooses a dispatcher, "" when none has work due, and says what to ask it for.
+func (c *Client) pick(node bulk.NodeID, inVain bool) (url string, q leaseRequest, rose <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	url, some := c.weights.Next()
-	if some && c.weights.Weight(url) == c.weights.Total() { // nobody else has any
-		wait = pollFor
+	url, want, some := c.picker.Next(inVain)
+	q = leaseRequest{Node: node, Want: want}
+	if some && c.picker.Alone(url) {
+		q.WaitMS = pollFor.Milliseconds()
 	}
-	return url, wait, c.rose
+	return url, q, c.rose
 }
 
 // Lease implements processors.Dispatcher.
 func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
+	inVain := false // a newcomer was looked for
 	for {
-		url, wait, rose := c.pick()
+		url, q, rose := c.pick(node, inVain)
 		if url == "" {
 			select {
 			case <-ctx.Done():
@@ -203,20 +203,30 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			continue
 		}
 		var a leaseAnswer
-		_, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", leaseRequest{Node: node, WaitMS: wait.Milliseconds()}, &a)
+		_, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", q, &a)
 		switch {
 		case ctx.Err() != nil:
 			return bulk.Lease{}, ctx.Err()
 		case err != nil:
-			c.setWeight(ctx, url, 0) // until its watch hears otherwise
+			c.learn(ctx, url, drr.Demand{}) // until its watch hears otherwise
+		case a.Lease == nil && q.Want == drr.Newcomer:
+			c.learn(ctx, url, drr.Demand{Round: a.Due.Round})
+			inVain = true
 		case a.Lease == nil:
 			c.spent(url)
 		default:
-			c.setWeight(ctx, url, a.Weight)
+			c.got(a.Newcomer)
+			c.learn(ctx, url, a.Due)
 			c.keep(grant{bulk.Holding{Node: node, Lease: *a.Lease}, url})
 			return *a.Lease, nil
 		}
 	}
+}
+
+func (c *Client) got(newcomer bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.picker.Got(newcomer)
 }
 
 func (c *Client) keep(g grant) {

@@ -12,35 +12,49 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/peer"
 	"bulkhead/processors"
+	"bulkhead/processors/drr"
 )
 
 const secret = "a secret of the cluster"
 
 // due is a dispatcher with batches that are due; each lease takes one.
 type due struct {
-	mu       sync.Mutex
-	name     string
-	weight   int
-	left     int
-	returned []processors.Outcome
-	extended int
-	heirOf   bulk.ImportID // whose leases it resumed
-	boasts   bool          // it has weight though nothing is due
-	idled    int           // calls that were ready to wait for work
-	waits    map[bulk.AccountID][]bulk.Wait
+	mu        sync.Mutex
+	name      string
+	weight    int
+	left      int
+	newcomers int // of these
+	returned  []processors.Outcome
+	extended  int
+	heirOf    bulk.ImportID // whose leases it resumed
+	boasts    bool          // it has weight though nothing is due
+	idled     int           // calls that were ready to wait for work
+	waits     map[bulk.AccountID][]bulk.Wait
 }
 
 func (d *due) Queue() bulk.Queue { return bulk.Queue{Waiting: d.left, Partitions: []int32{1, 2}} }
 
 func (d *due) Waits(account bulk.AccountID) []bulk.Wait { return d.waits[account] }
 
-func (d *due) Weight() int {
+func (d *due) Demand() (due drr.Demand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left == 0 && !d.boasts {
-		return 0
+	if d.left > 0 || d.boasts {
+		due.Round = d.weight
 	}
-	return d.weight
+	due.Ahead = d.newcomers
+	return due
+}
+
+func (d *due) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
+	d.mu.Lock()
+	newcomer = want == drr.Newcomer && d.newcomers > 0
+	if newcomer {
+		d.newcomers--
+	}
+	d.mu.Unlock()
+	l, err = d.Lease(ctx, node)
+	return l, newcomer, err
 }
 
 func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
@@ -149,11 +163,34 @@ func TestIdleSlotHearsOfWork(t *testing.T) {
 	}
 }
 
-// Slots go to dispatchers in proportion to their weights.
-func TestSlotsFollowWeights(t *testing.T) {
+// A slot goes where a newcomer is, whatever is due in the round elsewhere.
+func TestSlotsGoToNewcomersFirst(t *testing.T) {
+	busy, other := &due{name: "busy", weight: 1600, left: 1 << 30}, &due{name: "other", weight: 1, left: 1 << 30}
+	c, _ := cluster(t, busy, other)
+	for c.demand(urlOf(c, 0)).Round == 0 || c.demand(urlOf(c, 1)).Round == 0 {
+		runtime.Gosched()
+	}
+	other.mu.Lock()
+	other.newcomers = 3
+	other.mu.Unlock()
+	for c.demand(urlOf(c, 1)).Ahead == 0 {
+		runtime.Gosched()
+	}
+	for range 3 {
+		if l, err := c.Lease(t.Context(), "node"); err != nil || l.Ref.Import != "other" {
+			t.Fatalf("got %+v, %v; want a newcomer's", l, err)
+		}
+	}
+	if l, err := c.Lease(t.Context(), "node"); err != nil || l.Ref.Import != "busy" {
+		t.Fatalf("got %+v, %v; want one of the round", l, err)
+	}
+}
+
+// Slots go to dispatchers in proportion to what is due there.
+func TestSlotsFollowDemand(t *testing.T) {
 	heavy, light := &due{name: "heavy", weight: 3, left: 1 << 30}, &due{name: "light", weight: 1, left: 1 << 30}
 	c, _ := cluster(t, heavy, light)
-	for c.weight(urlOf(c, 0)) == 0 || c.weight(urlOf(c, 1)) == 0 { // both are known
+	for c.demand(urlOf(c, 0)).Round == 0 || c.demand(urlOf(c, 1)).Round == 0 { // both are known
 		if _, err := c.Lease(t.Context(), "node"); err != nil {
 			t.Fatal(err)
 		}
@@ -183,25 +220,34 @@ func TestRiseIsToldAtOnce(t *testing.T) {
 			defer d.mu.Unlock()
 			d.weight = 4
 		})
-		if got := awaitWeight(t.Context(), d, 3); got != 4 || time.Since(begun) > 70*time.Millisecond {
+		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 3}).Round; got != 4 || time.Since(begun) > 70*time.Millisecond {
 			t.Errorf("told %d after %v, want 4 after 50 ms", got, time.Since(begun))
 		}
+		time.AfterFunc(50*time.Millisecond, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.newcomers = 1
+		})
 		begun = time.Now()
-		if got := awaitWeight(t.Context(), d, 9); got != 4 || time.Since(begun) != refresh {
+		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 9}).Ahead; got != 1 || time.Since(begun) > 70*time.Millisecond {
+			t.Errorf("told of %d newcomers after %v, want one after 50 ms", got, time.Since(begun))
+		}
+		begun = time.Now()
+		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 9, Ahead: 1}).Round; got != 4 || time.Since(begun) != refresh {
 			t.Errorf("told %d after %v, want 4 after %v", got, time.Since(begun), refresh)
 		}
 	})
 }
 
-// A lease brings the weight that is left, so that no slot asks where nothing is.
-func TestLeaseBringsTheWeight(t *testing.T) {
+// A lease brings what is due after it, so that no slot asks where nothing is.
+func TestLeaseBringsTheDemand(t *testing.T) {
 	d := &due{name: "one", weight: 5, left: 1}
 	c, _ := cluster(t, d)
 	if _, err := c.Lease(t.Context(), "node"); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.weight(urlOf(c, 0)); got != 0 {
-		t.Errorf("weight %d after the last batch was leased, want 0", got)
+	if got := c.demand(urlOf(c, 0)); got != (drr.Demand{}) {
+		t.Errorf("demand %+v after the last batch was leased, want none", got)
 	}
 }
 
@@ -211,7 +257,7 @@ func urlOf(c *Client, i int) string { return c.cfg.Dispatchers(context.Backgroun
 func TestSlotGoesOnWhereWorkIs(t *testing.T) {
 	empty, full := &due{name: "empty", weight: 16, boasts: true}, &due{name: "full", weight: 1, left: 100}
 	c, _ := cluster(t, empty, full)
-	for c.weight(urlOf(c, 1)) == 0 {
+	for c.demand(urlOf(c, 1)).Round == 0 {
 		runtime.Gosched()
 	}
 	for range 50 {

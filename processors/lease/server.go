@@ -5,25 +5,28 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
+	"bulkhead/processors/drr"
 )
 
 // Bounds of the long polls.
 const (
 	maxWait    = 10 * time.Second
-	weightWait = 5 * time.Second
-	weightStep = 10 * time.Millisecond
+	demandWait = 5 * time.Second
+	demandStep = 10 * time.Millisecond
 )
 
 // Dispatcher is what the server offers to other processes.
 type Dispatcher interface {
 	processors.Dispatcher
-	// Weight is how much is due here in a round; see drr.Queue.Demand.
-	Weight() int
+	// LeaseFor is Lease for a slot that is for newcomers or for the round; it reports whether
+	// a newcomer got it.
+	LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error)
+	// Demand is what is due there.
+	Demand() drr.Demand
 	// Queue is how it stands; the server fills in whose it is.
 	Queue() bulk.Queue
 	// Waits tells why an account's imports wait.
@@ -32,6 +35,7 @@ type Dispatcher interface {
 
 type leaseRequest struct {
 	Node   bulk.NodeID `json:"node"`
+	Want   drr.Want    `json:"want,omitempty"`
 	WaitMS int64       `json:"wait_ms"`
 }
 
@@ -45,14 +49,11 @@ type heldAnswer struct {
 	Held bool `json:"held"`
 }
 
-// leaseAnswer is a lease, or none, and the weight after it.
+// leaseAnswer is a lease, or none, and what is due after it.
 type leaseAnswer struct {
-	Lease *bulk.Lease `json:"lease,omitempty"`
-	weightAnswer
-}
-
-type weightAnswer struct {
-	Weight int `json:"weight"`
+	Lease    *bulk.Lease `json:"lease,omitempty"`
+	Newcomer bool        `json:"newcomer,omitempty"`
+	Due      drr.Demand  `json:"due"`
 }
 
 // Handler serves the protocol for the dispatcher of that process; the caller guards it
@@ -66,12 +67,12 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(q.WaitMS)*time.Millisecond, maxWait))
 		defer cancel()
-		l, err := d.Lease(ctx, q.Node)
+		l, newcomer, err := d.LeaseFor(ctx, q.Node, q.Want)
 		switch {
 		case err == nil:
-			answer(w, leaseAnswer{&l, weightAnswer{d.Weight()}})
+			answer(w, leaseAnswer{&l, newcomer, d.Demand()})
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			answer(w, leaseAnswer{weightAnswer: weightAnswer{d.Weight()}})
+			answer(w, leaseAnswer{Due: d.Demand()})
 		default:
 			http.Error(w, "no lease", http.StatusServiceUnavailable)
 		}
@@ -103,13 +104,11 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		}
 		answer(w, heldAnswer{held})
 	})
-	mux.HandleFunc("GET /cluster/weight", func(w http.ResponseWriter, r *http.Request) {
-		above, err := strconv.Atoi(r.URL.Query().Get("above"))
-		if err != nil {
-			http.Error(w, "above is a number", http.StatusBadRequest)
-			return
+	mux.HandleFunc("POST /cluster/demand", func(w http.ResponseWriter, r *http.Request) {
+		var known drr.Demand
+		if decode(w, r, &known) {
+			answer(w, awaitDemand(r.Context(), d, known))
 		}
-		answer(w, weightAnswer{awaitWeight(r.Context(), d, above)})
 	})
 	mux.HandleFunc("GET /cluster/queue", func(w http.ResponseWriter, _ *http.Request) {
 		q := d.Queue()
@@ -122,31 +121,34 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	return mux
 }
 
-// awaitWeight waits a while for the weight to rise above the one that is known: where
-// that is none for long, else no longer than a weight may be old.
-func awaitWeight(ctx context.Context, d Dispatcher, above int) int {
-	wait := weightWait
-	if above > 0 {
+// awaitDemand waits a while for the demand to rise above what is known of it: where that
+// is nothing for long, else no longer than it may be old.
+func awaitDemand(ctx context.Context, d Dispatcher, known drr.Demand) drr.Demand {
+	wait := demandWait
+	if known != (drr.Demand{}) {
 		wait = refresh
 	}
 	end := time.NewTimer(wait)
 	defer end.Stop()
-	tick := time.NewTicker(weightStep)
+	tick := time.NewTicker(demandStep)
 	defer tick.Stop()
 	for {
-		n := d.Weight()
-		if n > above {
-			return n
+		due := d.Demand()
+		if rises(known.Round, due.Round) || rises(known.Ahead, due.Ahead) {
+			return due
 		}
 		select {
 		case <-ctx.Done():
-			return n
+			return due
 		case <-end.C:
-			return n
+			return due
 		case <-tick.C:
 		}
 	}
 }
+
+// rises tells more work from noise.
+func rises(known, due int) bool { return due > known+known/8 }
 
 func decode(w http.ResponseWriter, r *http.Request, v any) bool {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(v); err != nil {

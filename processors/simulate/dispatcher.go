@@ -18,14 +18,15 @@ type dispatcher struct {
 	told       bool           // that it has work is on its way to the nodes
 }
 
-func (d *dispatcher) weight() int {
+func (d *dispatcher) demand() (due drr.Demand) {
 	if !d.alive {
-		return 0
+		return due
 	}
+	due = d.queue.demand()
 	if len(d.lagging) > 0 {
-		return max(d.queue.weight(), 100) // one batch, as in processors/dispatch
+		due.Round = max(due.Round, 100) // one batch, as in processors/dispatch
 	}
-	return d.queue.weight()
+	return due
 }
 
 // predict estimates the slot time of a batch, as processors/dispatch does.
@@ -51,7 +52,7 @@ func (w *world) learn(d *dispatcher, b *batch, took time.Duration) {
 }
 
 // grant gives a seat of a node what is due, or nil.
-func (w *world) grant(o, at int32) (b *batch, again bool) {
+func (w *world) grant(o, at int32, want drr.Want) (b *batch, again bool) {
 	d := &w.dispatchers[o]
 	if !d.alive {
 		return nil, false
@@ -59,7 +60,10 @@ func (w *world) grant(o, at int32) (b *batch, again bool) {
 	if b := w.second(d, at); b != nil {
 		return b, true
 	}
-	b = d.queue.pop(d.stragglers.Slow(d.nodes[at]))
+	if d.stragglers.Slow(d.nodes[at]) {
+		want = drr.Round
+	}
+	b = d.queue.pop(want)
 	if b == nil {
 		return nil, false
 	}

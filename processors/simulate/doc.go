@@ -1,6 +1,6 @@
 // Package simulate shows what the scheduler promises: it runs whole clusters of nodes,
 // dispatchers and accounts under a simulated clock, with [drr.Queue], [drr.Pace],
-// [drr.Stragglers] and [drr.Chooser] as they are in production, beside the obvious alternatives.
+// [drr.Stragglers] and [drr.Picker] as they are in production, beside the obvious alternatives.
 //
 //	accounts ──stage──▶ partitions ──▶ dispatchers (a queue each) ◀─ask─ nodes × slots
 //	    ▲                                   │ drr.Queue, or a Design to compare with
@@ -19,10 +19,10 @@
 //     Modeling for Computer Systems Performance Evaluation, 2015).
 //   - Imports arrive as Poisson processes (many independent people). A whale always has
 //     more batches than the cluster can take.
-//   - A node reads the demand of each dispatcher every 250 ms, hears within 10 ms of one
-//     that had none, and asks one in proportion for each free slot, as in
-//     processors/lease. A call takes 0.5 ms there and back, and the slot is idle meanwhile.
-//     An empty answer costs a slot another call.
+//   - A node reads the demand of each dispatcher every 250 ms and with each lease, hears
+//     within 10 ms of work or newcomers where there were none, and picks a dispatcher for each
+//     free slot with [drr.Picker], as in processors/lease. A call takes 0.5 ms there and back,
+//     and the slot is idle meanwhile. An empty answer costs a slot another call.
 //   - A dispatcher that dies is noticed after 6 s; its partitions go to others, which fill
 //     their queues from the ledger and resume what nodes hold. A lost node is not noticed:
 //     its leases end after 30 s.

@@ -1,6 +1,10 @@
 package simulate
 
-import "time"
+import (
+	"time"
+
+	"bulkhead/processors/drr"
+)
 
 // fifo serves what came first, file by file.
 type fifo struct {
@@ -35,7 +39,7 @@ func (f *fifo) push(b *batch) {
 	f.accounts[i.tenant]++
 }
 
-func (f *fifo) pop(bool) *batch {
+func (f *fifo) pop(drr.Want) *batch {
 	if f.head == len(f.batches) {
 		return nil
 	}
@@ -60,7 +64,7 @@ func (f *fifo) left(b *batch) {
 
 func (f *fifo) resume(*batch)                {}
 func (f *fifo) finish(*batch, time.Duration) {}
-func (f *fifo) weight() int                  { return len(f.accounts) }
+func (f *fifo) demand() drr.Demand           { return drr.Demand{Round: len(f.accounts)} }
 func (f *fifo) rounds() float64              { return f.turns }
 func (f *fifo) shuffle()                     {}
 

@@ -10,7 +10,7 @@ import (
 type node struct {
 	alive bool               // false: it is gone, or leaves when its work has ended
 	slow  float64            // how many times longer everything takes
-	view  drr.Chooser[int32] // demand of the dispatchers, as it knows it
+	view  *drr.Picker[int32] // demand of the dispatchers, as it knows it
 	idle  []int32            // seats that wait for any dispatcher to have work
 }
 
@@ -30,6 +30,7 @@ func (w *world) buildNodes() {
 	for i := range w.nodes {
 		n := &w.nodes[i]
 		n.slow = 1
+		n.view = drr.NewPicker[int32]()
 		if float64(i) < w.slow*float64(w.scene.nodes) {
 			n.slow = w.slower
 		}
@@ -43,7 +44,7 @@ func (w *world) buildNodes() {
 	}
 }
 
-// join lets a node begin to work; no two look at the weights at the same time.
+// join lets a node begin to work; no two look at the demand at the same time.
 func (w *world) join(i int32) {
 	n := &w.nodes[i]
 	n.alive = true
@@ -58,14 +59,14 @@ func (w *world) join(i int32) {
 	}
 }
 
-// look reads the weight of every dispatcher.
+// look reads the demand of every dispatcher.
 func (w *world) look(i int32) {
 	n := &w.nodes[i]
 	if !n.alive {
 		return
 	}
 	for d := range w.dispatchers {
-		n.view.Set(int32(d), w.dispatchers[d].weight(), w.chance.Float64())
+		n.view.Set(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
 	}
 	w.plan(w.now+lookEvery, looks, i, 0)
 	for _, s := range n.idle {
@@ -90,8 +91,8 @@ func (w *world) announce(o int32) {
 	}
 }
 
-// rise tells the nodes that knew of no work at a dispatcher. Seats that wait ask at
-// once, those of all nodes at the same moment.
+// rise tells the nodes that knew of no work at a dispatcher, or of no newcomers. Seats
+// that wait ask at once, those of all nodes at the same moment.
 func (w *world) rise(o int32) {
 	d := &w.dispatchers[o]
 	d.told = false
@@ -99,21 +100,23 @@ func (w *world) rise(o int32) {
 	for i := range w.nodes {
 		at := int32((first + i) % len(w.nodes))
 		n := &w.nodes[at]
-		weight := d.weight()
-		if weight == 0 {
+		due := d.demand()
+		if due == (drr.Demand{}) {
 			return
 		}
-		if !n.alive || n.view.Weight(o) > 0 {
+		known := n.view.Demand(o)
+		if !n.alive || (known.Ahead > 0 || due.Ahead == 0) && (known.Round > 0 || due.Round == 0) {
 			continue
 		}
-		n.view.Set(o, weight, w.chance.Float64())
+		n.view.Set(o, due, w.chance.Float64())
 		for len(n.idle) > 0 {
 			s := n.idle[len(n.idle)-1]
-			b, again := w.grant(o, at)
+			b, again := w.grant(o, at, drr.Anyone)
 			if b == nil {
-				n.view.Set(o, 0, 0)
+				n.view.Set(o, drr.Demand{}, 0)
 				break
 			}
+			n.view.Got(b.ahead && !again)
 			n.idle = n.idle[:len(n.idle)-1]
 			w.begin(s, b, again)
 		}
@@ -121,38 +124,48 @@ func (w *world) rise(o int32) {
 }
 
 // ask is a free seat that asks for a lease.
-func (w *world) ask(at int32) {
+func (w *world) ask(at int32, inVain bool) {
 	s := &w.seats[at]
 	n := &w.nodes[s.node]
 	if !n.alive || s.batch != nil {
 		return
 	}
-	o := w.pick(s.node)
+	o, want := w.pick(s.node, inVain)
 	if o < 0 {
 		n.idle = append(n.idle, at)
 		return
 	}
-	b, again := w.grant(o, s.node)
+	b, again := w.grant(o, s.node, want)
 	switch {
 	case b != nil:
+		if !w.design.local {
+			n.view.Got(b.ahead && !again)
+			n.view.Set(o, w.dispatchers[o].demand(), w.chance.Float64())
+		}
 		w.begin(at, b, again)
 	case w.design.local:
 		n.idle = append(n.idle, at)
-	default: // it had work when the weight was read
-		n.view.Set(o, 0, 0)
-		w.plan(w.now+roundTrip, asks, at, 0)
+	default: // it had work when that was asked
+		due := w.dispatchers[o].demand()
+		if want == drr.Newcomer {
+			n.view.Set(o, drr.Demand{Round: due.Round}, w.chance.Float64())
+			w.plan(w.now+roundTrip, asks, at, 1)
+		} else {
+			n.view.Set(o, drr.Demand{}, 0)
+			w.plan(w.now+roundTrip, asks, at, 0)
+		}
 	}
 }
 
-// pick chooses a dispatcher in proportion to its weight, -1 when none has work.
-func (w *world) pick(i int32) int32 {
+// pick chooses a dispatcher, -1 when none has work, and says for whom.
+func (w *world) pick(i int32, inVain bool) (o int32, want drr.Want) {
 	if w.design.local {
-		return i
+		return i, drr.Anyone
 	}
-	if o, ok := w.nodes[i].view.Next(); ok {
-		return o
+	if o, want, ok := w.nodes[i].view.Next(inVain); ok {
+		return o, want
 	}
-	return -1
+	return -1, drr.Anyone
 }
 
 // begin puts a batch into a free seat.

@@ -3,6 +3,8 @@ package simulate
 import (
 	"math/rand/v2"
 	"time"
+
+	"bulkhead/processors/drr"
 )
 
 // plain is deficit round-robin as Shreedhar and Varghese wrote it down: one list,
@@ -59,7 +61,7 @@ func (p *plain) flow(t *tenant) *flow {
 	return f
 }
 
-func (p *plain) pop(bool) *batch {
+func (p *plain) pop(drr.Want) *batch {
 	for p.count > 0 {
 		f := p.active[p.head]
 		if !f.open {
@@ -108,7 +110,7 @@ func (p *plain) drop(f *flow) {
 
 func (p *plain) resume(*batch)                {}
 func (p *plain) finish(*batch, time.Duration) {}
-func (p *plain) weight() int                  { return p.sum }
+func (p *plain) demand() drr.Demand           { return drr.Demand{Round: p.sum} }
 func (p *plain) rounds() float64              { return float64(p.turns) }
 
 func (p *plain) shuffle() {

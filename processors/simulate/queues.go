@@ -11,11 +11,11 @@ import (
 // finish; evict forgets a partition, with what is in flight.
 type queue interface {
 	push(b *batch)
-	resume(b *batch)      // it is in flight already: another dispatcher granted it
-	pop(slow bool) *batch // for a node that is known to be slow
+	resume(b *batch) // it is in flight already: another dispatcher granted it
+	pop(want drr.Want) *batch
 	finish(b *batch, took time.Duration)
 	evict(partition int32)
-	weight() int     // in proportion to which nodes ask here; 0: nothing is due
+	demand() drr.Demand
 	rounds() float64 // of all accounts with work, since the beginning
 	shuffle()
 }
@@ -60,12 +60,8 @@ func (o *ours) push(b *batch) {
 	}
 }
 
-func (o *ours) pop(slow bool) *batch {
-	decide := o.Pop
-	if slow {
-		decide = o.PopRound
-	}
-	g, ok := decide()
+func (o *ours) pop(want drr.Want) *batch {
+	g, ok := o.PopFor(want)
 	if !ok {
 		return nil
 	}
@@ -78,7 +74,7 @@ func (o *ours) resume(b *batch) { o.Resume(b.ref) }
 
 func (o *ours) finish(b *batch, took time.Duration) { o.Finish(b.ref.ID(), took) }
 func (o *ours) rounds() float64                     { return float64(o.Rounds()) }
-func (o *ours) weight() int                         { return o.Demand() }
+func (o *ours) demand() drr.Demand                  { return o.Demand() }
 func (o *ours) shuffle()                            { o.Shuffle() }
 
 func (o *ours) evict(partition int32) {

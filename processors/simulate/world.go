@@ -215,7 +215,7 @@ func (w *world) step() {
 	case arrives:
 		w.arrive()
 	case asks:
-		w.ask(e.a)
+		w.ask(e.a, e.b > 0)
 	case ends:
 		w.end(e.a, e.b)
 	case lags:
