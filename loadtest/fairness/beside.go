@@ -29,7 +29,7 @@ type besideRun struct {
 	Each    int64     `json:"batches_each"`
 	Took    quantiles `json:"small_import"` // from before its request to its end
 	Phases  phases    `json:"small_import_phases"`
-	Rows    int64     `json:"rows"`         // all exact
+	Rows    int64     `json:"rows"` // all exact
 	PerSec  float64   `json:"rows_per_second,omitempty"`
 	SlotUse float64   `json:"slot_use,omitempty"`    // while every whale had work waiting
 	Load    float64   `json:"small_share,omitempty"` // of the slot time used then
