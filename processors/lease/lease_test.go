@@ -209,34 +209,43 @@ func TestSlotsFollowDemand(t *testing.T) {
 	}
 }
 
-// That there is more work is told at once to who knows of some, and that there is not,
-// after 250 ms.
+// That there is more work, or a newcomer, is told at once, also if there was as much when
+// the call began and less meanwhile; that there is less, after 250 ms.
 func TestRiseIsToldAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &due{weight: 3, left: 1}
-		begun := time.Now()
-		time.AfterFunc(50*time.Millisecond, func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.weight = 4
+	type change struct{ weight, newcomers int }
+	for _, tt := range []struct {
+		name    string
+		known   drr.Demand
+		changes []change // 50 ms apart
+		want    drr.Demand
+		after   time.Duration
+	}{
+		{"more in the round", drr.Demand{Round: 3}, []change{{4, 0}}, drr.Demand{Round: 4}, 50 * time.Millisecond},
+		{"a newcomer", drr.Demand{Round: 9}, []change{{3, 1}}, drr.Demand{Round: 3, Ahead: 1}, 50 * time.Millisecond},
+		{"another newcomer", drr.Demand{Round: 9, Ahead: 1}, []change{{3, 1}, {3, 0}, {3, 1}}, drr.Demand{Round: 3, Ahead: 1}, 150 * time.Millisecond},
+		{"less", drr.Demand{Round: 9, Ahead: 1}, nil, drr.Demand{Round: 3}, refresh},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &due{weight: 3, left: 1, newcomers: tt.known.Ahead}
+				if tt.changes == nil {
+					d.newcomers = 0
+				}
+				for i, c := range tt.changes {
+					time.AfterFunc(time.Duration(i+1)*50*time.Millisecond, func() {
+						d.mu.Lock()
+						defer d.mu.Unlock()
+						d.weight, d.newcomers = c.weight, c.newcomers
+					})
+				}
+				begun := time.Now()
+				got := awaitDemand(t.Context(), d, tt.known)
+				if took := time.Since(begun); got != tt.want || took < tt.after || took > tt.after+20*time.Millisecond {
+					t.Errorf("told %+v after %v, want %+v after %v", got, took, tt.want, tt.after)
+				}
+			})
 		})
-		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 3}).Round; got != 4 || time.Since(begun) > 70*time.Millisecond {
-			t.Errorf("told %d after %v, want 4 after 50 ms", got, time.Since(begun))
-		}
-		time.AfterFunc(50*time.Millisecond, func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.newcomers = 1
-		})
-		begun = time.Now()
-		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 9}).Ahead; got != 1 || time.Since(begun) > 70*time.Millisecond {
-			t.Errorf("told of %d newcomers after %v, want one after 50 ms", got, time.Since(begun))
-		}
-		begun = time.Now()
-		if got := awaitDemand(t.Context(), d, drr.Demand{Round: 9, Ahead: 1}).Round; got != 4 || time.Since(begun) != refresh {
-			t.Errorf("told %d after %v, want 4 after %v", got, time.Since(begun), refresh)
-		}
-	})
+	}
 }
 
 // A lease brings what is due after it, so that no slot asks where nothing is.

@@ -121,8 +121,9 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	return mux
 }
 
-// awaitDemand waits a while for the demand to rise above what is known of it: where that
-// is nothing for long, else no longer than it may be old.
+// awaitDemand waits a while for the demand to rise above what is known of it, or above
+// what it fell to meanwhile: where nothing is known for long, else no longer than that may
+// be old.
 func awaitDemand(ctx context.Context, d Dispatcher, known drr.Demand) drr.Demand {
 	wait := demandWait
 	if known != (drr.Demand{}) {
@@ -137,6 +138,7 @@ func awaitDemand(ctx context.Context, d Dispatcher, known drr.Demand) drr.Demand
 		if rises(known.Round, due.Round) || rises(known.Ahead, due.Ahead) {
 			return due
 		}
+		known = drr.Demand{Round: min(known.Round, due.Round), Ahead: min(known.Ahead, due.Ahead)}
 		select {
 		case <-ctx.Done():
 			return due
