@@ -139,7 +139,7 @@ type capsResult struct {
 	CappedShare           float64   `json:"capped_share"` // of the slot time
 }
 
-const capRounds = 3
+const capRounds = 5
 
 // caps wants that an account that is held back costs others nothing.
 func (b *bench) caps(ctx context.Context, r *record) error {

@@ -1,0 +1,118 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+	"bulkhead/processors/dispatch"
+)
+
+const node = bulk.NodeID("node")
+
+// rig is a running dispatcher in a bubble of its own time.
+type rig struct {
+	*testing.T
+	d      *dispatch.Dispatcher
+	ledger *ledger
+	topic  *topic
+	nodes  *holders
+}
+
+// play runs a test against a dispatcher that owns partitions 0 to 3.
+func play(t *testing.T, test func(*rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{T: t, ledger: &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, topic: newTopic(), nodes: &holders{}}
+		var err error
+		r.d, err = dispatch.New(dispatch.Config{Ledger: r.ledger, References: r.topic, Holders: r.nodes, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.d.Run(ctx) }()
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}}
+		test(r)
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run ended with %v", err)
+		}
+	})
+}
+
+// ref makes a staged batch; the account's partition is its number modulo 4.
+func (r *rig) ref(account, no int) bulk.BatchRef {
+	id := fmt.Sprint(account)
+	ref := bulk.BatchRef{Account: bulk.AccountID(id), Import: bulk.ImportID("i" + id), No: int64(no), Rows: 5000, StagedAt: time.Now()}
+	r.ledger.stage(ref)
+	return ref
+}
+
+func (r *rig) deliver(refs ...bulk.BatchRef) {
+	d := bulk.Delivery{}
+	for _, ref := range refs {
+		d.References = append(d.References, bulk.Reference{Ref: ref, Mark: r.topic.mark(ref)})
+	}
+	r.topic.deliveries <- d
+	synctest.Wait()
+}
+
+func (r *rig) lease() bulk.Lease {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+	defer cancel()
+	l, err := r.d.Lease(ctx, node)
+	if err != nil {
+		r.Fatalf("lease: %v", err)
+	}
+	return l
+}
+
+// nothing asserts that no batch becomes due within a time.
+func (r *rig) nothing(within time.Duration) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), within)
+	defer cancel()
+	if l, err := r.d.Lease(ctx, node); !errors.Is(err, context.DeadlineExceeded) {
+		r.Fatalf("leased %s (%v), want nothing", l.Ref.ID(), err)
+	}
+}
+
+// pass lets time go by.
+func (r *rig) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func (r *rig) give(l bulk.Lease, result processors.Result) {
+	r.Helper()
+	if result == processors.Finished {
+		r.ledger.finish(l.Ref.ID())
+	}
+	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// took finishes a batch after a time.
+func (r *rig) took(l bulk.Lease, service time.Duration) {
+	r.Helper()
+	r.ledger.finish(l.Ref.ID())
+	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: processors.Finished, Service: service}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) same(l bulk.Lease, want bulk.BatchRef) {
+	r.Helper()
+	if l.Ref.ID() != want.ID() {
+		r.Fatalf("leased %s, want %s", l.Ref.ID(), want.ID())
+	}
+}
+
+const tick = 250 * time.Millisecond

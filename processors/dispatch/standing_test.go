@@ -1,0 +1,117 @@
+package dispatch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+	"bulkhead/processors/drr"
+)
+
+func TestPausedImportIsHeldUntilResumed(t *testing.T) {
+	play(t, func(r *rig) {
+		a0, a1, b := r.ref(1, 0), r.ref(1, 1), r.ref(2, 0)
+		r.ledger.pause(a0.Import, true)
+		r.deliver(a0, a1, b)
+		l := r.lease()
+		r.same(l, b)
+		r.give(l, processors.Finished)
+		r.nothing(time.Minute)
+		r.ledger.pause(a0.Import, false)
+		began := time.Now()
+		l = r.lease()
+		if waited := time.Since(began); waited > tick {
+			t.Errorf("resumed after %v, want ≤ %v", waited, tick)
+		}
+		r.ledger.pause(a0.Import, true)
+		r.give(l, processors.Held) // the ledger told the node before it told us
+		r.nothing(time.Minute)
+		r.ledger.pause(a0.Import, false)
+		r.lease()
+		r.lease()
+	})
+}
+
+func TestResumeWakesEveryWaitingNode(t *testing.T) {
+	play(t, func(r *rig) {
+		a0, a1, a2 := r.ref(1, 0), r.ref(1, 1), r.ref(1, 2)
+		r.ledger.pause(a0.Import, true)
+		r.deliver(a0, a1, a2)
+		got := make(chan time.Time)
+		for range 3 {
+			go func() { r.lease(); got <- time.Now() }()
+		}
+		synctest.Wait()
+		r.ledger.pause(a0.Import, false)
+		first := <-got
+		for range 2 {
+			if late := (<-got).Sub(first); late != 0 {
+				t.Errorf("a node was woken %v after the first, want together", late)
+			}
+		}
+	})
+}
+
+func TestEndedImportIsDropped(t *testing.T) {
+	play(t, func(r *rig) {
+		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2))
+		leased, failed := r.lease(), r.lease()
+		r.give(failed, processors.Retry)
+		r.ledger.end("i1")
+		<-time.After(tick + time.Millisecond)
+		r.nothing(20 * time.Second)
+		if got := r.topic.finished(); got != 2 {
+			t.Errorf("%d offsets marked, want those of the waiting and the failed", got)
+		}
+		r.give(leased, processors.Finished)
+		if s := r.d.Queue(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 1 || s.Accounts[0].SlotMS != 20 {
+			t.Errorf("left over: %+v; want only the slot time used", s)
+		}
+		r.nothing(61 * time.Second)
+		if s := r.d.Queue(); len(s.Accounts) != 0 {
+			t.Errorf("left over a minute later: %+v", s)
+		}
+	})
+}
+
+func TestWeightsComeFromTheLedger(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.weigh("1", 4)
+		var refs []bulk.BatchRef
+		for no := range 400 {
+			refs = append(refs, r.ref(1, no), r.ref(2, no))
+		}
+		r.deliver(refs...)
+		got := map[bulk.AccountID]int{}
+		for i := range 400 {
+			l := r.lease()
+			if i >= 200 { // both have used their newcomers' allowance up
+				got[l.Ref.Account]++
+			}
+			r.took(l, 100*time.Millisecond)
+		}
+		if got["1"] < 155 || got["1"] > 165 {
+			t.Errorf("account of weight 4 to 1 got %d of 200 batches, want 160", got["1"])
+		}
+	})
+}
+
+func TestCapsComeFromTheLedgerAndAreExact(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.bound("1", 2)
+		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2), r.ref(1, 3))
+		a, _ := r.lease(), r.lease()
+		r.nothing(time.Second)
+		r.give(a, processors.Retry) // it comes back to an account at its cap of one less
+		r.lease()
+		r.nothing(20 * time.Second)
+		r.ledger.bound("1", drr.NoCap)
+		began := time.Now()
+		r.lease()
+		if waited := time.Since(began); waited > tick {
+			t.Errorf("a lifted cap acted after %v, want ≤ %v", waited, tick)
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package dispatch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors"
+)
+
+func TestRevokedPartitionIsForgotten(t *testing.T) {
+	play(t, func(r *rig) {
+		stays, goes, leased := r.ref(1, 0), r.ref(2, 0), r.ref(6, 0) // partitions 1, 2, 2
+		r.deliver(leased)
+		l := r.lease()
+		r.deliver(goes, stays)
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		synctest.Wait()
+		r.same(r.lease(), stays)
+		r.nothing(time.Second)
+		if ok, _ := r.d.Extend(r.Context(), node, l); ok {
+			t.Error("a lease of a revoked partition was extended")
+		}
+		r.give(l, processors.Finished)
+		if got := r.topic.finished(); got != 0 {
+			t.Errorf("%d offsets marked, want none: another owns the partition", got)
+		}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 9, 3: 1}}
+		r.deliver(goes) // it comes back, under a new generation
+		if l := r.lease(); l.Ref.ID() != goes.ID() || l.Generation != 9 {
+			t.Errorf("leased %+v, want %s of generation 9", l, goes.ID())
+		}
+	})
+}
+
+// What processors hold of a partition that comes here stays theirs, counts against
+// the cap, and is not worked on twice.
+func TestTakeoverResumesWhatNodesHold(t *testing.T) {
+	play(t, func(r *rig) {
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		flying, ended, waits := r.ref(2, 0), r.ref(2, 1), r.ref(2, 2)
+		r.ledger.finish(ended.ID())
+		r.ledger.bound("2", 1)
+		leased := bulk.Lease{Ref: flying, ID: 77, Partition: 2, Attempt: 3}
+		r.nodes.held = []bulk.Holding{{Node: "other", Lease: leased}, {Node: node, Lease: bulk.Lease{Ref: ended, ID: 78, Partition: 2}}}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.deliver(flying, ended, waits)
+		r.nothing(20 * time.Second) // the cap of one is taken
+		if ok, err := r.d.Extend(r.Context(), "other", leased); !ok || err != nil {
+			t.Fatalf("extend: %v, %v", ok, err)
+		}
+		r.ledger.finish(flying.ID())
+		if err := r.d.Return(r.Context(), "other", leased, processors.Outcome{Result: processors.Finished, Service: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		if l := r.lease(); l.Ref.ID() != waits.ID() {
+			t.Errorf("leased %s, want %s", l.Ref.ID(), waits.ID())
+		}
+		if got := r.topic.finished(); got != 2 {
+			t.Errorf("%d offsets marked, want 2", got)
+		}
+	})
+}
+
+func TestInheritedLeaseExpiresLikeOthers(t *testing.T) {
+	play(t, func(r *rig) {
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		ref := r.ref(2, 0)
+		r.nodes.held = []bulk.Holding{{Node: "dead", Lease: bulk.Lease{Ref: ref, ID: 77}}}
+		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.deliver(ref)
+		began := time.Now()
+		r.same(r.lease(), ref)
+		if waited := time.Since(began); waited < 30*time.Second || waited > 31*time.Second {
+			t.Errorf("redelivered after %v, want 30 s", waited)
+		}
+	})
+}
