@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,7 +35,7 @@ const settling = 6 * time.Second
 
 // together stages the accounts' files, lets all run at once, and measures what each got
 // while all had work waiting. Held accounts, those with a cap of zero, take no part.
-func (b *bench) together(ctx context.Context, name string, shares ...share) (s sharing, err error) {
+func (b *bench) together(ctx context.Context, name string, settling time.Duration, shares ...share) (s sharing, err error) {
 	dataset, err := b.newDataset(ctx, name)
 	if err != nil {
 		return s, err
@@ -62,6 +63,9 @@ func (b *bench) together(ctx context.Context, name string, shares ...share) (s s
 		if err := b.change(ctx, a, map[string]any{"cap": nil}); err != nil {
 			return s, err
 		}
+	}
+	if !running.allBusyUntil().After(begun.Add(settling)) {
+		return s, errors.New("an account had nothing waiting before shares had settled: use a greater -scale")
 	}
 	return shareOut(running, parts, begun.Add(settling)), settle(ctx, w...)
 }
@@ -111,7 +115,7 @@ func (b *bench) weights(ctx context.Context, r *record) error {
 	for _, w := range []int{1, 2, 4, 8} {
 		shares = append(shares, share{name: fmt.Sprintf("weight %d", w), weight: w, batches: b.many(250) * int64(w)})
 	}
-	s, err := b.together(ctx, "weights", shares...)
+	s, err := b.together(ctx, "weights", settling, shares...)
 	r.Weights = &s
 	return err
 }
@@ -123,7 +127,7 @@ func (b *bench) sybil(ctx context.Context, r *record) error {
 		return err
 	}
 	n := b.many(1000)
-	s, err := b.together(ctx, "sybil",
+	s, err := b.together(ctx, "sybil", settling,
 		share{name: fmt.Sprintf("%d imports", n), weight: 1, batches: n, imports: n},
 		share{name: "1 import", weight: 1, batches: n})
 	r.Sybil = &s
@@ -139,14 +143,14 @@ type capsResult struct {
 	CappedShare           float64   `json:"capped_share"` // of the slot time
 }
 
-const capRounds = 5
+const capRounds = 3
 
 // caps wants that an account that is held back costs others nothing.
 func (b *bench) caps(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
 	}
-	n := b.many(300)
+	n := b.many(500)
 	others := []share{{name: "a", weight: 1, batches: n}, {name: "b", weight: 1, batches: n}}
 	res := &capsResult{}
 	for range capRounds {
@@ -159,7 +163,7 @@ func (b *bench) caps(ctx context.Context, r *record) error {
 			{"paused", &res.Paused, []share{{name: "paused", weight: 1, batches: n / 4, cap: new(0)}}},
 			{"capped", &res.Capped, []share{{name: "capped at 1", weight: 1, batches: n, cap: new(1)}}},
 		} {
-			s, err := b.together(ctx, "caps_"+v.name, append(slices.Clone(others), v.with...)...)
+			s, err := b.together(ctx, "caps_"+v.name, headStart, append(slices.Clone(others), v.with...)...)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
