@@ -23,7 +23,7 @@
 //     through the round once before it has another allowance.
 //   - Nobody starves: while others wait, newcomers take Allowance dispatches in a row at
 //     most, and in the long run half of them, or up to five of six where few wait; see
-//     [Queue.Demand].
+//     [Turns].
 //   - An account at its cap earns nothing meanwhile, and goes on with its turn
 //     when a slot comes free. Debt stays until rounds have paid it off.
 //
@@ -44,7 +44,8 @@ type Config struct {
 	// Quantum is the slot time that the lightest account earns a turn. No batch is
 	// charged more than this when it is dispatched. Default 250 ms.
 	Quantum time.Duration
-	// Allowance is how many of its quanta a newcomer may use ahead of the round. Default 5.
+	// Allowance is how many of its quanta a newcomer may use ahead of the round, and how many
+	// dispatches in a row newcomers may have while others wait. Default 5.
 	Allowance int
 	// Cost predicts a batch's slot time. It is asked at dispatch and clamped to
 	// 1 µs to Quantum. Default: 20 µs a row.

@@ -98,7 +98,8 @@ func (a *account) place(l *line) (rank, batches int) {
 
 // others estimates how many batches of other accounts run while an account gets
 // through own of its batches: theirs in proportion to the weights, at least one
-// each that is ready, never more than they have. A newcomer meets one for each streak.
+// each that is ready, never more than they have. A newcomer meets one for as many
+// newcomers as [Turns] lets go first.
 func (q *Queue) others(a *account, own int) int {
 	n := 0
 	for _, o := range q.accounts {

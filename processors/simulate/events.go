@@ -10,7 +10,7 @@ const (
 	asks                 // slot a asks for a lease
 	ends                 // the work in slot a, if it is still at turn b
 	lags                 // the same work is old enough to be looked at
-	looks                // node a reads the weights of all dispatchers
+	looks                // node a reads the demand of all dispatchers
 	rises                // dispatcher a, which had nothing, has work
 	expires              // the lease of batch a, whose node was lost
 	dies                 // dispatcher a

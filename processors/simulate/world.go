@@ -95,7 +95,7 @@ func (o *outcome) idling() float64 { return 100 * ratio(o.idle, o.capacity) }
 // The rhythm of the cluster, as in processors/lease and processors/dispatch.
 const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
-	lookEvery = 250 * time.Millisecond // age of a weight while there is work
+	lookEvery = 250 * time.Millisecond // age of what a node knows of the demand
 	tick      = 100 * time.Millisecond // between two looks of a dispatcher at what lags
 	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
 	partsAll  = 16                     // partitions of the topic
