@@ -106,6 +106,7 @@ func acceptsCommits(s bulk.State) bool {
 // Fail counts a deterministic failure and quarantines the batch at the last one.
 func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error) {
 	var account bulk.AccountID
+	ending := false
 	err = s.tx(ctx, "fail batch", func(tx *txn) error {
 		var failures int
 		var rows int64
@@ -125,25 +126,27 @@ func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why
 			UPDATE batches SET state = 'quarantined', rows_unprocessed = rows_read WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No); err != nil {
 			return err
 		}
-		n, err := changed(tx.ExecContext(ctx, `
+		var r importRow
+		err := tx.GetContext(ctx, &r, `
 			UPDATE imports SET batches_staged = batches_staged - 1, batches_quarantined = batches_quarantined + 1,
 				rows_unprocessed = rows_unprocessed + ?, version = version + 1
-			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused')`, rows, account, id.Import))
+			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') RETURNING *`, rows, account, id.Import)
+		if errors.Is(err, sql.ErrNoRows) {
+			return bulk.ErrSkip // the import is ending; its wind-up drops the batch
+		}
 		if err != nil {
 			return err
-		}
-		if n == 0 {
-			return bulk.ErrSkip // the import is ending; its wind-up drops the batch
 		}
 		if err := event(ctx, tx, account, id.Import, "batch_quarantined", fmt.Sprintf("Batch %d was set aside: %s", id.No, why)); err != nil {
 			return err
 		}
-		return finish(ctx, tx, account, id.Import)
+		ending, err = finish(ctx, tx, &r)
+		return err
 	})
 	if errors.Is(err, bulk.ErrSkip) {
 		return false, nil
 	}
-	if err == nil && quarantined {
+	if err == nil && ending {
 		err = s.windUp(ctx, account, id.Import)
 	}
 	return quarantined, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,12 +12,22 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Commit applies a batch in one transaction, or nothing of it.
+// Commit applies a batch in one transaction, or nothing of it. What other batches of the
+// account wait for, its quota and the import, is locked last and held over few steps.
 func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
+	for {
+		counts, err = s.commit(ctx, c)
+		if !errors.Is(err, errKeyExists) {
+			return counts, err
+		}
+	}
+}
+
+func (s *Store) commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
 	ending := false
 	err = s.tx(ctx, "commit batch", func(tx *txn) error {
 		begun := time.Now()
-		if err := claim(ctx, tx, c, bulk.BatchCommitted); err != nil {
+		if err := claim(ctx, tx, c.Work); err != nil {
 			return err
 		}
 		table := s.engine.rows(s, tx)
@@ -26,9 +37,6 @@ func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 		}
 		l := landing{c: c, table: table}
 		if err := l.run(ctx); err != nil {
-			return err
-		}
-		if err := openForCommits(ctx, tx, c.Work); err != nil {
 			return err
 		}
 		over, err := takeQuota(ctx, tx, c, table, l.out.created)
@@ -42,15 +50,19 @@ func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 		if counts.Sum() != counts.Read {
 			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Work.Batch.No, c.Work.Import.ID, counts)
 		}
+		imp, err := addToImport(ctx, tx, c.Work, counts, "batches_committed = batches_committed + 1")
+		if err != nil {
+			return err
+		}
 		clusters := append(slices.Clone(c.Clusters), clustersOf(c, bulk.CodeDuplicateKey, l.out.duplicate)...)
 		clusters = append(clusters, clustersOf(c, bulk.CodeOverQuota, over)...)
 		if err := addClusters(ctx, tx, c.Work, clusters); err != nil {
 			return err
 		}
-		if err := closeBatch(ctx, tx, c, counts, rowSet(c, l.out.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
+		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rowSet(c, l.out.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
 			return err
 		}
-		ending, err = addToImport(ctx, tx, c.Work, counts, "batches_committed = batches_committed + 1")
+		ending, err = judge(ctx, tx, &imp, c.Work)
 		return err
 	})
 	if err == nil && ending {
@@ -63,21 +75,21 @@ func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
 	ending := false
 	err := s.tx(ctx, "check batch", func(tx *txn) error {
-		if err := claim(ctx, tx, c, bulk.BatchChecked); err != nil {
+		if err := claim(ctx, tx, c.Work); err != nil {
 			return err
 		}
-		if err := openForCommits(ctx, tx, c.Work); err != nil {
+		counts := bulk.Counts{Read: c.Work.Batch.Rows.Read, Rejected: c.Rejected}
+		imp, err := addToImport(ctx, tx, c.Work, counts, "batches_total = batches_total")
+		if err != nil {
 			return err
 		}
 		if err := addClusters(ctx, tx, c.Work, c.Clusters); err != nil {
 			return err
 		}
-		counts := bulk.Counts{Read: c.Work.Batch.Rows.Read, Rejected: c.Rejected}
-		if err := closeBatch(ctx, tx, c, counts, nil, nil, 0); err != nil {
+		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, nil, 0); err != nil {
 			return err
 		}
-		var err error
-		ending, err = addToImport(ctx, tx, c.Work, counts, "batches_total = batches_total")
+		ending, err = judge(ctx, tx, &imp, c.Work)
 		return err
 	})
 	if err == nil && ending {
@@ -86,26 +98,12 @@ func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
 	return err
 }
 
-// claim makes this transaction the one that applies the batch. The compare-and-set
-// on its state is what applies a batch at most once, however often it is delivered.
-func claim(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState) error {
-	n, err := changed(tx.ExecContext(ctx, `UPDATE batches SET state = ? WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
-		to, c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
-	if err == nil && n == 0 {
-		return bulk.ErrSkip
-	}
-	return err
-}
-
-// openForCommits locks the import and rolls everything back if it ended meanwhile:
-// after a cancel not one more row lands. A dry run that was approved while this
-// batch was being checked comes again, too.
-func openForCommits(ctx context.Context, tx *txn, w bulk.Work) error {
-	n, err := changed(tx.ExecContext(ctx, `
-		UPDATE imports SET version = version + 1
-		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)`,
-		w.Account, w.Import.ID, w.DryRun))
-	if err == nil && n == 0 {
+// claim locks a batch that still waits. The lock, and its state, which closeBatch
+// changes, are what applies a batch at most once, however often it is delivered.
+func claim(ctx context.Context, tx *txn, w bulk.Work) error {
+	err := tx.GetContext(ctx, new(int64), `SELECT no FROM batches WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`+tx.lock,
+		w.Account, w.Import.ID, w.Batch.No)
+	if errors.Is(err, sql.ErrNoRows) {
 		return bulk.ErrSkip
 	}
 	return err
@@ -210,40 +208,48 @@ func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Clus
 	return nil
 }
 
-func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
+// closeBatch notes what became of a claimed batch.
+func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
 	d, err1 := duplicate.MarshalBinary()
 	q, err2 := over.MarshalBinary()
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `
-		UPDATE batches SET node = ?, committed_at = ?, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
+	closed, err := changed(tx.ExecContext(ctx, `
+		UPDATE batches SET state = ?, node = ?, committed_at = ?, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
-		WHERE account_id = ? AND import_id = ? AND no = ?`,
-		c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
-		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No)
+		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
+		to, c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
+	if err == nil && closed == 0 {
+		return bulk.ErrSkip
+	}
 	return err
 }
 
-// addToImport adds a batch's outcome to its import, fails the import when it has
-// too many rejects, and finishes it when this was its last batch.
-func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batches string) (ending bool, err error) {
-	if _, err := tx.ExecContext(ctx, `
+// addToImport adds a batch's outcome to its import, which it locks and returns. It rolls
+// everything back if the import ended meanwhile: after a cancel not one more row lands.
+// A dry run that was approved while this batch was being checked comes again, too.
+func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batches string) (r importRow, err error) {
+	err = tx.GetContext(ctx, &r, `
 		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
-			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`
-		WHERE account_id = ? AND id = ?`,
-		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID); err != nil {
-		return false, err
+			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`,
+			version = version + 1
+		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)
+		RETURNING *`,
+		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID, w.DryRun)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, bulk.ErrSkip
 	}
-	r, err := getImport(ctx, tx, w.Account, w.Import.ID)
-	if err != nil {
-		return false, err
+	return r, err
+}
+
+// judge fails an import that has too many rejects, and finishes it when this was its
+// last batch.
+func judge(ctx context.Context, tx *txn, r *importRow, w bulk.Work) (ending bool, err error) {
+	judged := max(r.Sum(), w.Batch.Rows.Read)
+	if w.Import.Options.OnError.Exceeded(r.Rejected, judged, false) {
+		return true, end(ctx, tx, w.Account, w.Import.ID, bulk.StateFailed, tooManyRejects(r, w.Import.Options))
 	}
-	if judged := r.Sum(); w.Import.Options.OnError.Exceeded(r.Rejected, max(judged, n.Read), false) {
-		return true, end(ctx, tx, w.Account, w.Import.ID, bulk.StateFailed, tooManyRejects(&r, w.Import.Options))
-	}
-	if err := finish(ctx, tx, w.Account, w.Import.ID); err != nil {
-		return false, err
-	}
-	return isEnding(ctx, tx, w.Account, w.Import.ID)
+	return finish(ctx, tx, r)
 }

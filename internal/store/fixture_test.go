@@ -14,7 +14,7 @@ import (
 // fixture is a migrated store with one account and one dataset "things".
 type fixture struct {
 	*Store
-	t       *testing.T
+	t       testing.TB
 	account bulk.AccountID
 }
 
@@ -23,15 +23,15 @@ var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Colu
 }}
 
 // engines lists the stores that the suite runs on.
-var engines = map[string]func(t *testing.T) *Store{
-	"sqlite": func(t *testing.T) *Store {
+var engines = map[string]func(t testing.TB) *Store{
+	"sqlite": func(t testing.TB) *Store {
 		s, err := New(Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	},
-	"postgres": func(t *testing.T) *Store {
+	"postgres": func(t testing.TB) *Store {
 		url := os.Getenv("BULKHEAD_TEST_POSTGRES")
 		if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
 			t.Fatal("BULKHEAD_TEST_POSTGRES is not set, but services are required")
@@ -48,7 +48,7 @@ var engines = map[string]func(t *testing.T) *Store{
 }
 
 // ownSchema makes a schema for this test, drops it afterwards and returns a URL that works in it.
-func ownSchema(t *testing.T, url string) string {
+func ownSchema(t testing.TB, url string) string {
 	admin, err := New(Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
@@ -73,20 +73,18 @@ func ownSchema(t *testing.T, url string) string {
 // onEngines runs the test on every engine.
 func onEngines(t *testing.T, test func(t *testing.T, f *fixture)) {
 	for name, open := range engines {
-		t.Run(name, func(t *testing.T) {
-			s := open(t)
-			t.Cleanup(func() { s.Close() })
-			if err := s.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			f := &fixture{Store: s, t: t}
-			f.account = f.newAccount("one", 1000)
-			if _, err := s.ApplyDataset(t.Context(), things); err != nil {
-				t.Fatal(err)
-			}
-			test(t, f)
-		})
+		t.Run(name, func(t *testing.T) { test(t, newFixture(t, open(t))) })
 	}
+}
+
+func newFixture(t testing.TB, s *Store) *fixture {
+	t.Cleanup(func() { s.Close() })
+	f := &fixture{Store: s, t: t}
+	f.must(s.Migrate(t.Context()))
+	f.account = f.newAccount("one", 1000)
+	_, err := s.ApplyDataset(t.Context(), things)
+	f.must(err)
+	return f
 }
 
 func (f *fixture) newAccount(name string, quota int64) bulk.AccountID {

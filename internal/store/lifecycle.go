@@ -205,25 +205,25 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 }
 
 // finish moves the import on when its upload is sealed and none of its batches
-// waits. It runs in the transaction that made the last of both true.
-func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) error {
-	r, err := lockImport(ctx, tx, account, id)
-	if err != nil || !r.Sealed || r.Staged > 0 || r.State.Terminal() || r.State == bulk.StateCancelling {
-		return err
+// waits. It runs in the transaction that made the last of both true, which holds the
+// import. An import that is ending then has to be wound up after it.
+func finish(ctx context.Context, tx *txn, r *importRow) (ending bool, err error) {
+	if !r.Sealed || r.Staged > 0 || r.State.Terminal() || r.State == bulk.StateCancelling {
+		return false, nil
 	}
 	var o bulk.Options
 	if err := json.Unmarshal([]byte(r.Options), &o); err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case o.OnError.Exceeded(r.Rejected, r.Read, true):
-		return end(ctx, tx, account, id, bulk.StateFailed, tooManyRejects(&r, o))
+		return true, end(ctx, tx, r.Account, r.ID, bulk.StateFailed, tooManyRejects(r, o))
 	case r.dryRun(o) && r.BatchCounts.Total > r.Quarantined:
-		_, err := tx.ExecContext(ctx, `UPDATE imports SET state = 'awaiting_approval', version = version + 1 WHERE account_id = ? AND id = ?`, account, id)
+		_, err := tx.ExecContext(ctx, `UPDATE imports SET state = 'awaiting_approval', version = version + 1 WHERE account_id = ? AND id = ?`, r.Account, r.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
-		return event(ctx, tx, account, id, "state", fmt.Sprintf("Checked %d rows, %d would be rejected. Approve to commit the rest.", r.Read, r.Rejected))
+		return false, event(ctx, tx, r.Account, r.ID, "state", fmt.Sprintf("Checked %d rows, %d would be rejected. Approve to commit the rest.", r.Read, r.Rejected))
 	}
 	state, why := bulk.StateCompleted, (*string)(nil)
 	switch {
@@ -231,7 +231,7 @@ func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.Import
 		b, err := json.Marshal(bulk.Errorf(bulk.KindUnprocessed, bulk.ErrQuarantined,
 			"%d batches could not be processed after %d attempts each and were set aside; see the batches for their reasons.", r.Quarantined, bulk.MaxFailures))
 		if err != nil {
-			return err
+			return false, err
 		}
 		t := string(b)
 		state, why = bulk.StateFailed, &t
@@ -240,10 +240,10 @@ func finish(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.Import
 	}
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = ?, version = version + 1 WHERE account_id = ? AND id = ?`,
-		state, why, now(), account, id); err != nil {
-		return err
+		state, why, now(), r.Account, r.ID); err != nil {
+		return false, err
 	}
-	return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", inWords(state), r.Created, r.Updated, r.Rejected+r.OverQuota))
+	return false, event(ctx, tx, r.Account, r.ID, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", inWords(state), r.Created, r.Updated, r.Rejected+r.OverQuota))
 }
 
 // inWords renders a state for a sentence.

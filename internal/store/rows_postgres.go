@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // postgresRows writes a whole batch at once. Where keys are expected to be new it
-// copies straight into the table, inside a savepoint; when that meets an existing
-// key, and for some batches of the import after it, rows are copied into a
-// temporary table and inserted from there, which may skip what exists.
+// copies straight into the table. When that meets an existing key the transaction
+// begins again, and for some batches of the import from this one on rows are copied into
+// a temporary table and inserted from there, which may skip what exists.
 type postgresRows struct {
 	store   *Store
 	tx      *txn
@@ -41,12 +42,17 @@ func (r *postgresRows) chunk() int { return max(1, r.c.Records.Len()) }
 
 func (r *postgresRows) close() {}
 
+// errKeyExists ends a transaction that has to begin again, after a COPY met a key.
+var errKeyExists = errors.New("a key exists")
+
 func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	if len(rows) == r.c.Records.Len() && !r.staged && !r.overlapping() {
-		n, err := r.copyStraight(ctx, rows)
-		if err != nil || n > 0 {
-			return n, err
+		n, err := copyFrom(ctx, r.tx, []string{r.c.Work.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
+		if uniqueViolation(err) {
+			r.store.expectOverlap(r.c.Work.Import.ID)
+			return 0, errKeyExists
 		}
+		return n, err
 	}
 	if err := r.stage(ctx); err != nil {
 		return 0, err
@@ -54,23 +60,6 @@ func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	return changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
 		INSERT INTO %q (%s) SELECT %s FROM _staged WHERE _i = ANY($1) ORDER BY _i ON CONFLICT DO NOTHING`,
 		r.c.Work.Spec.Table(), quoted(r.columns), quoted(r.columns)), indexes(rows)))
-}
-
-// copyStraight returns 0 rows, and leaves no trace, when a key existed.
-func (r *postgresRows) copyStraight(ctx context.Context, rows []int) (int64, error) {
-	if _, err := r.tx.Tx.ExecContext(ctx, `SAVEPOINT straight`); err != nil {
-		return 0, err
-	}
-	n, err := copyFrom(ctx, r.tx, []string{r.c.Work.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
-	if err == nil {
-		return n, nil
-	}
-	if !uniqueViolation(err) {
-		return 0, err
-	}
-	r.store.expectOverlap(r.c.Work.Import.ID)
-	_, err = r.tx.Tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT straight`)
-	return 0, err
 }
 
 // stage copies the batch into the temporary table, once.

@@ -10,7 +10,7 @@
 //
 // SQL stands beside the one method that runs it, one file a noun, with ? for
 // parameters; engine.go says what else differs between the engines. Locks are
-// taken in the order batch, keys, import, account.
+// taken in the order batch, keys, account, import.
 package store
 
 import (

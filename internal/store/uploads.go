@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -98,7 +96,8 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 				return err
 			}
 		}
-		if err := advanceImport(ctx, tx, p); err != nil {
+		r, err := advanceImport(ctx, tx, p)
+		if err != nil {
 			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, `
@@ -122,10 +121,7 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 		if p.Seal == nil {
 			return nil
 		}
-		if err := finish(ctx, tx, p.Account, p.Import); err != nil {
-			return err
-		}
-		ending, err = isEnding(ctx, tx, p.Account, p.Import)
+		ending, err = finish(ctx, tx, &r)
 		return err
 	})
 	if err == nil && ending {
@@ -148,14 +144,14 @@ func stage(ctx context.Context, tx *txn, p bulk.Progress) error {
 	return err
 }
 
-// advanceImport carries the step to what people see of the import.
-func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) error {
-	r, err := lockImport(ctx, tx, p.Account, p.Import)
+// advanceImport carries the step to what people see of the import, locks and returns it.
+func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, err error) {
+	r, err = lockImport(ctx, tx, p.Account, p.Import)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if r.Sealed || !acceptsBytes(r.State) {
-		return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", r.State)
+		return r, bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", r.State)
 	}
 	r.ByteCounts = bulk.ByteCounts{Total: p.Length, Received: p.Offset}
 	r.BlankLines = p.Boundary.Blank
@@ -166,7 +162,7 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) error {
 	}
 	if p.Layout != nil && r.Layout == nil {
 		if err := describe(ctx, tx, &r, p); err != nil {
-			return err
+			return r, err
 		}
 	}
 	if p.Seal != nil {
@@ -175,14 +171,14 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) error {
 			r.State = r.running()
 		}
 		if err := event(ctx, tx, p.Account, p.Import, "sealed", fmt.Sprintf("The file is complete: %d rows in %d bytes.", r.Read, p.Offset)); err != nil {
-			return err
+			return r, err
 		}
 	}
 	_, err = tx.NamedExecContext(ctx, `
 		UPDATE imports SET state = :state, layout = :layout, sealed = :sealed, sha256 = :sha256, bytes_total = :bytes_total, bytes_received = :bytes_received,
 			blank_lines = :blank_lines, rows_read = :rows_read, batches_staged = :batches_staged, batches_total = :batches_total, version = version + 1
 		WHERE account_id = :account_id AND id = :id`, r)
-	return err
+	return r, err
 }
 
 func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error {
@@ -194,15 +190,6 @@ func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error
 	r.Layout = &text
 	return event(ctx, tx, p.Account, p.Import, "layout", fmt.Sprintf("Header read: %d columns, delimiter %q, encoding %s.",
 		len(p.Layout.Header), string(rune(p.Layout.Dialect.Delimiter)), p.Layout.Dialect.Encoding))
-}
-
-func isEnding(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (bool, error) {
-	var state bulk.State
-	err := tx.GetContext(ctx, &state, `SELECT state FROM imports WHERE account_id = ? AND id = ?`, account, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return state == bulk.StateCancelling, err
 }
 
 // Undecoded lists spooled uploads that are complete but not sealed, oldest first.
