@@ -22,7 +22,7 @@ func wantCounts(t *testing.T, got, want bulk.Counts) {
 func TestCommitAppliesABatchAtMostOnce(t *testing.T) { // invariant 2
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
-		f.stage(imp, 3)
+		f.stage(imp, 3, 1) // after the first batch the import still takes commits
 		c := commitOf(f.work(imp, 0), row{1, "a", "A"}, row{2, "b", "B"})
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -46,12 +46,13 @@ func TestCommitAppliesABatchAtMostOnce(t *testing.T) { // invariant 2
 		if outcomes["committed"] != 1 || outcomes["skipped"] != 7 {
 			t.Fatalf("outcomes %v", outcomes)
 		}
+		f.commit(imp, 1, row{4, "c", "C"})
 		got := f.get(imp)
-		wantCounts(t, got.Rows, bulk.Counts{Read: 3, Created: 2, Rejected: 1})
-		if got.State != bulk.StateCompletedWithRejects || got.Batches != (bulk.BatchCounts{Committed: 1, Total: 1}) {
+		wantCounts(t, got.Rows, bulk.Counts{Read: 4, Created: 3, Rejected: 1})
+		if got.State != bulk.StateCompletedWithRejects || got.Batches != (bulk.BatchCounts{Committed: 2, Total: 2}) {
 			t.Fatalf("import %+v", got)
 		}
-		f.wantUsage(f.account, 2)
+		f.wantUsage(f.account, 3)
 	})
 }
 

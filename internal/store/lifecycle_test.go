@@ -62,6 +62,26 @@ func TestCancelIsExact(t *testing.T) {
 	})
 }
 
+// Between the two transactions of a cancel a batch is still staged, and its import closed.
+func TestNoCommitWhileEnding(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stageOpen(imp, 1, 1)
+		inFlight := commitOf(f.work(imp, 0), row{1, "a", ""})
+		f.must(f.tx(t.Context(), "first half", func(tx *txn) error {
+			return end(t.Context(), tx, f.account, imp.ID, bulk.StateCancelled, nil)
+		}))
+		if _, err := f.Commit(t.Context(), inFlight); !errors.Is(err, bulk.ErrSkip) {
+			t.Fatalf("a commit during the cancel: %v", err)
+		}
+		f.wantUsage(f.account, 0)
+		f.must(f.Sweep(t.Context()))
+		got := f.get(imp)
+		wantState(t, got, bulk.StateCancelled)
+		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Unprocessed: 2})
+	})
+}
+
 func TestCancelAgainstCommits(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		for range 20 {
