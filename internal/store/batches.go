@@ -189,13 +189,9 @@ func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.T
 // their ids: relays and the mirror mark the same batches at once, and in different orders
 // would lock each other out.
 func markBatches(ctx context.Context, tx *txn, column string, state bulk.BatchState, ids []bulk.BatchID, at time.Time) error {
-	st, err := tx.PreparexContext(ctx, fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = ?`, column))
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+	mark := fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = ?`, column)
 	for _, id := range slices.SortedFunc(slices.Values(ids), byID) {
-		if _, err := st.ExecContext(ctx, at.UTC(), id.Import, id.No, state); err != nil {
+		if _, err := tx.ExecContext(ctx, mark, at.UTC(), id.Import, id.No, state); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -79,9 +80,9 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
 		ask[i] = r.Ref
 	}
 	for warned := false; ; warned = true {
-		staged, err := d.cfg.Ledger.StillStaged(ctx, ask)
+		staged, known, err := d.lookUp(ctx, ask)
 		if err == nil {
-			d.admit(ctx, fresh, staged)
+			d.admit(fresh, staged, known)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -94,6 +95,16 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// lookUp reads which batches still wait, and meanwhile their accounts' and imports'
+// standing: small imports wait for both.
+func (d *Dispatcher) lookUp(ctx context.Context, refs []bulk.BatchRef) (staged []bulk.BatchRef, known answer, err error) {
+	var both sync.WaitGroup
+	both.Go(func() { known = d.ask(ctx, subjectsOf(refs)) })
+	staged, err = d.cfg.Ledger.StillStaged(ctx, refs)
+	both.Wait()
+	return staged, known, err
 }
 
 // merge adds references to jobs that are known and returns the others.
@@ -112,12 +123,11 @@ func (d *Dispatcher) merge(refs []bulk.Reference) []bulk.Reference {
 }
 
 // admit queues what is staged and marks the rest as done.
-func (d *Dispatcher) admit(ctx context.Context, refs []bulk.Reference, staged []bulk.BatchRef) {
+func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known answer) {
 	waits := make(map[bulk.BatchID]bool, len(staged))
 	for _, ref := range staged {
 		waits[ref.ID()] = true
 	}
-	known := d.ask(ctx, subjectsOf(staged))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	busy := d.queue.Weight() > 0
