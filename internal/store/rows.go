@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,8 @@ type rowTable interface {
 	begin(ctx context.Context, c bulk.Commit) error
 	// chunk is how many rows are best handled at once.
 	chunk() int
-	// insert adds rows whose keys are new, skips the others and returns how many it added.
+	// insert adds rows whose keys are new, skips the others and returns how many it added;
+	// or it returns errKeyExists.
 	insert(ctx context.Context, rows []int) (int64, error)
 	// owners reads who holds the keys of the rows, and keeps them from changing
 	// until the transaction ends. Keys that nobody holds are absent.
@@ -27,6 +29,9 @@ type rowTable interface {
 	remove(ctx context.Context, rows []int) error
 	close()
 }
+
+// errKeyExists ends a transaction that has to begin again, knowing now that keys exist.
+var errKeyExists = errors.New("a key exists")
 
 // owner is the row that holds a key.
 type owner struct{ op, row int64 }

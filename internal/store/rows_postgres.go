@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,9 +40,6 @@ func (r *postgresRows) begin(_ context.Context, c bulk.Commit) error {
 func (r *postgresRows) chunk() int { return max(1, r.c.Records.Len()) }
 
 func (r *postgresRows) close() {}
-
-// errKeyExists ends a transaction that has to begin again, after a COPY met a key.
-var errKeyExists = errors.New("a key exists")
 
 func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	if len(rows) == r.c.Records.Len() && !r.staged && !r.overlapping() {
