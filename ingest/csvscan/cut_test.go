@@ -20,6 +20,7 @@ var dialects = []bulk.Dialect{
 	{Delimiter: '\t', Quote: '\'', Escape: '\''},
 	{Delimiter: ',', Quote: '"', Escape: '\\'},
 	{Delimiter: ',', SepLine: true},
+	{Delimiter: ',', NoHeader: true},
 	{Delimiter: ',', Rejects: true},
 	{Delimiter: '|', Quote: '\'', Escape: '\\', Rejects: true},
 }
@@ -76,6 +77,7 @@ func FuzzCuts(f *testing.F) {
 		`id,name` + "\n" + `1,"a\"b\\"` + "\n" + `2,"c`,
 		"id,_line,_row,_code,_column,_message\r'=1,2,1,required,id,no\r\nx\"y,3,2,bad_quote,,no\n",
 		"id\n\n1\r\r\n\"\"",
+		"\xEF\xBB\xBF\n\r\n1\n\n2",
 	} {
 		f.Add([]byte(file), uint8(i), uint8(1), uint8(0))
 		f.Add([]byte(file), uint8(0), uint8(7), uint8(20))

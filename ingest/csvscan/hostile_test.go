@@ -143,6 +143,8 @@ func TestHostile(t *testing.T) {
 		{name: "20 HTML and SQL", file: "id,name\n1,<script>alert(1)</script>\n2,'; DROP TABLE x; --\n", want: []string{"id|name", "1|<script>alert(1)</script>", "2|'; DROP TABLE x; --"}},
 		{name: "21 case and composition", file: "id,name\nA,e\u0301\na,\u00e9\n", want: []string{"id|name", "A|e\u0301", "a|\u00e9"}},
 		{name: "22 the same key twice", file: "id,name\n1,a\n1,b\n", want: []string{"id|name", "1|a", "1|b"}},
+		{name: "10 blank lines before one column without a header", file: "\n\r\n1\n\n2\n", choice: bulk.DialectChoice{NoHeader: true}, want: []string{"column_1", "", "1", "", "2"}},
+		{name: "10 blank lines before columns without a header", file: "\n\n1,a\n\n2,b\n", choice: bulk.DialectChoice{NoHeader: true}, want: []string{"column_1|column_2", "2|b"}},
 		{name: "no header", file: "1,a\n2,b\n", choice: bulk.DialectChoice{NoHeader: true}, want: []string{"column_1|column_2", "2|b"}},
 		{name: "bad choice", file: "1,a\n", choice: bulk.DialectChoice{Delimiter: "ab"}, want: []string{"refused bad_dialect…"}},
 		{name: "28 XLSX", file: "PK\x03\x04\x14\x00[Content_Types].xml", want: []string{"refused not_csv at line 0, byte 0: This is an Excel workbook (XLSX)…"}},

@@ -54,6 +54,7 @@ type Scanner struct {
 	partial bool
 	rejects bool
 	sepLine bool // the first line is no data
+	bare    bool // there is no header
 	atStart bool // that line and a byte order mark may come
 
 	buf  []byte // buf[pos:end] is read but not yet consumed
@@ -83,6 +84,7 @@ func New(r io.Reader, c Config) *Scanner {
 		partial: c.Partial,
 		rejects: c.Dialect.Rejects,
 		sepLine: c.Dialect.SepLine,
+		bare:    c.Dialect.NoHeader,
 		atStart: c.Offset == 0,
 		base:    c.Offset,
 		line:    max(c.Line, 1),
@@ -173,7 +175,30 @@ func (s *Scanner) begin() bool {
 			at += n
 		}
 	}
+	if s.bare && s.columns == 0 && !s.width(at) {
+		return false
+	}
 	s.pos, s.atStart = at, false
+	return true
+}
+
+// width finds out whether blank lines from at on, where a file without a header begins,
+// are values: they are where the first record that is not blank has one cell. It
+// reports false while the bytes are too few to tell; beyond the limit of a record they
+// are taken for no values.
+func (s *Scanner) width(at int) bool {
+	from := at
+	for at >= 0 && at < s.end && (s.buf[at] == '\n' || s.buf[at] == '\r') {
+		at = endOfLine(s.buf[:s.end], at, s.final())
+	}
+	known := at >= 0 && at < s.end && s.split.next(s.buf[:s.end], at, s.final())
+	if !known && !s.final() && s.end-s.pos <= s.limit {
+		return false
+	}
+	if known && at > from && s.split.stop-s.pos <= s.limit && s.split.bad < 0 && s.split.n == 1 {
+		s.columns = 1
+	}
+	s.split.forget() // the splitter is asked for an earlier place next
 	return true
 }
 

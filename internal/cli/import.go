@@ -20,7 +20,7 @@ import (
 type dialectFlags struct {
 	Delimiter string `help:"Character between cells; 'tab' for a tab. Default: sniffed." placeholder:"C"`
 	Quote     string `help:"Character around cells. Default: sniffed." placeholder:"C"`
-	Escape    string `help:"Character before a quote inside a cell. Default: the quote is doubled." placeholder:"C"`
+	Escape    string `help:"Character before a quote inside a cell; the quote itself where it is doubled. Default: sniffed." placeholder:"C"`
 	Encoding  string `help:"utf-8, utf-16le, utf-16be, windows-1252, iso-8859-1 or shift_jis. Default: sniffed." placeholder:"E"`
 	NoHeader  bool   `help:"The first line is data; columns are named column_1, column_2, …"`
 }
