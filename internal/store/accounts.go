@@ -7,9 +7,7 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// accountColumns are named, so that a process of an older version goes on while a
-// newer one has added columns.
-const accountColumns = `id, name, weight, slot_cap, record_quota, records_used, created_at`
+var accountColumns = columnsOf[bulk.Account]()
 
 // CreateAccount makes an account; its name must be free.
 func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, weight int) (bulk.Account, error) {
@@ -101,7 +99,7 @@ func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err
 	}
 	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
 	err = s.own(ctx, "read usage", id, func(q reader) error {
-		return q.SelectContext(ctx, &u.ByDataset, `SELECT dataset, records FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
+		return q.SelectContext(ctx, &u.ByDataset, `SELECT `+columnsOf[bulk.DatasetUsage]()+` FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
 	})
 	return u, err
 }

@@ -20,8 +20,7 @@ type batchRow struct {
 	Account bulk.AccountID `db:"account_id"`
 }
 
-const batchColumns = `account_id, import_id, no, state, object, object_bytes, sha256, first_row, byte_from, byte_to, failures, error, node, staged_at, committed_at,
-	read_ms, validate_ms, commit_ms, rows_read, rows_created, rows_updated, rows_superseded, rows_rejected, rows_over_quota, rows_unprocessed`
+var batchColumns = columnsOf[batchRow]()
 
 func (r batchRow) public() bulk.Batch {
 	b := r.Batch
@@ -130,7 +129,7 @@ func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why
 		err := tx.GetContext(ctx, &r, `
 			UPDATE imports SET batches_staged = batches_staged - 1, batches_quarantined = batches_quarantined + 1,
 				rows_unprocessed = rows_unprocessed + ?, version = version + 1
-			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') RETURNING *`, rows, account, id.Import)
+			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') RETURNING `+importColumns, rows, account, id.Import)
 		if errors.Is(err, sql.ErrNoRows) {
 			return bulk.ErrSkip // the import is ending; its wind-up drops the batch
 		}

@@ -236,7 +236,7 @@ func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batch
 			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`,
 			version = version + 1
 		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)
-		RETURNING *`,
+		RETURNING `+importColumns,
 		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID, w.DryRun)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, bulk.ErrSkip

@@ -9,6 +9,8 @@ import (
 	"bulkhead/internal/bulk"
 )
 
+var keyColumns = columnsOf[bulk.APIKey]()
+
 // lastUsedEvery bounds how often the use of a key is written down.
 const lastUsedEvery = time.Minute
 
@@ -33,7 +35,7 @@ func (s *Store) CreateKey(ctx context.Context, k bulk.APIKey, hash string) error
 func (s *Store) ListKeys(ctx context.Context, account bulk.AccountID) ([]bulk.APIKey, error) {
 	out := []bulk.APIKey{}
 	err := s.read.SelectContext(ctx, &out, `
-		SELECT account_id, id, name, prefix, operator, created_at, revoked_at, last_used_at
+		SELECT `+keyColumns+`
 		FROM api_keys WHERE account_id = ? ORDER BY id DESC`, account)
 	return out, s.error("list keys", err)
 }
@@ -58,7 +60,7 @@ func (s *Store) RevokeKey(ctx context.Context, account bulk.AccountID, id bulk.K
 func (s *Store) KeyPrincipal(ctx context.Context, hash string) (p bulk.Principal, err error) {
 	var k bulk.APIKey
 	err = s.read.GetContext(ctx, &k, `
-		SELECT account_id, id, name, prefix, operator, created_at, revoked_at, last_used_at
+		SELECT `+keyColumns+`
 		FROM api_keys WHERE hash = ? AND revoked_at IS NULL`, hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, unauthorized("API key")

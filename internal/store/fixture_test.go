@@ -22,29 +22,47 @@ var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Colu
 	{Name: "id", Type: bulk.TypeText}, {Name: "name", Type: bulk.TypeText}, {Name: "size", Type: bulk.TypeInteger},
 }}
 
-// engines lists the stores that the suite runs on.
+// engines lists the stores that the suite runs on: each engine, and each with a schema
+// that a later version has brought ahead of this code.
 var engines = map[string]func(t testing.TB) *Store{
-	"sqlite": func(t testing.TB) *Store {
-		s, err := New(Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
-		if err != nil {
+	"sqlite":         openTestSQLite,
+	"postgres":       openTestPostgres,
+	"sqlite ahead":   ahead(openTestSQLite),
+	"postgres ahead": ahead(openTestPostgres),
+}
+
+func openTestSQLite(t testing.TB) *Store {
+	s, err := New(Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func openTestPostgres(t testing.TB) *Store {
+	url := os.Getenv("BULKHEAD_TEST_POSTGRES")
+	if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
+		t.Fatal("BULKHEAD_TEST_POSTGRES is not set, but services are required")
+	}
+	if url == "" {
+		t.Skip("SKIPPED: no PostgreSQL; set BULKHEAD_TEST_POSTGRES, for example by `task services:up`")
+	}
+	s, err := New(Config{URL: ownSchema(t, url)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ahead(open func(t testing.TB) *Store) func(t testing.TB) *Store {
+	return func(t testing.TB) *Store {
+		s := open(t)
+		if err := s.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		addColumns(t, s)
 		return s
-	},
-	"postgres": func(t testing.TB) *Store {
-		url := os.Getenv("BULKHEAD_TEST_POSTGRES")
-		if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
-			t.Fatal("BULKHEAD_TEST_POSTGRES is not set, but services are required")
-		}
-		if url == "" {
-			t.Skip("SKIPPED: no PostgreSQL; set BULKHEAD_TEST_POSTGRES, for example by `task services:up`")
-		}
-		s, err := New(Config{URL: ownSchema(t, url)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	},
+	}
 }
 
 // ownSchema makes a schema for this test, drops it afterwards and returns a URL that works in it.

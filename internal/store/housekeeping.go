@@ -34,7 +34,7 @@ type Finished struct {
 func (s *Store) FinishedSince(ctx context.Context, since time.Time) ([]Finished, error) {
 	var out []Finished
 	err := s.read.SelectContext(ctx, &out, `
-		SELECT id, rows_read, started_at, finished_at FROM imports
+		SELECT `+columnsOf[Finished]()+` FROM imports
 		WHERE finished_at > ? AND started_at IS NOT NULL ORDER BY finished_at LIMIT 1000`, since.UTC())
 	return out, s.error("list finished imports", err)
 }

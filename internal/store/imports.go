@@ -41,6 +41,8 @@ type importRow struct {
 	FinishedAt       *time.Time       `db:"finished_at"`
 }
 
+var importColumns = columnsOf[importRow]()
+
 // dryRun reports whether batches are to be checked only, for now.
 func (r *importRow) dryRun(o bulk.Options) bool { return o.DryRun && !r.Approved }
 
@@ -62,13 +64,13 @@ func (r *importRow) public() (bulk.Import, error) {
 }
 
 func getImport(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
-	err = q.GetContext(ctx, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`, account, id)
+	err = q.GetContext(ctx, &r, `SELECT `+importColumns+` FROM imports WHERE account_id = ? AND id = ?`, account, id)
 	return r, noRows(err, "import")
 }
 
 // lockImport reads an import that the transaction will change.
 func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
-	err = tx.GetContext(ctx, &r, `SELECT * FROM imports WHERE account_id = ? AND id = ?`+tx.lock, account, id)
+	err = tx.GetContext(ctx, &r, `SELECT `+importColumns+` FROM imports WHERE account_id = ? AND id = ?`+tx.lock, account, id)
 	return r, noRows(err, "import")
 }
 
@@ -105,7 +107,7 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 		add(`id < ?`, f.Cursor) // identifiers sort by age
 	}
 	var rows []importRow
-	query := fmt.Sprintf(`SELECT * FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, strings.Join(where, " AND "), f.Limit+1)
+	query := fmt.Sprintf(`SELECT %s FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, importColumns, strings.Join(where, " AND "), f.Limit+1)
 	if err := s.own(ctx, "list imports", account, func(q reader) error { return q.SelectContext(ctx, &rows, query, args...) }); err != nil {
 		return nil, "", err
 	}
@@ -242,7 +244,7 @@ func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bul
 			return err
 		}
 		return q.SelectContext(ctx, &out, `
-			SELECT seq, at, kind, text FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+			SELECT `+columnsOf[bulk.Event]()+` FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
 			account, id, after, limit)
 	})
 	return out, err

@@ -88,7 +88,7 @@ const unmirroredBatch = `EXISTS (
 func (s *Store) Unreported(ctx context.Context, limit int) ([]bulk.Import, error) {
 	var rows []importRow
 	if err := s.read.SelectContext(ctx, &rows, `
-		SELECT * FROM imports i WHERE finished_at IS NOT NULL AND NOT mirrored AND NOT `+unmirroredBatch+` ORDER BY id LIMIT ?`, limit); err != nil {
+		SELECT `+importColumns+` FROM imports i WHERE finished_at IS NOT NULL AND NOT mirrored AND NOT `+unmirroredBatch+` ORDER BY id LIMIT ?`, limit); err != nil {
 		return nil, s.error("list unreported imports", err)
 	}
 	out := make([]bulk.Import, len(rows))

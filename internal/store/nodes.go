@@ -36,7 +36,7 @@ func (s *Store) Leave(ctx context.Context, id bulk.NodeID) error {
 func (s *Store) Nodes(ctx context.Context, role string, since time.Time) ([]bulk.Node, error) {
 	out := []bulk.Node{}
 	err := s.read.SelectContext(ctx, &out, `
-		SELECT id, role, url, slots, version, draining, started_at, seen_at FROM nodes
+		SELECT `+columnsOf[bulk.Node]()+` FROM nodes
 		WHERE (role = ? OR ? = '') AND seen_at > ? ORDER BY id`, role, role, since.UTC())
 	return out, s.error("list nodes", err)
 }

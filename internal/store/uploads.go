@@ -42,7 +42,7 @@ func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, i
 	}
 	var p uploadRow
 	if err = q.GetContext(ctx, &p, `
-		SELECT epoch, byte_offset, length, tail, digest, spooled, boundary_offset, boundary_line, boundary_row, boundary_blank, boundary_batch_no, expires_at
+		SELECT `+columnsOf[uploadRow]()+`
 		FROM uploads WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 		return u, r, err
 	}
