@@ -99,11 +99,7 @@ func (c *accountsList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	accounts, err := list[bulk.Account](e.ctx, api, "/v1/accounts", url.Values{}, "accounts", 0)
-	if err != nil {
-		return err
-	}
-	return printList(e, accounts, accountHeading, accountRow)
+	return printList(e, list[bulk.Account](e.ctx, api, "/v1/accounts", url.Values{}, "accounts"), accountHeading, accountRow)
 }
 
 const accountHeading = "ID\tNAME\tRECORDS\tQUOTA\tWEIGHT\tCAP\tCREATED AT"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"text/tabwriter"
 
@@ -30,7 +31,11 @@ type Roles struct {
 // grammar is the command line.
 type grammar struct {
 	DataDir string `help:"Where a running dev keeps everything, its address included." default:".bulkhead" env:"BULKHEAD_DATA_DIR" type:"path"`
+	URL     string `name:"url" help:"Server to talk to, with the key of BULKHEAD_API_KEY. Default: BULKHEAD_URL." placeholder:"URL"`
+	Profile string `help:"Server and key that were saved by bulkhead profiles. Default: BULKHEAD_PROFILE." placeholder:"NAME" complete:"profile"`
 	JSON    bool   `name:"json" help:"Print JSON, one object a line."`
+
+	Version kong.VersionFlag `help:"Print the version."`
 
 	Dev        devCommand  `cmd:"" help:"Run everything in one process; nothing else has to be installed."`
 	Console    roleCommand `cmd:"" help:"Run the console: pages and API."`
@@ -52,7 +57,10 @@ type grammar struct {
 	CSV      csvCommand      `cmd:"" name:"csv" help:"Look at a file the way the importer does; needs no server."`
 	Accounts accountsCommand `cmd:"" help:"Manage accounts (operators)."`
 	Keys     keysCommand     `cmd:"" help:"Manage API keys (operators)."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	Profiles   profilesCommand   `cmd:"" help:"Save the addresses and keys of the servers that you work with."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands in bash, zsh or fish."`
+	Complete   completeCommand   `cmd:"" name:"__complete" hidden:""`
 }
 
 // env is what a command works with.
@@ -61,7 +69,7 @@ type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	json           bool
-	dataDir        string
+	server         config.Where
 	roles          Roles
 }
 
@@ -73,7 +81,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if command == nil {
 		return code
 	}
-	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, json: g.JSON, dataDir: g.DataDir, roles: roles}
+	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, json: g.JSON, roles: roles, server: config.Where{URL: g.URL, Profile: g.Profile, DataDir: g.DataDir}}
 	err := command.Run(e)
 	if _, said := errors.AsType[outcome](err); ctx.Err() != nil && err != nil && !said {
 		err = context.Canceled // whatever broke, broke because of the interrupt
@@ -86,9 +94,7 @@ type quit int
 
 // parse returns nil and an exit code when there is nothing to run.
 func parse(g *grammar, args []string, stdout, stderr io.Writer) (command *kong.Context, code int) {
-	parser, err := kong.New(g, kong.Name("bulkhead"), kong.Writers(stdout, stderr), kong.UsageOnError(), kong.ShortUsageOnError(),
-		kong.Description("Imports CSV files of any size for many accounts at once: fair, exactly once, in bounded memory."),
-		kong.Exit(func(code int) { panic(quit(code)) }))
+	parser, err := newParser(g, kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(quit(code)) }))
 	if err != nil {
 		fmt.Fprintln(stderr, "bulkhead:", err)
 		return nil, exitFailed
@@ -110,9 +116,15 @@ func parse(g *grammar, args []string, stdout, stderr io.Writer) (command *kong.C
 	return command, exitDone
 }
 
-// client returns the API client of the server that the environment names.
+func newParser(g *grammar, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(g, append(more, kong.Name("bulkhead"), kong.UsageOnError(), kong.ShortUsageOnError(), kong.PostBuild(addExamples),
+		kong.Vars{"version": buildVersion()},
+		kong.Description("Imports CSV files of any size for many accounts at once: fair, exactly once, in bounded memory."))...)
+}
+
+// client returns the API client of the server that flags or the environment name.
 func (e *env) client() (*client, error) {
-	c, err := config.FindClient(e.dataDir, os.Getenv)
+	c, err := config.FindClient(e.server, os.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -129,24 +141,33 @@ func (e *env) print(v any, human func(w io.Writer)) error {
 	return w.Flush()
 }
 
-// printList writes one line of JSON for each item with --json, or else a table.
-func printList[T any](e *env, items []T, heading string, row func(T) string) error {
-	if e.json {
-		enc := json.NewEncoder(e.stdout)
-		for _, item := range items {
-			if err := enc.Encode(item); err != nil {
-				return err
+// printList writes one line of JSON for each item with --json, or else a table. Of a
+// long table each [tablePage] rows are aligned by themselves and shown at once.
+func printList[T any](e *env, items iter.Seq2[T, error], heading string, row func(T) string) error {
+	enc, w := json.NewEncoder(e.stdout), tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	if !e.json {
+		fmt.Fprintln(w, heading)
+	}
+	n := 0
+	for item, err := range items {
+		switch {
+		case err != nil:
+		case e.json:
+			err = enc.Encode(item)
+		default:
+			fmt.Fprintln(w, row(item))
+			if n++; n%tablePage == 0 {
+				err = w.Flush()
 			}
 		}
-		return nil
-	}
-	return e.print(nil, func(w io.Writer) {
-		fmt.Fprintln(w, heading)
-		for _, item := range items {
-			fmt.Fprintln(w, row(item))
+		if err != nil {
+			return errors.Join(w.Flush(), err)
 		}
-	})
+	}
+	return w.Flush()
 }
+
+const tablePage = 100
 
 // usage is an error of how a command was called.
 func usage(format string, args ...any) error {

@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
@@ -46,7 +50,8 @@ func TestExitCodesOfUse(t *testing.T) {
 		want int
 	}{
 		{[]string{"--help"}, 0},
-		{[]string{"version"}, 0},
+		{[]string{"--version"}, 0},
+		{[]string{"completion", "tcsh"}, 2},
 		{nil, 2},
 		{[]string{"no-such-command"}, 2},
 		{[]string{"import", "x.csv"}, 2},
@@ -56,6 +61,63 @@ func TestExitCodesOfUse(t *testing.T) {
 		if code, _, stderr := run(t, "", tt.args...); code != tt.want {
 			t.Errorf("%v: got %d, want %d; %s", tt.args, code, tt.want, stderr)
 		}
+	}
+}
+
+// TestExamples: every command shows examples, and each of them is a command line.
+func TestExamples(t *testing.T) {
+	parser, err := newParser(&grammar{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := maps.Clone(examples)
+	for _, leaf := range parser.Model.Leaves(true) {
+		if len(left[leaf.Path()]) == 0 || !strings.Contains(leaf.Detail, left[leaf.Path()][0]) {
+			t.Errorf("bulkhead %s --help has no example", leaf.Path())
+		}
+		delete(left, leaf.Path())
+	}
+	if len(left) > 0 {
+		t.Errorf("there are examples of commands that do not exist: %v", slices.Sorted(maps.Keys(left)))
+	}
+	for _, lines := range examples {
+		for _, line := range lines {
+			for _, command := range regexp.MustCompile(`bulkhead (?:'[^']*'|[^'|>)])*`).FindAllString(line, -1) {
+				args := regexp.MustCompile(`'[^']*'|[^ ]+`).FindAllString(command, -1)[1:]
+				for i := range args {
+					args[i] = strings.Trim(args[i], "'")
+				}
+				if args[0] == "verify" || strings.HasPrefix(args[0], ".fish") { // wants its file to exist; is a file's name
+					continue
+				}
+				if p, err := newParser(&grammar{}); err != nil {
+					t.Fatal(err)
+				} else if _, err := p.Parse(args); err != nil {
+					t.Errorf("%s: %v", command, err)
+				}
+			}
+		}
+	}
+}
+
+func TestUnknownDatasetIsNotFound(t *testing.T) {
+	s := newFakeServer(t)
+	s.fail, s.code = func(*http.Request) int { return http.StatusUnprocessableEntity }, bulk.ErrUnknownDataset
+	if code, _, stderr := run(t, "", "import", writeFile(t, "id\n1\n"), "--dataset", "nope"); code != exitNotFound {
+		t.Errorf("got %d, %q; want %d", code, stderr, exitNotFound)
+	}
+}
+
+// TestProgressShowsRows: what landed leads, and what was only sent looks different.
+func TestProgressShowsRows(t *testing.T) {
+	p := newProgress(io.Discard, "people.csv", 1000)
+	defer p.close()
+	p.sentBytes(0)
+	p.sentBytes(800)
+	p.saw(bulk.Import{Bytes: bulk.ByteCounts{Received: 500}, Rows: bulk.Counts{Read: 5000, Created: 2000, Updated: 400, Superseded: 10, Rejected: 90}})
+	const want = "people.csv  [#####===========....]  2,400 landed, 90 rejected, 10 superseded of 5,000 rows read  250 rows/s  sent 800 B of 1.0 kB  about 3s left"
+	if got := p.line(10 * time.Second); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -122,17 +122,13 @@ func (c *datasetsList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	datasets, err := list[bulk.Dataset](e.ctx, api, "/v1/datasets", url.Values{}, "datasets", 0)
-	if err != nil {
-		return err
-	}
-	return printList(e, datasets, "NAME\tTITLE\tKEY\tCOLUMNS\tVERSION", func(d bulk.Dataset) string {
+	return printList(e, list[bulk.Dataset](e.ctx, api, "/v1/datasets", url.Values{}, "datasets"), "NAME\tTITLE\tKEY\tCOLUMNS\tVERSION", func(d bulk.Dataset) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%d\t%d", d.Name, cmp.Or(d.Title, "-"), strings.Join(d.Key, ","), len(d.Columns), d.Version)
 	})
 }
 
 type datasetsShow struct {
-	Name string `arg:"" help:"The dataset."`
+	Name string `arg:"" help:"The dataset." complete:"dataset"`
 }
 
 // Run implements `bulkhead datasets show`.

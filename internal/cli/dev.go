@@ -2,9 +2,8 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"runtime/debug"
+	"strings"
 
 	"bulkhead/internal/config"
 )
@@ -21,35 +20,22 @@ func (c *devCommand) Run(e *env) error {
 	if e.roles.Dev == nil {
 		return errors.New("this build has no dev role")
 	}
-	settings := config.DevConfig{DataDir: e.dataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo}
+	settings := config.DevConfig{DataDir: e.server.DataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo}
 	return e.roles.Dev(e.ctx, settings.WithDefaults())
 }
 
-type versionCommand struct{}
-
-// Run implements `bulkhead version`.
-func (c *versionCommand) Run(e *env) error {
-	v := buildVersion()
-	return e.print(v, func(w io.Writer) { fmt.Fprintln(w, "bulkhead", v.Version, v.Revision, v.Go) })
-}
-
-type version struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"` // of the source, "" when built without it
-	Go       string `json:"go"`
-}
-
-// buildVersion reads what the Go tool stamped into the program.
-func buildVersion() version {
+// buildVersion reads what the Go tool stamped into the program: its version, the
+// revision of its source if that is known, and the version of Go.
+func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return version{Version: "unknown"}
+		return "bulkhead (unknown)"
 	}
-	v := version{Version: info.Main.Version, Go: info.GoVersion}
+	words := []string{"bulkhead", info.Main.Version}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			v.Revision = s.Value
+			words = append(words, s.Value)
 		}
 	}
-	return v
+	return strings.Join(append(words, info.GoVersion), " ")
 }

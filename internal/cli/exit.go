@@ -87,6 +87,9 @@ func finish(err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	fmt.Fprintln(stderr, "bulkhead:", explain(err))
+	if bulk.CodeOf(err) == bulk.ErrUnknownDataset { // a body names it, so the server does not say 404
+		return exitNotFound
+	}
 	if code, ok := exits[bulk.KindOf(err)]; ok {
 		return code
 	}

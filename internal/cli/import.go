@@ -34,7 +34,7 @@ func (d dialectFlags) choice() bulk.DialectChoice {
 
 type importCommand struct {
 	File         string            `arg:"" help:"CSV file, plain, gzip or zstd; - for standard input, which is sent in one request and cannot be resumed." placeholder:"FILE"`
-	Dataset      string            `required:"" help:"Dataset that the rows go into." placeholder:"D"`
+	Dataset      string            `required:"" help:"Dataset that the rows go into." placeholder:"D" complete:"dataset"`
 	Mode         string            `help:"What becomes of rows whose key exists: create rejects them, upsert updates the record." enum:"create,upsert" default:"create"`
 	Priority     string            `help:"Order among your own imports: high, normal or low." enum:"high,normal,low" default:"normal"`
 	OnError      string            `help:"skip, abort, N or N%: how many rejected rows fail the import." default:"skip" placeholder:"LIMIT"`
@@ -42,7 +42,7 @@ type importCommand struct {
 	Map          map[string]string `help:"Header names and the fields that they feed." mapsep:"," placeholder:"COL=FIELD,…"`
 	Filename     string            `help:"Name to show for the file. Default: its own." placeholder:"NAME"`
 	SHA256       bool              `name:"sha256" help:"Compute the file's SHA-256 first and have the server check it."`
-	Resume       string            `help:"Go on with the upload of this import instead of creating one." placeholder:"ID"`
+	Resume       string            `help:"Go on with the upload of this import instead of creating one." placeholder:"ID" complete:"import"`
 	Wait         bool              `help:"Wait until the import ended, and exit by how."`
 	RetryFor     time.Duration     `help:"How long to keep trying without progress when the server is away." default:"5m"`
 	dialectFlags `embed:""`

@@ -33,21 +33,27 @@ func (c *importsCommand) AfterApply() error {
 }
 
 type importsList struct {
-	State   string `help:"Only imports in this state." placeholder:"S"`
-	Dataset string `help:"Only imports into this dataset." placeholder:"D"`
-	Limit   int    `help:"At most so many." default:"50"`
+	State   string `help:"Only imports in this state." placeholder:"S" complete:"state"`
+	Dataset string `help:"Only imports into this dataset." placeholder:"D" complete:"dataset"`
+	Limit   int    `help:"At most so many." default:"50" placeholder:"N"`
+	All     bool   `help:"All of them, however many."`
 }
 
 // Run implements `bulkhead imports list`.
 func (c *importsList) Run(e *env) error {
+	if c.Limit < 1 {
+		return usage("--limit is %d; give a number from 1 on, or --all.", c.Limit)
+	}
 	api, err := e.client()
 	if err != nil {
 		return err
 	}
 	q := url.Values{"state": {c.State}, "dataset": {c.Dataset}}
-	imports, err := list[bulk.Import](e.ctx, api, "/v1/imports", q, "imports", c.Limit)
-	if err != nil {
-		return err
+	imports := list[bulk.Import](e.ctx, api, "/v1/imports", q, "imports")
+	if !c.All {
+		imports = first(imports, c.Limit, func() {
+			fmt.Fprintf(e.stderr, "These are the newest %d; there are more: --limit N or --all shows them.\n", c.Limit)
+		})
 	}
 	return printList(e, imports, "ID\tDATASET\tSTATE\tREAD\tREJECTED\tCREATED AT\tFILE", func(imp bulk.Import) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", imp.ID, imp.Dataset, imp.State, humanize.Comma(imp.Rows.Read), humanize.Comma(imp.Rows.Rejected),
@@ -56,7 +62,7 @@ func (c *importsList) Run(e *env) error {
 }
 
 type importsShow struct {
-	ID string `arg:"" help:"The import."`
+	ID string `arg:"" help:"The import." complete:"import"`
 }
 
 // Run implements `bulkhead imports show`.
@@ -77,7 +83,7 @@ func (c *importsShow) Run(e *env) error {
 }
 
 type importsWatch struct {
-	ID string `arg:"" help:"The import."`
+	ID string `arg:"" help:"The import." complete:"import"`
 }
 
 // Run implements `bulkhead imports watch`.
@@ -100,7 +106,7 @@ func (c *importsWatch) Run(e *env) error {
 
 // importsSteer is a command that is one POST.
 type importsSteer struct {
-	ID   string `arg:"" help:"The import."`
+	ID   string `arg:"" help:"The import." complete:"import"`
 	verb string
 }
 
@@ -118,7 +124,7 @@ func (c *importsSteer) Run(e *env) error {
 }
 
 type importsCopy struct {
-	ID  string `arg:"" help:"The import."`
+	ID  string `arg:"" help:"The import." complete:"import"`
 	Raw bool   `help:"Keep cells that spreadsheets would run as formulas as they are."`
 }
 
@@ -144,7 +150,7 @@ func (c *importsCopy) Run(e *env) error {
 }
 
 type importsAnswer struct {
-	ID string `arg:"" help:"The import."`
+	ID string `arg:"" help:"The import." complete:"import"`
 }
 
 // Run implements `bulkhead imports receipt`.

@@ -59,11 +59,7 @@ func (c *keysList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	keys, err := list[bulk.APIKey](e.ctx, api, c.path(), url.Values{}, "keys", 0)
-	if err != nil {
-		return err
-	}
-	return printList(e, keys, "ID\tNAME\tPREFIX\tOPERATOR\tLAST USED\tREVOKED", func(k bulk.APIKey) string {
+	return printList(e, list[bulk.APIKey](e.ctx, api, c.path(), url.Values{}, "keys"), "ID\tNAME\tPREFIX\tOPERATOR\tLAST USED\tREVOKED", func(k bulk.APIKey) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%t\t%s\t%s", k.ID, k.Name, k.Prefix, k.Operator, timeText(k.LastUsedAt), timeText(k.RevokedAt))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,37 +13,54 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// list reads a list page by page, at most limit items; 0: all. The items stand
-// under field beside next_cursor.
-func list[T any](ctx context.Context, c *client, path string, q url.Values, field string, limit int) ([]T, error) {
-	var items []T
+// list reads a list page by page, each when the one before was taken. The items stand
+// under field beside next_cursor. Of q, what is empty is left out. An error ends it.
+func list[T any](ctx context.Context, c *client, path string, q url.Values, field string) iter.Seq2[T, error] {
 	q = maps.Clone(q)
-	for name, values := range q {
-		if values[0] == "" {
-			delete(q, name)
+	maps.DeleteFunc(q, func(_ string, values []string) bool { return values[0] == "" })
+	return func(yield func(T, error) bool) {
+		for {
+			items, next, err := listPage[T](ctx, c, path+"?"+q.Encode(), field)
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(*new(T), err)
+			}
+			if err != nil || next == "" {
+				return
+			}
+			q.Set("cursor", next)
 		}
 	}
-	for {
-		var page map[string]json.RawMessage
-		if err := c.call(ctx, http.MethodGet, (&url.URL{Path: path, RawQuery: q.Encode()}).String(), nil, &page); err != nil {
-			return nil, err
+}
+
+func listPage[T any](ctx context.Context, c *client, path, field string) (items []T, next string, err error) {
+	var page map[string]json.RawMessage
+	if err := c.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+		return nil, "", err
+	}
+	if err := unpack(page, field, &items); err != nil {
+		return nil, "", err
+	}
+	return items, next, unpack(page, "next_cursor", &next)
+}
+
+// first ends a list after n items; it then calls cut if there are more.
+func first[T any](items iter.Seq2[T, error], n int, cut func()) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		left := n
+		for item, err := range items {
+			if left == 0 && err == nil {
+				cut()
+				return
+			}
+			if left--; !yield(item, err) {
+				return
+			}
 		}
-		var more []T
-		var next string
-		if err := unpack(page, field, &more); err != nil {
-			return nil, err
-		}
-		if err := unpack(page, "next_cursor", &next); err != nil {
-			return nil, err
-		}
-		items = append(items, more...)
-		if limit > 0 && len(items) >= limit {
-			return items[:limit], nil
-		}
-		if next == "" {
-			return items, nil
-		}
-		q.Set("cursor", next)
 	}
 }
 

@@ -82,24 +82,49 @@ func (p *progress) draw() {
 func (p *progress) line(elapsed time.Duration) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total, sent := p.size, max(p.sent, p.latest.Bytes.Received)
+	total, sent, rows := p.size, max(p.sent, p.latest.Bytes.Received), p.latest.Rows
 	if total < 0 {
 		total = p.latest.Bytes.Total
 	}
 	parts := []string{p.name}
 	if total > 0 {
-		parts = append(parts, bar(sent, total), fmt.Sprintf("sent %s of %s", bytesText(sent), bytesText(total)))
-	} else {
+		parts = append(parts, bar(p.ended(total), sent, total))
+	}
+	if rows.Read > 0 {
+		parts = append(parts, landed(rows)+fmt.Sprintf(" of %s rows read", humanize.Comma(rows.Read)), humanize.Comma(rate(rows.Sum(), elapsed))+" rows/s")
+	}
+	switch {
+	case total > 0 && sent < total:
+		parts = append(parts, fmt.Sprintf("sent %s of %s", bytesText(sent), bytesText(total)))
+	case total <= 0:
 		parts = append(parts, "sent "+bytesText(sent))
 	}
-	rows, ended := p.latest.Rows, p.latest.Rows.Sum()
-	if rows.Read > 0 {
-		parts = append(parts, fmt.Sprintf("read %s rows", humanize.Comma(rows.Read)), fmt.Sprintf("done %s, %s/s", humanize.Comma(ended), humanize.Comma(rate(ended, elapsed))))
-	}
-	if left, ok := p.left(elapsed, sent, total, ended); ok {
+	if left, ok := p.left(elapsed, sent, total, rows.Sum()); ok {
 		parts = append(parts, "about "+left.Round(time.Second).String()+" left")
 	}
 	return strings.Join(parts, "  ")
+}
+
+// landed says how many rows are in the store, and what became of the others.
+func landed(rows bulk.Counts) string {
+	text := humanize.Comma(rows.Created+rows.Updated) + " landed"
+	if rejected := rows.Rejected + rows.OverQuota; rejected > 0 {
+		text += ", " + humanize.Comma(rejected) + " rejected"
+	}
+	if rows.Superseded > 0 {
+		text += ", " + humanize.Comma(rows.Superseded) + " superseded"
+	}
+	return text
+}
+
+// ended estimates how many bytes of the file the rows took that are done with: what is
+// read of it is known, how many rows all of it has is not before the end.
+func (p *progress) ended(total int64) int64 {
+	rows := p.latest.Rows
+	if rows.Read == 0 {
+		return 0
+	}
+	return int64(float64(min(p.latest.Bytes.Received, total)) * float64(rows.Sum()) / float64(rows.Read))
 }
 
 // left estimates the time to the end: by bytes while the file is sent, by rows after.
@@ -120,9 +145,9 @@ func rate(n int64, elapsed time.Duration) int64 {
 
 func bytesText(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 
-// bar is 20 characters wide.
-func bar(n, total int64) string {
+// bar is 20 characters wide: # for what is done, = for what is under way.
+func bar(done, begun, total int64) string {
 	const width = 20
-	full := int(min(max(n, 0), total) * width / total)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
+	part := func(n int64) int { return int(min(max(n, 0), total) * width / total) }
+	return "[" + strings.Repeat("#", part(done)) + strings.Repeat("=", max(part(begun)-part(done), 0)) + strings.Repeat(".", width-max(part(begun), part(done))) + "]"
 }

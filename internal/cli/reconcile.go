@@ -20,7 +20,7 @@ func (c *reconcileCommand) Run(e *env) error {
 		return errors.New("this build cannot reconcile")
 	}
 	left, found := 0, 0
-	err := e.roles.Reconcile(e.ctx, config.ReconcileConfig{DataDir: e.dataDir, Store: c.Store, Analytics: c.Analytics}, func(d bulk.Difference) error {
+	err := e.roles.Reconcile(e.ctx, config.ReconcileConfig{DataDir: e.server.DataDir, Store: c.Store, Analytics: c.Analytics}, func(d bulk.Difference) error {
 		found++
 		state := "repaired"
 		if !d.Repaired {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,7 @@ type fakeServer struct {
 	keys     map[string]int // Idempotency-Key → requests
 	content  bytes.Buffer
 	requests []string
+	code     string // of problems
 
 	cutEach  int                               // bytes of each PATCH that are stored before the connection is cut; 0: never
 	cuts     int                               // how often
@@ -57,7 +59,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 			if status := s.fail(r); status != 0 {
 				w.Header().Set("Content-Type", "application/problem+json")
 				w.WriteHeader(status)
-				fmt.Fprintf(w, `{"status":%d,"code":"made_up","detail":"Made up."}`, status)
+				fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":"Made up."}`, status, cmp.Or(s.code, "made_up"))
 				return
 			}
 		}

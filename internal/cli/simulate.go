@@ -82,7 +82,7 @@ func (c *simulateFairness) progress(e *env) func(done, total int) {
 		return nil
 	}
 	return func(done, total int) {
-		fmt.Fprintf(f, "\r\x1b[K%s %d of %d runs", bar(int64(done), int64(total)), done, total)
+		fmt.Fprintf(f, "\r\x1b[K%s %d of %d runs", bar(int64(done), 0, int64(total)), done, total)
 		if done == total {
 			fmt.Fprint(f, "\r\x1b[K")
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 type verifyCommand struct {
-	ID     string `arg:"" help:"The import; it must be completed."`
+	ID     string `arg:"" help:"The import; it must be completed." complete:"import"`
 	Source string `required:"" help:"The file that was imported." type:"existingfile" placeholder:"FILE"`
 }
 

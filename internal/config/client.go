@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,21 +22,48 @@ type Client struct {
 	APIKey string `json:"api_key"` // sent as a bearer token
 }
 
-// FindClient returns the server that BULKHEAD_URL and BULKHEAD_API_KEY name, or
-// else the one that runs in dataDir. A key from dataDir is never sent to an
-// address from the environment. Without either the error is of KindUnavailable.
-func FindClient(dataDir string, getenv func(string) string) (Client, error) {
-	if url := getenv("BULKHEAD_URL"); url != "" {
-		return Client{URL: url, APIKey: getenv("BULKHEAD_API_KEY")}, nil
+// Where says which server a command is to reach. What is empty was not said.
+type Where struct {
+	URL     string // address, with the key of BULKHEAD_API_KEY
+	Profile string // name of a saved address and key, see [Profiles]
+	DataDir string // of a dev that runs here
+}
+
+// FindClient returns the server that w names, else the one that BULKHEAD_URL, then
+// BULKHEAD_PROFILE name, else the one that runs in the data directory. A key is sent
+// only to the address that it was given for: that of a profile or data directory
+// never to an address from elsewhere, BULKHEAD_API_KEY never to a profile's. Without a
+// server the error is of KindUnavailable, without a key of KindUnauthorized.
+func FindClient(w Where, getenv func(string) string) (Client, error) {
+	if w.URL != "" && w.Profile != "" {
+		return Client{}, bulk.Errorf(bulk.KindInvalid, "usage", "Give --url or --profile, not both: a profile has an address.")
 	}
-	c, err := ReadClient(dataDir)
+	if w.URL == "" && w.Profile == "" {
+		w.URL = getenv("BULKHEAD_URL")
+	}
+	if w.URL == "" {
+		w.Profile = cmp.Or(w.Profile, getenv("BULKHEAD_PROFILE"))
+	}
+	c, err := w.client(getenv("BULKHEAD_API_KEY"))
+	if err == nil && c.APIKey == "" {
+		err = bulk.Errorf(bulk.KindUnauthorized, "no_credential", "There is no API key for %s. Set BULKHEAD_API_KEY, or save one: bulkhead profiles set NAME --url %s", c.URL, c.URL)
+	}
+	return c, err
+}
+
+func (w Where) client(key string) (Client, error) {
+	switch {
+	case w.URL != "":
+		return Client{URL: w.URL, APIKey: key}, nil
+	case w.Profile != "":
+		return findProfile(w.Profile)
+	}
+	c, err := ReadClient(w.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Client{}, bulk.Errorf(bulk.KindUnavailable, "no_server",
-			"No server was found in %s. Start one with `bulkhead dev`, or set BULKHEAD_URL and BULKHEAD_API_KEY.", dataDir)
+			"No server was found in %s. Start one with `bulkhead dev`, give --url or --profile, or set BULKHEAD_URL and BULKHEAD_API_KEY.", w.DataDir)
 	}
-	if key := getenv("BULKHEAD_API_KEY"); err == nil && key != "" {
-		c.APIKey = key
-	}
+	c.APIKey = cmp.Or(key, c.APIKey)
 	return c, err
 }
 
@@ -55,14 +83,19 @@ func ReadClient(dataDir string) (Client, error) {
 // WriteClient leaves c in dataDir for [FindClient], readable by the owner only and
 // replaced in one step.
 func WriteClient(dataDir string, c Client) error {
-	data, err := json.MarshalIndent(c, "", "  ")
+	return writePrivate(filepath.Join(dataDir, clientFile), c)
+}
+
+// writePrivate replaces a file by v as JSON in one step, readable by the owner only.
+func writePrivate(file string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dataDir, clientFile+".*") // mode 0600
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -71,5 +104,5 @@ func WriteClient(dataDir string, c Client) error {
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), filepath.Join(dataDir, clientFile))
+	return os.Rename(tmp.Name(), file)
 }
