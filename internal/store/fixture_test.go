@@ -22,13 +22,14 @@ var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Colu
 	{Name: "id", Type: bulk.TypeText}, {Name: "name", Type: bulk.TypeText}, {Name: "size", Type: bulk.TypeInteger},
 }}
 
-// engines lists the stores that the suite runs on: each engine, and each with a schema
-// that a later version has brought ahead of this code.
+// engines lists the stores that the suite runs on: each engine, the newest PostgreSQL beside
+// Debian's, and schemas that a later version has brought ahead of this code.
 var engines = map[string]func(t testing.TB) *Store{
 	"sqlite":         openTestSQLite,
-	"postgres":       openTestPostgres,
+	"postgres":       openTestPostgres(postgresServers[0]),
+	"postgres 18":    openTestPostgres(postgresServers[1]),
 	"sqlite ahead":   ahead(openTestSQLite),
-	"postgres ahead": ahead(openTestPostgres),
+	"postgres ahead": ahead(openTestPostgres(postgresServers[0])),
 }
 
 func openTestSQLite(t testing.TB) *Store {
@@ -39,19 +40,18 @@ func openTestSQLite(t testing.TB) *Store {
 	return s
 }
 
-func openTestPostgres(t testing.TB) *Store {
-	url := os.Getenv("BULKHEAD_TEST_POSTGRES")
-	if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
-		t.Fatal("BULKHEAD_TEST_POSTGRES is not set, but services are required")
+// postgresServers are the variables with the servers' addresses: Debian's and the newest.
+var postgresServers = []string{"BULKHEAD_TEST_POSTGRES", "BULKHEAD_TEST_POSTGRES18"}
+
+// openTestPostgres opens stores on the server whose address the variable has.
+func openTestPostgres(variable string) func(t testing.TB) *Store {
+	return func(t testing.TB) *Store {
+		s, err := New(Config{URL: ownSchema(t, variable)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	if url == "" {
-		t.Skip("SKIPPED: no PostgreSQL; set BULKHEAD_TEST_POSTGRES, for example by `task services:up`")
-	}
-	s, err := New(Config{URL: ownSchema(t, url)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func ahead(open func(t testing.TB) *Store) func(t testing.TB) *Store {
@@ -65,8 +65,16 @@ func ahead(open func(t testing.TB) *Store) func(t testing.TB) *Store {
 	}
 }
 
-// ownSchema makes a schema for this test, drops it afterwards and returns a URL that works in it.
-func ownSchema(t testing.TB, url string) string {
+// ownSchema makes a schema for this test on the server, drops it afterwards and returns a
+// URL that works in it.
+func ownSchema(t testing.TB, variable string) string {
+	url := os.Getenv(variable)
+	if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
+		t.Fatal(variable + " is not set, but services are required")
+	}
+	if url == "" {
+		t.Skip("SKIPPED: no PostgreSQL; set " + variable + ", for example by `task services:up`")
+	}
 	admin, err := New(Config{URL: url})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -51,26 +50,28 @@ func TestSecondWall(t *testing.T) {
 }
 
 func TestProcessesThatMigrateAtOnce(t *testing.T) {
-	onPostgres(t, func(t *testing.T, _ *fixture) {
-		url := ownSchema(t, os.Getenv("BULKHEAD_TEST_POSTGRES"))
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				s, err := New(Config{URL: url})
-				if err == nil {
-					defer s.Close()
-					err = s.Migrate(t.Context())
-				}
-				if err == nil {
-					err = s.Ready(t.Context())
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-	})
+	for _, server := range postgresServers {
+		t.Run(server, func(t *testing.T) {
+			url := ownSchema(t, server)
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					s, err := New(Config{URL: url})
+					if err == nil {
+						defer s.Close()
+						err = s.Migrate(t.Context())
+					}
+					if err == nil {
+						err = s.Ready(t.Context())
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
 }
 
 // A session of ours that sits in a transaction and holds its locks is ended; then
