@@ -187,7 +187,7 @@ func (w *demo) Receipt(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (b
 	}
 	return bulk.Receipt{
 		Import: i.Import, Balanced: i.Rows.Sum() == i.Rows.Read, Clusters: i.clusters, Usage: bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota},
-		Seconds: took, RowsPerS: float64(i.Rows.Read) / took,
+		Seconds: took, Working: took, RowsPerS: bulk.PerSecond(i.Rows.Settled(), time.Duration(took*float64(time.Second))),
 	}, nil
 }
 

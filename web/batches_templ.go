@@ -481,7 +481,7 @@ func ms(n int64, b bulk.Batch) string {
 	if b.State == bulk.BatchStaged || b.State == bulk.BatchDropped {
 		return "–"
 	}
-	return num(n) + " ms"
+	return span(time.Duration(n) * time.Millisecond)
 }
 
 // shownStates are the states for the legend, in order of progress.
@@ -731,9 +731,9 @@ func receipt(r bulk.Receipt) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var35 string
-			templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(span(time.Duration(r.Seconds * float64(time.Second))))
+			templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(span(seconds(r.Seconds)))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 193, Col: 93}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 193, Col: 64}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var35))
 			if templ_7745c5c3_Err != nil {

@@ -62,15 +62,24 @@ func perSecond(rate float64) string {
 		return num(int64(math.Round(rate/digits) * digits))
 	case rate >= 10:
 		return num(int64(rate))
+	case rate < 0.1:
+		return "< 0.1"
 	}
 	return fmt.Sprintf("%.1f", rate)
 }
 
-// span renders a duration for people: "0.8 s", "42 s", "3 min 5 s", "2 h 10 min".
+// seconds makes a duration of a number of seconds.
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// span renders a duration for people: "12 ms", "0.8 s", "42 s", "3 min 5 s", "2 h 10 min".
 func span(d time.Duration) string {
 	switch {
+	case d < time.Millisecond:
+		return "< 1 ms"
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", max(0, d).Seconds())
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:

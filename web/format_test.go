@@ -28,7 +28,7 @@ func TestShareNeverRoundsAway(t *testing.T) {
 
 func TestSpanAndAgo(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0.0 s", 820 * time.Millisecond: "0.8 s", 42 * time.Second: "42 s", 185 * time.Second: "3 min 5 s", 130 * time.Minute: "2 h 10 min", 72 * time.Hour: "3 days",
+		-time.Second: "< 1 ms", 300 * time.Microsecond: "< 1 ms", 12 * time.Millisecond: "12 ms", 120 * time.Millisecond: "0.1 s", 820 * time.Millisecond: "0.8 s", 42 * time.Second: "42 s", 185 * time.Second: "3 min 5 s", 130 * time.Minute: "2 h 10 min", 72 * time.Hour: "3 days",
 	} {
 		if got := span(d); got != want {
 			t.Errorf("span(%v): got %q, want %q", d, got, want)
@@ -44,7 +44,7 @@ func TestSpanAndAgo(t *testing.T) {
 }
 
 func TestPerSecondHasThreeDigits(t *testing.T) {
-	for rate, want := range map[float64]string{0.5: "0.5", 12.7: "12", 1234: "1,230", 287_654: "288,000"} {
+	for rate, want := range map[float64]string{0.01: "< 0.1", 0.5: "0.5", 12.7: "12", 1234: "1,230", 287_654: "288,000"} {
 		if got := perSecond(rate); got != want {
 			t.Errorf("perSecond(%v): got %q, want %q", rate, got, want)
 		}

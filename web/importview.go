@@ -24,14 +24,6 @@ const MaxBatches = 4000
 // rateWindow is how far back the shown pace looks.
 const rateWindow = 15 * time.Second
 
-// settled counts the rows whose outcome stands.
-func settled(c bulk.Counts) int64 {
-	return c.Created + c.Updated + c.Superseded + c.Rejected + c.OverQuota
-}
-
-// landed counts the rows that a commit took.
-func landed(c bulk.Counts) int64 { return c.Created + c.Updated + c.Superseded }
-
 // running reports whether the page changes by itself.
 func (v ImportView) running() bool { return !v.Import.State.Terminal() }
 
@@ -77,29 +69,38 @@ func (v ImportView) readBytes() (at int64, ok bool) {
 	return v.Batches[len(v.Batches)-1].ByteTo, true
 }
 
-// rate is the rows settled a second in the latest window, 0 when too little
-// happened in it to tell.
-func (v ImportView) rate() float64 {
-	rows, commits, first := int64(0), 0, v.Now
+// latest is what was settled in the latest window: the rows, and when they were worked on;
+// rows is 0 when too little happened in it to tell.
+func (v ImportView) latest() (rows int64, spans []bulk.Span) {
 	for _, b := range v.Batches {
-		if b.CommittedAt == nil || v.Now.Sub(*b.CommittedAt) > rateWindow {
-			continue
-		}
-		rows, commits = rows+b.Rows.Read, commits+1
-		if begun := b.CommittedAt.Add(-time.Duration(b.ReadMS+b.ValidateMS+b.CommitMS) * time.Millisecond); begun.Before(first) {
-			first = begun
+		if s, ok := b.Working(); ok && v.Now.Sub(s.To) <= rateWindow {
+			rows, spans = rows+b.Rows.Read, append(spans, s)
 		}
 	}
-	if commits < 2 {
-		return 0
+	if len(spans) < 2 {
+		return 0, nil
 	}
-	return float64(rows) / max(1, v.Now.Sub(first).Seconds())
+	return rows, spans
 }
 
-// eta is the time that the unsettled rows take at the rate; ok is false when the
-// file's length, its rows or the pace are not known.
+// rate is the rows settled a second while the import worked in the latest window: pauses
+// and waits do not count. 0: not known.
+func (v ImportView) rate() float64 {
+	rows, spans := v.latest()
+	return bulk.PerSecond(rows, bulk.Covered(spans))
+}
+
+// eta is the time that the unsettled rows take if the latest window goes on, its waits
+// included; ok is false when the file's length, its rows or the pace are not known.
 func (v ImportView) eta() (left time.Duration, ok bool) {
-	rate, c := v.rate(), v.Import.Rows
+	recent, spans := v.latest()
+	first := v.Now.Add(-time.Second)
+	for _, s := range spans {
+		if s.From.Before(first) {
+			first = s.From
+		}
+	}
+	rate, c := bulk.PerSecond(recent, v.Now.Sub(first)), v.Import.Rows
 	if rate == 0 || v.Import.State != bulk.StateProcessing && v.Import.State != bulk.StateReceiving {
 		return 0, false
 	}
@@ -111,7 +112,7 @@ func (v ImportView) eta() (left time.Duration, ok bool) {
 		}
 		rows *= float64(v.Import.Bytes.Total) / float64(at)
 	}
-	left = time.Duration((rows - float64(settled(c))) / rate * float64(time.Second))
+	left = time.Duration((rows - float64(c.Settled())) / rate * float64(time.Second))
 	return left, left >= 0
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ func TestRateLooksAtTheLatestWindowOnly(t *testing.T) {
 		{"nothing yet", nil, now, 0},
 		{"one commit says little", committed(1), now, 0},
 		{"a batch a second", committed(60), now, 1000},
+		{"idle for the last ten seconds", committed(60), now.Add(10 * time.Second), 1000},
 		{"stalled for a minute", committed(60), now.Add(time.Minute), 0},
 	}
 	for _, tt := range tests {
@@ -92,5 +94,25 @@ func TestEveryOutcomeIsShown(t *testing.T) {
 	}
 	if sum != v.Import.Rows.Sum() {
 		t.Errorf("the table's rows add up to %d, want %d", sum, v.Import.Rows.Sum())
+	}
+}
+
+// A row that another row of the file superseded is not in the store.
+func TestSupersededRowsAreDoneButDidNotLand(t *testing.T) {
+	imp := bulk.Import{ID: "imp_1", State: bulk.StateCancelled, Sealed: true, Rows: bulk.Counts{Read: 100, Created: 30, Updated: 10, Superseded: 20, Rejected: 5, Unprocessed: 35}}
+	var page, list strings.Builder
+	if err := Live(ImportView{Import: imp}).Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	if err := Imports(ImportsView{Imports: []bulk.Import{imp}}).Render(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"40 rows had landed before", "<b>65</b>", "40 landed"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if !strings.Contains(list.String(), `40 <span class="muted">/ 100</span>`) {
+		t.Error("the list does not say that 40 of 100 rows landed")
 	}
 }

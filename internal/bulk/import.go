@@ -77,7 +77,15 @@ type Counts struct {
 
 // Sum adds up the outcomes; it equals Read for a terminal import.
 func (c Counts) Sum() int64 {
-	return c.Created + c.Updated + c.Superseded + c.Rejected + c.OverQuota + c.Unprocessed
+	return c.Settled() + c.Unprocessed
+}
+
+// Landed counts the rows that are in the store: a superseded one is not, for another row won.
+func (c Counts) Landed() int64 { return c.Created + c.Updated }
+
+// Settled counts the rows whose outcome stands because they were worked on.
+func (c Counts) Settled() int64 {
+	return c.Landed() + c.Superseded + c.Rejected + c.OverQuota
 }
 
 // ByteCounts are the file's bytes as uploaded.
@@ -207,8 +215,9 @@ type Receipt struct {
 	Balanced bool      `json:"balanced"` // Rows.Read equals the sum of the outcomes
 	Clusters []Cluster `json:"errors"`
 	Usage    Usage     `json:"usage"`
-	Seconds  float64   `json:"seconds"` // first byte to end
-	RowsPerS float64   `json:"rows_per_second"`
+	Seconds  float64   `json:"seconds"`         // first byte to end
+	Working  float64   `json:"working_seconds"` // of these, in which at least one of its batches was worked on
+	RowsPerS float64   `json:"rows_per_second"` // settled rows over Working
 }
 
 // Cluster groups an import's rejects by cause.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -110,15 +111,19 @@ func TestUnknownDatasetIsNotFound(t *testing.T) {
 
 // TestProgressShowsRows: what landed leads, and what was only sent looks different.
 func TestProgressShowsRows(t *testing.T) {
-	p := newProgress(io.Discard, "people.csv", 1000)
-	defer p.close()
-	p.sentBytes(0)
-	p.sentBytes(800)
-	p.saw(bulk.Import{Bytes: bulk.ByteCounts{Received: 500}, Rows: bulk.Counts{Read: 5000, Created: 2000, Updated: 400, Superseded: 10, Rejected: 90}})
-	const want = "people.csv  [#####===========....]  2,400 landed, 90 rejected, 10 superseded of 5,000 rows read  250 rows/s  sent 800 B of 1.0 kB  about 3s left"
-	if got := p.line(10 * time.Second); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgress(io.Discard, "people.csv", 1000)
+		defer p.close()
+		p.sentBytes(0)
+		p.saw(bulk.Import{})
+		time.Sleep(10 * time.Second)
+		p.sentBytes(800)
+		p.saw(bulk.Import{Bytes: bulk.ByteCounts{Received: 500}, Rows: bulk.Counts{Read: 5000, Created: 2000, Updated: 400, Superseded: 10, Rejected: 90}})
+		const want = "people.csv  [#####===========....]  2,400 landed, 90 rejected, 10 superseded of 5,000 rows read  250 rows/s  sent 800 B of 1.0 kB  about 3s left"
+		if got := p.line(time.Now()); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
 }
 
 func TestUnreachableServer(t *testing.T) {

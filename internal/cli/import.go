@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -147,7 +148,7 @@ func (c *importCommand) end(e *env, api *client, imp bulk.Import, size int64, up
 	case err != nil:
 		return fmt.Errorf("import %s: %w", imp.ID, err)
 	}
-	if err := e.print(last, func(w io.Writer) { summary(w, last) }); err != nil {
+	if err := e.tell(api, last); err != nil {
 		return err
 	}
 	return outcomeOf(importExit(last))
@@ -199,8 +200,22 @@ func interrupted(e *env, file string, imp bulk.Import, uploaded bool) error {
 	return outcome(exitInterrupted)
 }
 
-// summary tells a person how an import stands.
-func summary(w io.Writer, imp bulk.Import) {
+// tell prints how an import stands, and of one that ended how fast it was.
+func (e *env) tell(api *client, imp bulk.Import) error {
+	return e.print(imp, func(w io.Writer) { summary(w, imp, api.pace(e.ctx, imp)) })
+}
+
+// pace is the rows that an import settled a second while it worked, 0 when that is not known.
+func (c *client) pace(ctx context.Context, imp bulk.Import) float64 {
+	var r bulk.Receipt
+	if !imp.State.Terminal() || c.call(ctx, http.MethodGet, importPath(string(imp.ID), "receipt"), nil, &r) != nil {
+		return 0
+	}
+	return r.RowsPerS
+}
+
+// summary tells a person how an import stands; pace is in rows a second, 0 for none.
+func summary(w io.Writer, imp bulk.Import, pace float64) {
 	fmt.Fprintf(w, "%s\t%s\n", imp.ID, imp.State)
 	if imp.Error != nil {
 		fmt.Fprintf(w, "why\t%s\n", explain(imp.Error))
@@ -222,8 +237,11 @@ func summary(w io.Writer, imp bulk.Import) {
 		}
 	}
 	if imp.StartedAt != nil && imp.FinishedAt != nil {
-		took := imp.FinishedAt.Sub(*imp.StartedAt)
-		fmt.Fprintf(w, "took\t%s, %s rows/s\n", took.Round(time.Millisecond), humanize.Comma(rate(imp.Rows.Read, took)))
+		fmt.Fprintf(w, "took\t%s", max(imp.FinishedAt.Sub(*imp.StartedAt).Round(time.Millisecond), time.Millisecond))
+		if pace >= 1 {
+			fmt.Fprintf(w, ", %s rows/s while it worked", humanize.Comma(int64(pace)))
+		}
+		fmt.Fprintln(w)
 	}
 	switch {
 	case !imp.State.Terminal() && imp.State != bulk.StateAwaitingApproval:

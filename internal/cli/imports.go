@@ -78,7 +78,7 @@ func (c *importsShow) Run(e *env) error {
 	return e.print(imp, func(w io.Writer) {
 		fmt.Fprintf(w, "file\t%s into %s, mode %s, priority %s\n", imp.Filename, imp.Dataset, imp.Mode, imp.Priority)
 		fmt.Fprintf(w, "received\t%s of %s\n", bytesText(imp.Bytes.Received), bytesText(max(imp.Bytes.Total, imp.Bytes.Received)))
-		summary(w, imp)
+		summary(w, imp, api.pace(e.ctx, imp))
 	})
 }
 
@@ -98,7 +98,7 @@ func (c *importsWatch) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := e.print(imp, func(w io.Writer) { summary(w, imp) }); err != nil {
+	if err := e.tell(api, imp); err != nil {
 		return err
 	}
 	return outcomeOf(importExit(imp))
@@ -120,7 +120,7 @@ func (c *importsSteer) Run(e *env) error {
 	if err := api.call(e.ctx, http.MethodPost, importPath(c.ID, c.verb), nil, &imp); err != nil {
 		return err
 	}
-	return e.print(imp, func(w io.Writer) { summary(w, imp) })
+	return e.tell(api, imp)
 }
 
 type importsCopy struct {
@@ -164,7 +164,7 @@ func (c *importsAnswer) Run(e *env) error {
 		return err
 	}
 	err = e.print(r, func(w io.Writer) {
-		summary(w, r.Import)
+		summary(w, r.Import, r.RowsPerS)
 		for _, cl := range r.Clusters {
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", cmp.Or(cl.Column, "row"), cl.Code, humanize.Comma(cl.Count))
 		}

@@ -28,9 +28,19 @@ type progress struct {
 	first  int64 // sent when the upload began or was taken up
 	begun  time.Time
 	latest bulk.Import
+	marks  []mark // of the last paceWindow, oldest first
 }
 
-const redrawEvery = 200 * time.Millisecond
+// mark is how many rows were settled at a time.
+type mark struct {
+	at   time.Time
+	rows int64
+}
+
+const (
+	redrawEvery = 200 * time.Millisecond
+	paceWindow  = 15 * time.Second // what the shown rate looks back
+)
 
 // newProgress begins to draw if out is a terminal; the caller closes it.
 func newProgress(out io.Writer, name string, size int64) *progress {
@@ -56,6 +66,7 @@ func (p *progress) saw(imp bulk.Import) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.latest = imp
+	p.marks = append(p.marks, mark{time.Now(), imp.Rows.Settled()})
 }
 
 // close wipes the line.
@@ -70,7 +81,7 @@ func (p *progress) draw() {
 	for {
 		select {
 		case <-tick.C:
-			fmt.Fprintf(p.out, "\r\x1b[K%s", p.line(time.Since(p.begun)))
+			fmt.Fprintf(p.out, "\r\x1b[K%s", p.line(time.Now()))
 		case <-p.stop:
 			fmt.Fprint(p.out, "\r\x1b[K")
 			return
@@ -78,8 +89,8 @@ func (p *progress) draw() {
 	}
 }
 
-// line says what was sent, read and committed, each by its own measure.
-func (p *progress) line(elapsed time.Duration) string {
+// line says what was sent, read and settled, each by its own measure.
+func (p *progress) line(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	total, sent, rows := p.size, max(p.sent, p.latest.Bytes.Received), p.latest.Rows
@@ -90,8 +101,12 @@ func (p *progress) line(elapsed time.Duration) string {
 	if total > 0 {
 		parts = append(parts, bar(p.ended(total), sent, total))
 	}
+	pace := p.pace(now)
 	if rows.Read > 0 {
-		parts = append(parts, landed(rows)+fmt.Sprintf(" of %s rows read", humanize.Comma(rows.Read)), humanize.Comma(rate(rows.Sum(), elapsed))+" rows/s")
+		parts = append(parts, landed(rows)+fmt.Sprintf(" of %s rows read", humanize.Comma(rows.Read)))
+	}
+	if pace >= 1 {
+		parts = append(parts, humanize.Comma(int64(pace))+" rows/s")
 	}
 	switch {
 	case total > 0 && sent < total:
@@ -99,15 +114,26 @@ func (p *progress) line(elapsed time.Duration) string {
 	case total <= 0:
 		parts = append(parts, "sent "+bytesText(sent))
 	}
-	if left, ok := p.left(elapsed, sent, total, rows.Sum()); ok {
-		parts = append(parts, "about "+left.Round(time.Second).String()+" left")
+	if left, ok := p.left(now, sent, total, pace); ok {
+		parts = append(parts, "about "+max(left.Round(time.Second), time.Second).String()+" left")
 	}
 	return strings.Join(parts, "  ")
 }
 
+// pace is the rows settled a second in the last paceWindow, 0 while nothing moved in it.
+func (p *progress) pace(now time.Time) float64 {
+	for len(p.marks) > 1 && now.Sub(p.marks[1].at) > paceWindow {
+		p.marks = p.marks[1:]
+	}
+	if len(p.marks) == 0 || now.Sub(p.marks[len(p.marks)-1].at) > paceWindow {
+		return 0
+	}
+	return bulk.PerSecond(p.latest.Rows.Settled()-p.marks[0].rows, now.Sub(p.marks[0].at))
+}
+
 // landed says how many rows are in the store, and what became of the others.
 func landed(rows bulk.Counts) string {
-	text := humanize.Comma(rows.Created+rows.Updated) + " landed"
+	text := humanize.Comma(rows.Landed()) + " landed"
 	if rejected := rows.Rejected + rows.OverQuota; rejected > 0 {
 		text += ", " + humanize.Comma(rejected) + " rejected"
 	}
@@ -128,19 +154,17 @@ func (p *progress) ended(total int64) int64 {
 }
 
 // left estimates the time to the end: by bytes while the file is sent, by rows after.
-func (p *progress) left(elapsed time.Duration, sent, total, ended int64) (time.Duration, bool) {
-	remaining, done := total-sent, sent-max(p.first, 0)
+func (p *progress) left(now time.Time, sent, total int64, pace float64) (time.Duration, bool) {
+	remaining, elapsed := float64(total-sent), now.Sub(p.begun)
 	if remaining <= 0 && p.latest.Sealed {
-		remaining, done = p.latest.Rows.Read-ended, ended
+		remaining = float64(p.latest.Rows.Read - p.latest.Rows.Settled())
+	} else {
+		pace = bulk.PerSecond(sent-max(p.first, 0), elapsed) // in bytes
 	}
-	if elapsed < time.Second || done <= 0 || remaining <= 0 {
+	if elapsed < time.Second || pace <= 0 || remaining <= 0 {
 		return 0, false
 	}
-	return time.Duration(float64(elapsed) * float64(remaining) / float64(done)), true
-}
-
-func rate(n int64, elapsed time.Duration) int64 {
-	return int64(float64(n) / max(elapsed, time.Millisecond).Seconds())
+	return time.Duration(remaining / pace * float64(time.Second)), true
 }
 
 func bytesText(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

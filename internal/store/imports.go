@@ -287,13 +287,32 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 	r.Balanced = r.Import.Rows.Read == r.Import.Rows.Sum()
 	if r.Import.StartedAt != nil && r.Import.FinishedAt != nil {
 		r.Seconds = r.Import.FinishedAt.Sub(*r.Import.StartedAt).Seconds()
-		if r.Seconds > 0 {
-			r.RowsPerS = float64(r.Import.Rows.Read) / r.Seconds
-		}
 	}
+	working, err := s.working(ctx, account, id)
+	if err != nil {
+		return r, err
+	}
+	r.Working, r.RowsPerS = working.Seconds(), bulk.PerSecond(r.Import.Rows.Settled(), working)
 	if r.Clusters, err = s.Clusters(ctx, account, id); err != nil {
 		return r, err
 	}
 	r.Usage, err = s.Usage(ctx, account)
 	return r, err
+}
+
+// working is how long at least one of the import's batches was worked on: waits, pauses and
+// what was never processed do not count.
+func (s *Store) working(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (time.Duration, error) {
+	var batches []bulk.Batch
+	err := s.own(ctx, "time batches", account, func(q reader) error {
+		return q.SelectContext(ctx, &batches, `
+			SELECT committed_at, read_ms, validate_ms, commit_ms FROM batches WHERE account_id = ? AND import_id = ? AND committed_at IS NOT NULL`, account, id)
+	})
+	spans := make([]bulk.Span, 0, len(batches))
+	for _, b := range batches {
+		if s, ok := b.Working(); ok {
+			spans = append(spans, s)
+		}
+	}
+	return bulk.Covered(spans), err
 }

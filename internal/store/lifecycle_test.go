@@ -488,3 +488,32 @@ func TestListImportsPagesAndFilters(t *testing.T) {
 		}
 	})
 }
+
+// The pace of a receipt counts the rows that were worked on, over the time in which they were.
+func TestReceiptPaceCountsWorkOnly(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stageOpen(imp, 2, 2, 6)
+		f.commit(imp, 0, row{1, "a", ""}, row{2, "b", ""})
+		f.commit(imp, 1, row{3, "c", ""}, row{4, "d", ""})
+		_, err := f.Cancel(t.Context(), f.account, imp.ID) // 6 rows are never processed
+		f.must(err)
+		begun := now().Add(-time.Hour)
+		f.must(f.tx(t.Context(), "set the times", func(tx *txn) error {
+			if _, err := tx.ExecContext(t.Context(), `UPDATE imports SET started_at = ?, finished_at = ? WHERE id = ?`, begun, begun.Add(time.Hour), imp.ID); err != nil {
+				return err
+			}
+			for no, end := range []time.Duration{time.Second, 30 * time.Minute} { // each worked for a second; half an hour between them was a pause
+				if _, err := tx.ExecContext(t.Context(), `UPDATE batches SET committed_at = ?, read_ms = 300, validate_ms = 300, commit_ms = 400 WHERE import_id = ? AND no = ?`, begun.Add(end), imp.ID, no); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		r, err := f.Receipt(t.Context(), f.account, imp.ID)
+		f.must(err)
+		if r.Seconds != 3600 || r.Working != 2 || r.RowsPerS != 2 {
+			t.Fatalf("%v s, of which %v s worked, %v rows/s; want 3600, 2, 2", r.Seconds, r.Working, r.RowsPerS)
+		}
+	})
+}
