@@ -4,7 +4,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +24,7 @@ var laws = []struct {
 	{"ingest", []string{"internal/bulk", "ingest/csvscan", "columnar"}},
 	{"ingest/csvscan", []string{"internal/bulk"}},
 	{"columnar", []string{"internal/bulk"}},
-	{"processors", []string{"internal/bulk", "columnar", "processors/drr", "processors/dispatch", "processors/validate"}},
+	{"processors", []string{"internal/bulk", "columnar", "processors/validate"}},
 	{"processors/drr", []string{"internal/bulk"}},
 	{"processors/dispatch", []string{"internal/bulk", "processors", "processors/drr"}},
 	{"processors/simulate", []string{"internal/bulk", "processors/drr"}},
@@ -36,7 +39,7 @@ var laws = []struct {
 	{"ingest/remote", []string{"internal/bulk", "internal/peer"}},
 	{"processors/lease", []string{"internal/bulk", "internal/peer", "processors", "processors/drr"}},
 	{"internal/sample", []string{"internal/bulk"}},
-	{"internal/telemetry", []string{"internal/bulk"}},
+	{"internal/telemetry", nil},
 	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},
 	{"internal/verify", []string{"internal/bulk", "internal/csvfile", "ingest/csvscan", "processors/validate"}},
 	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate", "processors/simulate"}},
@@ -45,45 +48,112 @@ var laws = []struct {
 	{".", []string{"internal/app", "internal/cli", "internal/config"}},
 }
 
-// homes says which rooms may import a dependency: one SDK, one room.
+// homes says which rooms may import a dependency: one SDK, one room. Every direct
+// requirement of go.mod has one.
 var homes = map[string][]string{
 	"github.com/jmoiron/sqlx":                    {"internal/store"},
+	"github.com/pressly/goose/v3":                {"internal/store"},
 	"modernc.org/sqlite":                         {"internal/store"},
-	"github.com/twmb/franz-go":                   {"internal/broker"},
-	"github.com/apache/arrow/go/v17":             {"columnar", "ingest", "processors"},
-	"github.com/ClickHouse/clickhouse-go/v2":     {"columnar/mirror"},
-	"github.com/minio/minio-go/v7":               {"internal/objects"},
 	"github.com/jackc/pgx/v5":                    {"internal/store"},
+	"github.com/twmb/franz-go":                   {"internal/broker"},
+	"github.com/apache/arrow/go/v17":             {"columnar", "ingest"},
+	"github.com/ClickHouse/clickhouse-go/v2":     {"columnar/mirror"},
+	"github.com/ebitengine/purego":               {"columnar/mirror"},
+	"github.com/minio/minio-go/v7":               {"internal/objects"},
 	"github.com/tus/tusd/v2":                     {"ingest"},
+	"golang.org/x/exp":                           {"ingest"},
+	"golang.org/x/text":                          {"ingest"},
+	"github.com/klauspost/compress":              {"ingest", "internal/csvfile", "console"},
 	"github.com/a-h/templ":                       {"web", "console"},
 	"github.com/alecthomas/kong":                 {"internal/cli"},
-	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app"},
+	"github.com/mattn/go-isatty":                 {"internal/cli"},
 	"github.com/goccy/go-yaml":                   {"internal/cli"},
-	"github.com/chromedp/chromedp":               {"console", "web", "internal/app"},
+	"github.com/dustin/go-humanize":              {"internal/cli", "web"},
+	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app"},
+	"github.com/gofrs/flock":                     {"internal/app"},
+	"golang.org/x/sync":                          {"internal/app", "processors", "loadtest"},
+	"github.com/chromedp/chromedp":               {"console"},
+	"github.com/chromedp/cdproto":                {"console"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/cli", "internal/app"},
 }
 
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	used := make(map[string]bool) // "room → permission", for both tables
 	eachImport(t, func(t *testing.T, dir, file, path string) {
 		inside, ours := strings.CutPrefix(path, "bulkhead/")
 		if !ours {
 			for dep, rooms := range homes {
-				if under(path, dep) && !slices.ContainsFunc(rooms, func(r string) bool { return under(dir, r) }) {
-					t.Errorf("%s imports %s, whose home is %v", file, path, rooms)
+				if !under(path, dep) {
+					continue
 				}
+				home := slices.IndexFunc(rooms, func(r string) bool { return under(dir, r) })
+				if home < 0 {
+					t.Errorf("%s imports %s, whose home is %v", file, path, rooms)
+					continue
+				}
+				used[dep+" → "+rooms[home]] = true
 			}
 			return
 		}
 		law := lawOf(dir)
 		test := strings.HasSuffix(file, "_test.go")
-		allowed := slices.Contains(law.may, "*") || under(inside, law.room) && lawOf(inside).room == law.room ||
-			slices.ContainsFunc(law.may, func(m string) bool { return inside == m || under(inside, m) && lawOf(inside).room == m }) ||
+		if i := slices.IndexFunc(law.may, func(m string) bool { return m == "*" || under(inside, m) && lawOf(inside).room == m }); i >= 0 {
+			used[law.room+" → "+law.may[i]] = true
+			return
+		}
+		allowed := under(inside, law.room) && lawOf(inside).room == law.room ||
 			test && under(inside, dir) ||
 			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "columnar")
 		if !allowed {
 			t.Errorf("%s (room %s) may not import %s", file, law.room, path)
 		}
 	})
+	for _, law := range laws {
+		for _, m := range law.may {
+			if !used[law.room+" → "+m] {
+				t.Errorf("room %s may import %s, which it does not: take the permission away", law.room, m)
+			}
+		}
+	}
+	for dep, rooms := range homes {
+		for _, r := range rooms {
+			if !used[dep+" → "+r] {
+				t.Errorf("%s has a home in %s, which does not import it", dep, r)
+			}
+		}
+	}
+}
+
+// TestEveryRequirementHasAHomeAndAReason: what the module requires itself is in the
+// table above and in the table of ARCHITECTURE.md.
+func TestEveryRequirementHasAHomeAndAReason(t *testing.T) {
+	requirements, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reasons, _ := strings.Cut(string(text), "\n## Dependencies\n")
+	direct := 0
+	for line := range strings.Lines(string(requirements)) {
+		module, _, ok := strings.Cut(strings.TrimSpace(line), " v")
+		if !ok || strings.Contains(line, "// indirect") {
+			continue
+		}
+		direct++
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(homes)), func(dep string) bool { return under(module, dep) || under(dep, module) }) {
+			t.Errorf("%s has no home", module)
+		}
+		name := regexp.MustCompile(`^github\.com/|/v\d+$`).ReplaceAllString(module, "")
+		if !strings.Contains(reasons, name) {
+			t.Errorf("ARCHITECTURE.md does not say what %s is for", name)
+		}
+	}
+	if direct < 10 {
+		t.Fatalf("only %d direct requirements were found", direct)
+	}
 }
 
 func lawOf(dir string) (best struct {
