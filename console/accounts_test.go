@@ -69,7 +69,7 @@ func TestKeys(t *testing.T) {
 	if rec := a.do(a.olga, "DELETE", path+"/"+string(k.ID), ""); rec.Code != 204 {
 		t.Errorf("revoke: got %d %s", rec.Code, rec.Body)
 	}
-	wantProblem(t, a.do(k.Secret, "GET", "/v1/usage", ""), 401, "unknown_key")
+	wantProblem(t, a.do(k.Secret, "GET", "/v1/usage", ""), 401, "unauthorized")
 	wantProblem(t, a.do(a.olga, "DELETE", path+"/key_x", ""), 404, "not_found")
 	wantProblem(t, a.do(a.olga, "POST", path, `{"admin":true}`, "Content-Type", jsonType), 400, "bad_json")
 	wantProblem(t, a.do(a.olga, "POST", "/v1/accounts/"+string(bulk.NewAccountID())+"/keys", `{}`, "Content-Type", jsonType), 404, "not_found")

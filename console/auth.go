@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,52 +28,79 @@ func (s *Server) principal(r *http.Request) bulk.Principal {
 	return p
 }
 
-// admit resolves the request's credential as far as the route needs one.
-func (s *Server) admit(r *http.Request, a access) (*http.Request, error) {
+// authorized runs h for who may call a route, for as long as their credential is
+// accepted, see watch.
+func (s *Server) authorized(w http.ResponseWriter, r *http.Request, a access, h handler) error {
 	if a == public {
-		return r, nil
+		return h(w, r)
 	}
-	p, err := s.authenticate(r)
+	c, err := credentialOf(r)
 	if err != nil {
-		return r, err
+		return err
+	}
+	found, err := s.Accounts.Principals(r.Context(), []bulk.Credential{c})
+	if err != nil {
+		return fmt.Errorf("authenticate: %w", err)
+	}
+	p, ok := found[c]
+	if !ok {
+		return notAccepted(c)
 	}
 	if a == operator && !p.Operator {
-		return r, bulk.Errorf(bulk.KindForbidden, "operators_only", "Only operators may do this; use an operator's API key.")
+		return errOperatorsOnly
 	}
 	infoOf(r).account = p.Account
-	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p)), nil
+	admitted, r, leave := s.watch.enter(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)), c, p, a)
+	defer leave() // after a panic as well
+	err = h(admitted, r)
+	leave()
+	if why := endedBy(r.Context()); why != nil {
+		infoOf(r).cut = why
+		return admitted.instead(why)
+	}
+	return err
 }
 
-// authenticate resolves the API key or, without one, the session cookie.
-func (s *Server) authenticate(r *http.Request) (bulk.Principal, error) {
+var errOperatorsOnly = bulk.Errorf(bulk.KindForbidden, "operators_only", "Only operators may do this; use an operator's API key.")
+
+func notAccepted(c bulk.Credential) error {
+	if c.Session {
+		return bulk.Errorf(bulk.KindUnauthorized, "unauthorized", "This session has ended. Sign in again.")
+	}
+	return bulk.Errorf(bulk.KindUnauthorized, "unauthorized", "This API key is not known, or it was revoked. Check it, or ask for a new one.")
+}
+
+// credentialOf returns the request's API key or, without one, its session.
+func credentialOf(r *http.Request) (c bulk.Credential, err error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, secret, _ := strings.Cut(header, " ")
 		secret = strings.TrimSpace(secret)
 		if !strings.EqualFold(scheme, "Bearer") || !bulk.ValidSecret(secret) {
-			return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "The Authorization header must be: Bearer bhk_….")
+			return c, bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "The Authorization header must be: Bearer bhk_….")
 		}
-		return s.Accounts.KeyPrincipal(r.Context(), bulk.HashSecret(secret))
+		return bulk.Credential{Hash: bulk.HashSecret(secret)}, nil
 	}
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil || cookie.Value == "" {
-		return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "no_credential", "Send an API key as Authorization: Bearer bhk_…, or sign in.")
+		return c, bulk.Errorf(bulk.KindUnauthorized, "no_credential", "Send an API key as Authorization: Bearer bhk_…, or sign in.")
 	}
-	return s.Accounts.SessionPrincipal(r.Context(), bulk.HashSecret(cookie.Value))
+	return bulk.Credential{Hash: bulk.HashSecret(cookie.Value), Session: true}, nil
 }
 
 // requirePage makes a page's handler that lets in whom a allows and sends who is not
 // signed in to /login, from where they come back.
 func (s *Server) requirePage(a access, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, err := s.admit(r, a)
-		if bulk.KindOf(err) == bulk.KindUnauthorized {
+		let := false
+		err := s.authorized(w, r, a, func(w http.ResponseWriter, r *http.Request) error {
+			let = true
+			return h(w, r)
+		})
+		switch {
+		case err == nil:
+		case !let && bulk.KindOf(err) == bulk.KindUnauthorized:
 			http.Redirect(w, r, loginURL(r), http.StatusSeeOther)
-			return
-		}
-		if err == nil {
-			err = h(w, r)
-		}
-		if err != nil {
+		default:
 			s.fail(w, r, err)
 		}
 	})
@@ -97,11 +125,11 @@ func nextPath(next string) string {
 
 // signInWithLink spends a one-time login link and sets the session cookie.
 func (s *Server) signInWithLink(w http.ResponseWriter, r *http.Request, link string) error {
-	token, expires := s.newSession()
-	if err := s.Accounts.RedeemLogin(r.Context(), bulk.HashSecret(link), bulk.HashSecret(token), expires); err != nil {
+	token := bulk.NewToken()
+	if err := s.Accounts.RedeemLogin(r.Context(), bulk.HashSecret(link), bulk.HashSecret(token), s.SessionLife); err != nil {
 		return err
 	}
-	s.setSession(w, token, expires)
+	s.setSession(w, token, s.SessionLife)
 	return nil
 }
 
@@ -110,15 +138,11 @@ func (s *Server) signInWithKey(w http.ResponseWriter, r *http.Request, secret st
 	if secret = strings.TrimSpace(secret); !bulk.ValidSecret(secret) {
 		return bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "This is not an API key; one begins with bhk_.")
 	}
-	p, err := s.Accounts.KeyPrincipal(r.Context(), bulk.HashSecret(secret))
-	if err != nil {
+	token := bulk.NewToken()
+	if err := s.Accounts.OpenSession(r.Context(), bulk.HashSecret(secret), bulk.HashSecret(token), s.SessionLife); err != nil {
 		return err
 	}
-	token, expires := s.newSession()
-	if err := s.Accounts.OpenSession(r.Context(), p, bulk.HashSecret(token), expires); err != nil {
-		return err
-	}
-	s.setSession(w, token, expires)
+	s.setSession(w, token, s.SessionLife)
 	return nil
 }
 
@@ -129,17 +153,15 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	s.setSession(w, "", time.Unix(1, 0))
+	s.setSession(w, "", -time.Second)
 	return nil
 }
 
-func (s *Server) newSession() (token string, expires time.Time) {
-	return bulk.NewToken(), time.Now().UTC().Add(s.SessionLife)
-}
-
-func (s *Server) setSession(w http.ResponseWriter, token string, expires time.Time) {
+// setSession has the browser keep a session for its life, told as a duration because
+// clocks differ; a negative one deletes it.
+func (s *Server) setSession(w http.ResponseWriter, token string, life time.Duration) {
 	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/", Expires: expires,
+		Name: sessionCookie, Value: token, Path: "/", MaxAge: int(life.Seconds()),
 		HttpOnly: true, Secure: s.SecureCookies, SameSite: http.SameSiteLaxMode,
 	})
 }

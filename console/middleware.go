@@ -25,6 +25,7 @@ type info struct {
 	route   string         // pattern that matched: paths may hold secrets, patterns do not
 	account bulk.AccountID // "" until admitted
 	gone    bool           // the client left before the answer
+	cut     error          // why the request was ended before its end; nil: it was not
 }
 
 type infoKey struct{}
@@ -87,10 +88,15 @@ func (s *Server) log(r *http.Request, rec *recorder, in *info, took time.Duratio
 	if status == 0 && !in.gone {
 		status = http.StatusOK
 	}
-	s.Logger.LogAttrs(r.Context(), level, "request served",
+	attrs := []slog.Attr{
 		slog.String("request_id", in.id), slog.String("method", r.Method), slog.String("route", in.route),
 		slog.Int("status", status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
-		slog.String("account", string(in.account)))
+		slog.String("account", string(in.account)),
+	}
+	if in.cut != nil {
+		attrs = append(attrs, slog.String("cut", bulk.CodeOf(in.cut)))
+	}
+	s.Logger.LogAttrs(r.Context(), level, "request served", attrs...)
 }
 
 // protect sets the security headers and refuses unsafe requests from other origins.

@@ -25,36 +25,37 @@ func (w *demo) who() bulk.Principal {
 	return bulk.Principal{Account: w.account.ID, Name: "Dana", Operator: w.operator}
 }
 
-func (w *demo) KeyPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
-	if hash != bulk.HashSecret(w.key) {
-		return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "Unknown key.")
-	}
-	return w.who(), nil
-}
-
-func (w *demo) SessionPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
+func (w *demo) Principals(_ context.Context, credentials []bulk.Credential) (map[bulk.Credential]bulk.Principal, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.session[hash] {
-		return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "no_session", "Sign in.")
+	out := map[bulk.Credential]bulk.Principal{}
+	for _, c := range credentials {
+		if c.Session && w.session[c.Hash] || !c.Session && c.Hash == bulk.HashSecret(w.key) {
+			out[c] = w.who()
+		}
 	}
-	return w.who(), nil
+	return out, nil
 }
 
-func (w *demo) RedeemLogin(_ context.Context, link, session string, _ time.Time) error {
+func (w *demo) NoteUse(context.Context, []bulk.Principal) error { return nil }
+
+func (w *demo) OpenSession(_ context.Context, key, session string, _ time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if key != bulk.HashSecret(w.key) {
+		return bulk.Errorf(bulk.KindUnauthorized, "unknown_key", "Unknown key.")
+	}
+	w.session[session] = true
+	return nil
+}
+
+func (w *demo) RedeemLogin(_ context.Context, link, session string, _ time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.links[link] {
 		return bulk.Errorf(bulk.KindUnauthorized, "bad_link", "Spent.")
 	}
 	w.links[link], w.session[session] = false, true
-	return nil
-}
-
-func (w *demo) OpenSession(_ context.Context, _ bulk.Principal, session string, _ time.Time) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.session[session] = true
 	return nil
 }
 

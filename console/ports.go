@@ -10,14 +10,16 @@ import (
 
 // Accounts knows who may come in. Secrets reach it as hex SHA-256 hashes only.
 type Accounts interface {
-	// KeyPrincipal resolves an API key; KindUnauthorized when unknown or revoked.
-	KeyPrincipal(ctx context.Context, hash string) (bulk.Principal, error)
-	// SessionPrincipal resolves a browser session; KindUnauthorized when unknown or expired.
-	SessionPrincipal(ctx context.Context, hash string) (bulk.Principal, error)
-	// RedeemLogin spends a one-time login link and opens a session under sessionHash.
-	RedeemLogin(ctx context.Context, linkHash, sessionHash string, expires time.Time) error
-	// OpenSession opens a session for who an API key belongs to.
-	OpenSession(ctx context.Context, p bulk.Principal, sessionHash string, expires time.Time) error
+	// Principals returns whom those of the credentials stand for that are accepted now.
+	Principals(ctx context.Context, credentials []bulk.Credential) (map[bulk.Credential]bulk.Principal, error)
+	// NoteUse writes down that the principals' keys were used just now.
+	NoteUse(ctx context.Context, by []bulk.Principal) error
+	// OpenSession opens a session for the holder of an API key; KindUnauthorized when
+	// the key is unknown or revoked. Such a session ends with its key.
+	OpenSession(ctx context.Context, keyHash, sessionHash string, life time.Duration) error
+	// RedeemLogin spends a one-time login link and opens a session under sessionHash;
+	// KindUnauthorized when it is spent or has expired.
+	RedeemLogin(ctx context.Context, linkHash, sessionHash string, life time.Duration) error
 	CloseSession(ctx context.Context, sessionHash string) error
 
 	Account(ctx context.Context, id bulk.AccountID) (bulk.Account, error)

@@ -42,11 +42,13 @@ type Config struct {
 	SessionLife   time.Duration         // of a browser session; default: 12 h
 }
 
-// Server is the console's http.Handler. It is safe for concurrent use.
+// Server is the console's http.Handler. It is safe for concurrent use. [Server.Run] must
+// run beside it.
 type Server struct {
 	Config
 	handler http.Handler
 	origin  *http.CrossOriginProtection
+	watch   *watch
 	closing chan struct{} // closed by Close
 	close   func()
 
@@ -73,6 +75,7 @@ func New(c Config) (*Server, error) {
 	s.Registry = cmp.Or(c.Registry, prometheus.NewRegistry())
 	s.Version = cmp.Or(c.Version, "dev")
 	s.SessionLife = cmp.Or(c.SessionLife, 12*time.Hour)
+	s.watch = newWatch(s.Accounts, s.Logger)
 	if s.CheckSpec == nil {
 		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
 	}
@@ -109,11 +112,7 @@ const (
 // serve makes an http.Handler of h that lets in whom a allows.
 func (s *Server) serve(a access, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, err := s.admit(r, a)
-		if err == nil {
-			err = h(w, r)
-		}
-		if err != nil {
+		if err := s.authorized(w, r, a, h); err != nil {
 			s.fail(w, r, err)
 		}
 	})

@@ -37,6 +37,9 @@ type apiWorld struct {
 	waits    map[bulk.AccountID][]bulk.Wait
 	asked    []bulk.AccountID // whose waits were
 	nodes    []bulk.Node
+	lookups  [][]bulk.Credential // of principals
+	uses     []bulk.Principal    // that were noted
+	away     error               // what looking up principals and noting uses answer
 }
 
 type apiKey struct {
@@ -71,23 +74,40 @@ func (w *apiWorld) move(id bulk.ImportID, state bulk.State) {
 
 var errAbsent = bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such thing.")
 
-func (w *apiWorld) KeyPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
+func (w *apiWorld) Principals(_ context.Context, credentials []bulk.Credential) (map[bulk.Credential]bulk.Principal, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k := w.keys[hash]; k != nil && k.RevokedAt == nil {
-		return bulk.Principal{Account: k.Account, Operator: k.Operator, Name: k.Name}, nil
+	w.lookups = append(w.lookups, credentials)
+	out := map[bulk.Credential]bulk.Principal{}
+	for _, c := range credentials {
+		if p, ok := w.sessions[c.Hash]; ok && c.Session {
+			out[c] = p
+		}
+		if k := w.keys[c.Hash]; k != nil && k.RevokedAt == nil && !c.Session {
+			out[c] = bulk.Principal{Account: k.Account, Operator: k.Operator, Name: k.Name, Key: k.ID}
+		}
 	}
-	return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "unknown_key", "This key is not known.")
+	return out, w.away
 }
 
-func (w *apiWorld) SessionPrincipal(_ context.Context, hash string) (bulk.Principal, error) {
-	if p, ok := w.sessions[hash]; ok {
-		return p, nil
-	}
-	return bulk.Principal{}, bulk.Errorf(bulk.KindUnauthorized, "no_session", "Sign in again.")
+func (w *apiWorld) NoteUse(_ context.Context, by []bulk.Principal) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.uses = append(w.uses, by...)
+	return w.away
 }
 
-func (w *apiWorld) RedeemLogin(_ context.Context, link, session string, _ time.Time) error {
+func (w *apiWorld) OpenSession(ctx context.Context, key, session string, _ time.Duration) error {
+	c := bulk.Credential{Hash: key}
+	found, err := w.Principals(ctx, []bulk.Credential{c})
+	if err != nil || found[c].Account == "" {
+		return cmp.Or(err, error(bulk.Errorf(bulk.KindUnauthorized, "unknown_key", "This key is not known.")))
+	}
+	w.sessions[session] = found[c]
+	return nil
+}
+
+func (w *apiWorld) RedeemLogin(_ context.Context, link, session string, _ time.Duration) error {
 	p, ok := w.links[link]
 	if !ok {
 		return bulk.Errorf(bulk.KindUnauthorized, "bad_link", "This link is spent.")
@@ -97,12 +117,9 @@ func (w *apiWorld) RedeemLogin(_ context.Context, link, session string, _ time.T
 	return nil
 }
 
-func (w *apiWorld) OpenSession(_ context.Context, p bulk.Principal, session string, _ time.Time) error {
-	w.sessions[session] = p
-	return nil
-}
-
 func (w *apiWorld) CloseSession(_ context.Context, session string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.sessions, session)
 	return nil
 }
@@ -161,6 +178,8 @@ func (w *apiWorld) ListKeys(_ context.Context, account bulk.AccountID) (out []bu
 }
 
 func (w *apiWorld) RevokeKey(_ context.Context, account bulk.AccountID, id bulk.KeyID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, k := range w.keys {
 		if k.Account == account && k.ID == id {
 			now := time.Now()

@@ -46,8 +46,10 @@ func createOperator(ctx context.Context, st *store.Store) (bulk.AccountID, error
 }
 
 func keyWorks(ctx context.Context, st *store.Store, secret string) bool {
-	_, err := st.KeyPrincipal(ctx, bulk.HashSecret(secret))
-	return err == nil
+	c := bulk.Credential{Hash: bulk.HashSecret(secret)}
+	found, err := st.Principals(ctx, []bulk.Credential{c})
+	_, accepted := found[c]
+	return err == nil && accepted
 }
 
 func createKey(ctx context.Context, st *store.Store, account bulk.AccountID) (string, error) {
@@ -67,7 +69,7 @@ func loginLink(ctx context.Context, st *store.Store, url string) (string, error)
 		return "", err
 	}
 	token := bulk.NewToken()
-	if err := st.CreateLogin(ctx, account, user, bulk.HashSecret(token), time.Now().Add(loginLife)); err != nil {
+	if err := st.CreateLogin(ctx, account, user, bulk.HashSecret(token), loginLife); err != nil {
 		return "", err
 	}
 	return url + "/login/" + token, nil

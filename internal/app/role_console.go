@@ -34,6 +34,7 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		}
 		p.mux.Handle("/", server)
 		p.onClose = server.Close
+		p.back = append(p.back, server.Run)
 		return p.run(ctx)
 	}
 }

@@ -66,6 +66,7 @@ func (r *roles) run(ctx context.Context, l net.Listener) error {
 	g.Go(func() error { return sweep(taking, r.parts) })
 
 	var behind errgroup.Group // what others still lean on while they drain
+	behind.Go(func() error { return r.console.Run(working) })
 	behind.Go(func() error { return r.ingest.Run(working) })
 	behind.Go(func() error { return r.relay.Run(working) })
 	behind.Go(func() error { return r.dispatcher.Run(working) })

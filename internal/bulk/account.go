@@ -25,6 +25,12 @@ type Principal struct {
 	Key      KeyID  // "" for a login link
 }
 
+// Credential is what a request proves with who it comes from.
+type Credential struct {
+	Hash    string // of the API key or the session's token, see [HashSecret]
+	Session bool   // of a browser; else it is an API key
+}
+
 // APIKey is a credential as lists show it: without its secret.
 type APIKey struct {
 	ID         KeyID      `json:"id" db:"id"`
@@ -35,10 +41,4 @@ type APIKey struct {
 	CreatedAt  time.Time  `json:"created_at" db:"created_at"`
 	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
-}
-
-// Session is a signed-in browser. Only a hash of its token is stored.
-type Session struct {
-	Principal Principal
-	Expires   time.Time
 }

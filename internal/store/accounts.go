@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -119,13 +118,4 @@ func (s *Store) FirstOperator(ctx context.Context) (account bulk.AccountID, user
 	row := s.read.QueryRowxContext(ctx, `SELECT account_id, id FROM users WHERE operator ORDER BY created_at, id LIMIT 1`)
 	err = row.Scan(&account, &user)
 	return account, user, s.error("find operator", noRows(err, "operator"))
-}
-
-// CreateLogin stores a one-time login link by its hash.
-func (s *Store) CreateLogin(ctx context.Context, account bulk.AccountID, user bulk.UserID, hash string, expires time.Time) error {
-	return s.tx(ctx, "create login link", func(tx *txn) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO login_links (account_id, hash, user_id, expires_at) VALUES (?, ?, ?, ?)`,
-			account, hash, user, expires.UTC())
-		return err
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -86,45 +85,5 @@ func TestRecordsKeepTypes(t *testing.T) {
 		}
 		_, err = f.Records(t.Context(), f.account, "typed", "nonsense", 1)
 		wantKind(t, err, bulk.KindInvalid)
-	})
-}
-
-func TestCredentials(t *testing.T) {
-	onEngines(t, func(t *testing.T, f *fixture) {
-		ctx := t.Context()
-		k := bulk.APIKey{Account: f.account, ID: bulk.NewKeyID(), Name: "ci", Prefix: "abcd", Operator: true}
-		f.must(f.CreateKey(ctx, k, "hash"))
-		p, err := f.KeyPrincipal(ctx, "hash")
-		if err != nil || p.Account != f.account || !p.Operator || p.Key != k.ID {
-			t.Fatal(p, err)
-		}
-		f.must(f.OpenSession(ctx, p, "session", time.Now().Add(time.Hour)))
-		f.must(f.OpenSession(ctx, p, "stale", time.Now().Add(-time.Hour)))
-		if s, err := f.SessionPrincipal(ctx, "session"); err != nil || s.Account != f.account {
-			t.Fatal(s, err)
-		}
-		_, err = f.SessionPrincipal(ctx, "stale")
-		wantKind(t, err, bulk.KindUnauthorized)
-
-		user, err := f.CreateUser(ctx, f.account, "Operator", true)
-		f.must(err)
-		f.must(f.CreateLogin(ctx, f.account, user, "link", time.Now().Add(time.Minute)))
-		f.must(f.RedeemLogin(ctx, "link", "session2", time.Now().Add(time.Hour)))
-		wantKind(t, f.RedeemLogin(ctx, "link", "session3", time.Now().Add(time.Hour)), bulk.KindUnauthorized)
-		f.must(f.CreateLogin(ctx, f.account, user, "old", time.Now().Add(-time.Minute)))
-		wantKind(t, f.RedeemLogin(ctx, "old", "session4", time.Now().Add(time.Hour)), bulk.KindUnauthorized)
-
-		wantKind(t, f.RevokeKey(ctx, f.newAccount("other", 1), k.ID), bulk.KindNotFound)
-		f.must(f.RevokeKey(ctx, f.account, k.ID))
-		_, err = f.KeyPrincipal(ctx, "hash")
-		wantKind(t, err, bulk.KindUnauthorized)
-		_, err = f.SessionPrincipal(ctx, "session")
-		wantKind(t, err, bulk.KindUnauthorized)
-		if s, err := f.SessionPrincipal(ctx, "session2"); err != nil || s.User != user {
-			t.Fatal(s, err)
-		}
-		f.must(f.CloseSession(ctx, "session2"))
-		_, err = f.SessionPrincipal(ctx, "session2")
-		wantKind(t, err, bulk.KindUnauthorized)
 	})
 }

@@ -11,6 +11,8 @@ type engine interface {
 	name() string // of its folder of migrations
 	goose() goose.Dialect
 	migrationLock() ([]goose.ProviderOption, error)
+	now() string                         // expression: the database's clock, at the beginning of the statement
+	ahead() string                       // the same, so many seconds (?) later
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
 	columnType(t bulk.Type) string       // of a typed table
 	tableOptions() string                // that follow CREATE TABLE

@@ -61,6 +61,12 @@ func (postgresEngine) migrationLock() ([]goose.ProviderOption, error) {
 	return []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
 }
 
+// Unlike now() it does not stand still in a transaction, and unlike clock_timestamp() an
+// index can be searched with it.
+func (postgresEngine) now() string { return `statement_timestamp()` }
+
+func (postgresEngine) ahead() string { return `(statement_timestamp() + ? * INTERVAL '1 second')` }
+
 // Foreign keys to a locked row may still be checked.
 func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }
 

@@ -50,6 +50,13 @@ func (sqliteEngine) goose() goose.Dialect { return goose.DialectSQLite3 }
 // One process has the file; see the lock of its data directory.
 func (sqliteEngine) migrationLock() ([]goose.ProviderOption, error) { return nil, nil }
 
+// As the driver writes times, to the millisecond.
+func (sqliteEngine) now() string { return `STRFTIME('%Y-%m-%d %H:%M:%f+00:00', 'now')` }
+
+func (sqliteEngine) ahead() string {
+	return `STRFTIME('%Y-%m-%d %H:%M:%f+00:00', 'now', ? || ' seconds')`
+}
+
 func (sqliteEngine) rowLock() string { return "" }
 
 // Decimals are text, since SQLite's numbers are not exact.

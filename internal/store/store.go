@@ -141,6 +141,7 @@ func (d *db) QueryRowxContext(ctx context.Context, query string, args ...any) *s
 // txn is a transaction that takes ? for parameters.
 type txn struct {
 	*sqlx.Tx
+	engine
 	conn *sqlx.Conn // that it runs on
 	lock string     // ends a SELECT whose rows the transaction will change
 }
@@ -181,7 +182,7 @@ func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error
 		return s.error(op, err)
 	}
 	defer tx.Rollback()
-	if err := fn(&txn{Tx: tx, conn: conn, lock: s.engine.rowLock()}); err != nil {
+	if err := fn(&txn{Tx: tx, engine: s.engine, conn: conn, lock: s.engine.rowLock()}); err != nil {
 		return s.error(op, err)
 	}
 	return s.error(op, tx.Commit())
