@@ -282,7 +282,7 @@ func batches(v ImportView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "</ol><p class=\"cell-says small muted needs-js\" data-cell-says>Point at or tap a square for its rows, node and times.</p></div><details class=\"batch-table\" id=\"batch-table\"><summary>As a table</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Batches as a table\"><table class=\"table\"><thead><tr><th scope=\"col\" class=\"right\">No</th><th scope=\"col\">State</th><th scope=\"col\" class=\"right\">Rows</th><th scope=\"col\" class=\"right\">Rejects</th><th scope=\"col\" class=\"right\">Read</th><th scope=\"col\" class=\"right\">Validate</th><th scope=\"col\" class=\"right\">Commit</th><th scope=\"col\">Node</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "</ol><p class=\"cell-says small muted needs-js\" data-cell-says>Point at or tap a square for its rows, node and times.</p></div><details class=\"batch-table\" id=\"batch-table\"><summary>As a table</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Batches, as a table\"><table class=\"table\"><thead><tr><th scope=\"col\" class=\"right\">No</th><th scope=\"col\">State</th><th scope=\"col\" class=\"right\">Rows</th><th scope=\"col\" class=\"right\">Rejects</th><th scope=\"col\" class=\"right\">Read</th><th scope=\"col\" class=\"right\">Validate</th><th scope=\"col\" class=\"right\">Commit</th><th scope=\"col\">Node</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

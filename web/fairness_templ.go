@@ -1106,7 +1106,7 @@ func dispatchers(f bulk.Fairness) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Dispatchers\"><table class=\"table\"><thead><tr><th scope=\"col\">Process</th><th scope=\"col\">Partitions</th><th scope=\"col\" class=\"right\">Waiting</th><th scope=\"col\" class=\"right\">In flight</th><th scope=\"col\" class=\"right\">Backing off</th><th scope=\"col\" class=\"right\">Copies</th><th scope=\"col\" class=\"right\">Weight</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Dispatchers, as a table\"><table class=\"table\"><thead><tr><th scope=\"col\">Process</th><th scope=\"col\">Partitions</th><th scope=\"col\" class=\"right\">Waiting</th><th scope=\"col\" class=\"right\">In flight</th><th scope=\"col\" class=\"right\">Backing off</th><th scope=\"col\" class=\"right\">Copies</th><th scope=\"col\" class=\"right\">Weight</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -116,7 +116,7 @@ func TestProgressShowsRows(t *testing.T) {
 		defer p.close()
 		p.sentBytes(0)
 		p.saw(bulk.Import{})
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		p.sentBytes(800)
 		p.saw(bulk.Import{Bytes: bulk.ByteCounts{Received: 500}, Rows: bulk.Counts{Read: 5000, Created: 2000, Updated: 400, Superseded: 10, Rejected: 90}})
 		const want = "people.csv  [#####===========....]  2,400 landed, 90 rejected, 10 superseded of 5,000 rows read  250 rows/s  sent 800 B of 1.0 kB  about 3s left"

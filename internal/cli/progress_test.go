@@ -21,13 +21,13 @@ func TestProgressRateIsOfNow(t *testing.T) {
 		}
 		saw(1_000_000, 0) // done before
 		for n := range int64(5) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			saw(1_000_000+(n+1)*1000, 500_000)
 		}
 		if line := p.line(time.Now()); !strings.Contains(line, "1,005,000 landed of 2,000,000 rows read  1,000 rows/s") || !strings.Contains(line, "about 16m35s left") {
 			t.Errorf("while it works: %s", line)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if line := p.line(time.Now()); !strings.HasSuffix(line, "of 2,000,000 rows read  sent 0 B") {
 			t.Errorf("after a minute without news: %s", line)
 		}
