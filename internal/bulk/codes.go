@@ -1,5 +1,7 @@
 package bulk
 
+import "fmt"
+
 // Code says why a row was rejected. The list is closed.
 type Code string
 
@@ -26,9 +28,13 @@ const (
 	CodeOutOfRange       Code = "out_of_range"
 	CodeLength           Code = "length"
 	CodePattern          Code = "pattern"
+	CodeTooPrecise       Code = "too_precise"
+	CodeKeyTooLarge      Code = "key_too_large"
+	CodeRowTooLarge      Code = "row_too_large"
 
 	CodeDuplicateKey Code = "duplicate_key"
 	CodeOverQuota    Code = "over_quota"
+	CodeUnstorable   Code = "unstorable"
 )
 
 // sentences tell a person what each code asks of them.
@@ -52,8 +58,12 @@ var sentences = map[Code]string{
 	CodeOutOfRange:       "The value is outside the allowed range.",
 	CodeLength:           "The value is too short or too long.",
 	CodePattern:          "The value does not have the required form.",
+	CodeTooPrecise:       "The value has a fraction of a second finer than a microsecond, and nothing is cut. Round it to six digits.",
+	CodeKeyTooLarge:      fmt.Sprintf("The key is longer than %d bytes. Shorten it, or choose a shorter column as the key.", MaxKeyBytes),
+	CodeRowTooLarge:      "The row has more values than a record can hold. Leave some out, or spread them over two datasets.",
 	CodeDuplicateKey:     "A record with this key exists already. Import with mode upsert to update it.",
 	CodeOverQuota:        "The account's record quota is used up. Have the quota raised, then import the rejected rows again.",
+	CodeUnstorable:       "The store cannot hold the record that this row makes together with the values that it has. Leave some out, or spread them over two datasets.",
 }
 
 // Sentence tells a person what to do about the code.

@@ -264,6 +264,8 @@ type Limits struct {
 	IdleSeconds      int     `json:"idle_seconds"`       // without a byte
 	PreviewBytes     int     `json:"preview_bytes"`
 	SpecColumns      int     `json:"dataset_columns"`
+	KeyBytes         int     `json:"key_bytes"`          // of a record; this and the next are the store's and no settings
+	RowBytes         int     `json:"row_bytes"`          // as [Width] counts them
 	UploadExpiryDays float64 `json:"upload_expiry_days"` // an upload that nobody continued fails then
 }
 
@@ -271,6 +273,6 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 100 << 30, RecordBytes: 1 << 20, FieldBytes: 256 << 10, Columns: MaxColumns, HeaderBytes: 64 << 10,
-		ExpansionRatio: 200, OpenUploads: 20, IdleSeconds: 30, PreviewBytes: 64 << 10, SpecColumns: MaxColumns, UploadExpiryDays: 7,
+		ExpansionRatio: 200, OpenUploads: 20, IdleSeconds: 30, PreviewBytes: 64 << 10, SpecColumns: MaxColumns, KeyBytes: MaxKeyBytes, RowBytes: MaxRowBytes, UploadExpiryDays: 7,
 	}
 }

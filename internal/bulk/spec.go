@@ -84,6 +84,10 @@ var (
 	columnName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 )
 
+// SystemColumns are names that PostgreSQL keeps for itself in every table. A dataset cannot
+// use them on any engine.
+var SystemColumns = []string{"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}
+
 // MaxColumns bounds a dataset's columns and a file's.
 const MaxColumns = 1024
 
@@ -153,6 +157,9 @@ func (c *Column) faults() (out []string) {
 	fault := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if !columnName.MatchString(c.Name) {
 		fault("the name must match %s", columnName)
+	}
+	if slices.Contains(SystemColumns, c.Name) {
+		fault("the name is taken by the store; use another, with %q as an alias", c.Name)
 	}
 	if !slices.Contains(Types, c.Type) {
 		fault("type %q is not one of %v", c.Type, Types)

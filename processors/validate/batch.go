@@ -106,7 +106,7 @@ func (v *Validator) record(b Batch, i int, values []bulk.Value) (*column, bulk.C
 		}
 		values[c.out] = value
 	}
-	return nil, ""
+	return v.fits(values)
 }
 
 // cell returns what the file has for the column in record i.

@@ -57,7 +57,7 @@ func (s *clusters) list() []bulk.Cluster {
 // offending returns what to show of record i: the cell, or the text of the record.
 func offending(b Batch, i int, c *column) string {
 	if c == nil {
-		return bulk.Cut(b.Raw(i))
+		return bulk.Cut(b.Raw(i)) // a record that can be read has none
 	}
 	return bulk.Cut(c.cell(b, i))
 }

@@ -71,6 +71,9 @@ func (c *column) scalars() error {
 		if code == "" {
 			code = c.check(v)
 		}
+		if strings.ContainsRune(string(s), 0) || !utf8.ValidString(string(s)) {
+			code = bulk.CodeInvalidCharacter // as the reader would say of a cell
+		}
 		if code != "" {
 			faults = append(faults, fmt.Errorf("%s %q: %s", what, string(s), code))
 		}
@@ -188,4 +191,9 @@ func compare(t bulk.Type, a, b bulk.Value) int {
 		return strings.Compare(a, b.(string))
 	}
 	return 0
+}
+
+// textual reports whether values of the column may be of any length.
+func (c *column) textual() bool {
+	return c.Type == bulk.TypeText || c.Type == bulk.TypeEnum || c.Type == bulk.TypeEmail
 }

@@ -12,12 +12,13 @@
 //     and JSON white space is dropped; text is kept byte for byte.
 //   - The first broken rule decides a row's one code: an empty key column first, then
 //     the key columns in key order, then the others in spec order; in a column the
-//     type, then length, pattern and range.
+//     type, then length, pattern and range; last, whether key and row are small enough
+//     for every store (see [bulk.Width]).
 //   - Values come out in one canonical form each (see [bulk.Type]), so equal values
 //     are equal texts in every store: "+007" is 7, "1.50" is 1.5, "2026-03-01 12:00
 //     +0200" is 2026-03-01T10:00:00.000000Z. A canonical form validates to itself.
-//   - Nothing is rounded or guessed. Numbers that do not fit are out_of_range;
-//     fractions of a second beyond microseconds are cut. A local time that a clock
+//   - Nothing is rounded, guessed or cut. Numbers that do not fit are out_of_range,
+//     fractions of a second beyond microseconds too_precise. A local time that a clock
 //     change skips is rejected, one that it repeats means the first.
 //   - Of rows with the same key in a batch the last wins; the others are superseded.
 //

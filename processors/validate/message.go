@@ -14,8 +14,10 @@ func (c *column) message(code bulk.Code, found string) string {
 		return fmt.Sprintf("%q is empty, but it is part of the key.", c.label())
 	case bulk.CodeRequired:
 		return fmt.Sprintf("%q is empty, but it is required.", c.label())
-	case bulk.CodeDuplicateKey, bulk.CodeOverQuota:
+	case bulk.CodeDuplicateKey, bulk.CodeOverQuota, bulk.CodeUnstorable:
 		return code.Sentence()
+	case bulk.CodeTooPrecise:
+		return fmt.Sprintf("%q is %q, which is finer than a microsecond. Round it to six digits of a second, as nothing is cut.", c.label(), found)
 	default:
 		return fmt.Sprintf("%q is %q, but has to be %s.", c.label(), found, c.expected(code))
 	}

@@ -12,7 +12,8 @@ type moment struct {
 	year, month, day     int
 	hour, minute, second int
 	micro                int
-	offset               int // seconds east of UTC, when zoned
+	finer                bool // its fraction of a second goes beyond microseconds
+	offset               int  // seconds east of UTC, when zoned
 	zoned                bool
 	timed                bool // it has a time of day
 }
@@ -34,6 +35,9 @@ func parseTimestamp(s string, read reader, zone *time.Location) (bulk.Value, bul
 	m, ok := read(s)
 	if !ok || !m.real() {
 		return nil, bulk.CodeInvalidTimestamp
+	}
+	if m.finer {
+		return nil, bulk.CodeTooPrecise
 	}
 	if m.zoned && m.offset != 0 || !m.zoned && zone != time.UTC {
 		t, ok := m.instant(zone)
@@ -132,7 +136,7 @@ func put(buf []byte, n int) {
 }
 
 // readISO reads ISO 8601 as people and programs write it: 2006-01-02, then optionally
-// T or a space, 15:04, :05, a fraction of up to nine digits, and an offset: Z, UTC,
+// T or a space, 15:04, :05, a fraction of a second, and an offset: Z, UTC,
 // +01, +0100 or +01:00, perhaps after a space.
 func readISO(s string) (m moment, ok bool) {
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' || !fixed(s[0:4], &m.year) || !fixed(s[5:7], &m.month) || !fixed(s[8:10], &m.day) {
@@ -163,9 +167,10 @@ func (m *moment) readTime(s string) bool {
 			for n < len(s) && s[n] >= '0' && s[n] <= '9' {
 				n++
 			}
-			if n == 1 || n > 10 {
+			if n == 1 {
 				return false
 			}
+			m.finer = strings.Trim(s[min(n, 7):n], "0") != ""
 			fixed((s[1:n] + "000000")[:6], &m.micro)
 			s = s[n:]
 		}

@@ -15,6 +15,9 @@ const maxName = 58
 // equal by [bulk.HeaderKey].
 func columnNames(header []string) []string {
 	taken := map[string]bool{}
+	for _, name := range bulk.SystemColumns {
+		taken[bulk.HeaderKey(name)] = true
+	}
 	names := make([]string, len(header))
 	for i, h := range header {
 		base := snake(h)

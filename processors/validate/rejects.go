@@ -21,26 +21,31 @@ func (v *Validator) Rejects(b Batch, also func(row int64) bulk.Code, fn func(bul
 		if code == "" {
 			continue
 		}
-		if err := fn(v.reject(b, i, col, code)); err != nil {
+		if err := fn(v.reject(b, i, col, code, values)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reject describes why record i was rejected; col is nil when the reader did it.
-func (v *Validator) reject(b Batch, i int, col *column, code bulk.Code) bulk.Reject {
+// reject describes why record i was rejected; col is nil when the whole row is meant.
+func (v *Validator) reject(b Batch, i int, col *column, code bulk.Code, values []bulk.Value) bulk.Reject {
 	r := bulk.Reject{Code: code, Value: offending(b, i, col)}
 	r.Row, r.Line, r.Offset = b.Row(i)
-	if col == nil {
+	if b.Code(i) != "" {
 		r.Raw = b.Raw(i)
 		if r.Message = b.Detail(i); r.Message == "" {
 			r.Message = code.Sentence()
 		}
 		return r
 	}
-	r.Column = col.label()
-	r.Message = col.message(code, r.Value)
+	if col != nil {
+		r.Column = col.label()
+		r.Message = col.message(code, r.Value)
+	}
+	if code == bulk.CodeKeyTooLarge || code == bulk.CodeRowTooLarge {
+		r.Message = v.oversized(code, values)
+	}
 	r.Cells = make([]string, v.columns)
 	for c := range r.Cells {
 		r.Cells[c] = b.Cell(c, i)

@@ -14,18 +14,23 @@ type Validator struct {
 	order  []*column // the same columns as they are checked: the key's first
 	keys   int       // how many of order are the key's
 
-	columns int // of the file
+	columns int  // of the file
+	longKey bool // a key may exceed bulk.MaxKeyBytes
+	wide    bool // a row may exceed bulk.MaxRowBytes
 }
 
 // CheckSpec returns a KindInvalid bad_spec [bulk.Error] that names what is wrong with
 // the spec, or nil: what [bulk.Spec.Check] finds, and bounds, defaults, formats and
-// patterns that do not suit their column.
+// patterns that do not suit their column, and records that would never fit into a store.
 func CheckSpec(spec bulk.Spec) error {
 	if err := spec.Check(); err != nil {
 		return err
 	}
-	_, err := compile(&spec)
-	return err
+	columns, err := compile(&spec)
+	if err != nil {
+		return err
+	}
+	return neverFits(columns)
 }
 
 // Compile prepares the validation of an import's batches. The spec and the layout
@@ -39,6 +44,7 @@ func Compile(spec bulk.Spec, layout bulk.Layout) (*Validator, error) {
 	if _, missing := spec.Unfed(layout.Fields); len(missing) > 0 {
 		return nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnmappedRequired, "No column of the file feeds %s.", strings.Join(missing, ", "))
 	}
+	var most bulk.Width
 	v := &Validator{keys: len(spec.Key), columns: len(layout.Header)}
 	v.order = make([]*column, len(spec.Key))
 	for _, c := range columns {
@@ -51,12 +57,15 @@ func Compile(spec bulk.Spec, layout bulk.Layout) (*Validator, error) {
 		}
 		c.out = len(v.fields)
 		v.fields = append(v.fields, c.name)
+		most.AddMost(c.Type)
+		v.longKey = v.longKey || c.key && c.textual()
 		if c.key {
 			v.order[slices.Index(spec.Key, c.name)] = c
 		} else {
 			v.order = append(v.order, c)
 		}
 	}
+	v.wide = most.Size() > bulk.MaxRowBytes
 	return v, nil
 }
 
