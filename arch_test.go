@@ -65,6 +65,7 @@ var homes = map[string][]string{
 	"golang.org/x/text":                          {"ingest"},
 	"github.com/klauspost/compress":              {"ingest", "internal/csvfile", "console"},
 	"github.com/a-h/templ":                       {"web", "console"},
+	"github.com/agnivade/levenshtein":            {"console"},
 	"github.com/alecthomas/kong":                 {"internal/cli"},
 	"github.com/mattn/go-isatty":                 {"internal/cli"},
 	"github.com/goccy/go-yaml":                   {"internal/cli"},

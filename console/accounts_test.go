@@ -37,7 +37,7 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("%d accounts, want 5", len(list.Accounts))
 	}
 	for body, code := range map[string]string{
-		`{"name":""}`: "bad_name", `{"name":"x","weight":17}`: "bad_weight", `{"name":"x","record_quota":-1}`: "bad_quota", `{"name":"x","quota":1}`: "bad_json", `{"name":"x","weight":null}`: "bad_json",
+		`{"name":""}`: "bad_json", `{"name":"\t"}`: "bad_name", `{"name":"x","weight":17}`: "bad_weight", `{"name":"x","record_quota":-1}`: "bad_quota", `{"name":"x","quota":1}`: "bad_json", `{"name":"x","weight":null}`: "bad_json",
 	} {
 		wantProblem(t, a.do(a.olga, "POST", "/v1/accounts", body, "Content-Type", jsonType), 400, code)
 	}

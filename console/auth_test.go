@@ -240,7 +240,7 @@ func TestLogNamesRoutesNotPaths(t *testing.T) {
 	a := newAPI(t)
 	imp := a.seed(a.aliceID, bulk.StateOpen)
 	a.do(a.alice, "GET", importPath(imp.ID)+"?"+url.Values{"token": {"hush"}}.Encode(), "")
-	if line := a.log.String(); strings.Contains(line, "hush") || strings.Contains(line, string(imp.ID)) || !strings.Contains(line, `route="GET /v1/imports/{id}"`) || !strings.Contains(line, "status=200") {
+	if line := a.log.String(); strings.Contains(line, "hush") || strings.Contains(line, string(imp.ID)) || !strings.Contains(line, `route="GET /v1/imports/{id}"`) || !strings.Contains(line, "status=400") {
 		t.Errorf("log line %s", line)
 	}
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,65 +19,50 @@ var choices = []string{
 	"dataset", "mode", "filename", "priority", "on_error", "dry_run", "map", "delimiter", "quote", "escape", "encoding", "no_header", "sha256",
 }
 
+// previewParameters are those of them that matter to a preview, and its own.
+var previewParameters = []string{"dataset", "delimiter", "quote", "escape", "encoding", "no_header", "whole"}
+
 // encodings that a person may choose, see [bulk.DialectChoice].
 var encodings = []string{"utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1", "shift_jis"}
 
 // maxName bounds the name of a file, an account or a key, in bytes.
 const maxName = 255
 
-// knownParameters refuses names that mean nothing here, so that a slip such as
-// on-error=abort is not silently ignored.
-func knownParameters(v url.Values, more ...string) error {
-	for name := range v {
-		if !slices.Contains(choices, name) && !slices.Contains(more, name) {
-			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "There is no parameter %q; there are: %s.", name, strings.Join(append(slices.Clone(choices), more...), ", "))
-		}
-	}
-	return nil
-}
-
 // parseChoices makes a new import of parameters. Size and Account are the caller's.
 func parseChoices(v url.Values) (bulk.NewImport, error) {
-	dialect, err := parseDialect(v)
-	if err != nil {
-		return bulk.NewImport{}, err
-	}
-	dry, err := parseBool(v, "dry_run")
-	if err != nil {
-		return bulk.NewImport{}, err
-	}
+	wrong := faults{}
 	mapping, err := parseMapping(v["map"])
-	if err != nil {
-		return bulk.NewImport{}, err
+	if e, ok := errors.AsType[*bulk.Error](err); ok {
+		wrong.addError(inQuery("map"), e)
 	}
-	return bulk.NewImport{
+	n := bulk.NewImport{
 		Dataset: bulk.DatasetName(v.Get("dataset")), Mode: bulk.Mode(v.Get("mode")), Priority: bulk.Priority(v.Get("priority")), Filename: v.Get("filename"), Size: -1,
-		Options: bulk.Options{OnError: bulk.OnError(v.Get("on_error")), DryRun: dry, Mapping: mapping, Dialect: dialect, SHA256: v.Get("sha256")},
-	}, nil
+		Options: bulk.Options{
+			OnError: bulk.OnError(v.Get("on_error")), DryRun: parseBool(&wrong, v, "dry_run"), Mapping: mapping, Dialect: parseDialect(&wrong, v), SHA256: v.Get("sha256"),
+		},
+	}
+	checkChoices(&wrong, &n)
+	return n, wrong.err()
 }
 
-func parseDialect(v url.Values) (bulk.DialectChoice, error) {
-	noHeader, err := parseBool(v, "no_header")
-	d := bulk.DialectChoice{Delimiter: v.Get("delimiter"), Quote: v.Get("quote"), Escape: v.Get("escape"), Encoding: v.Get("encoding"), NoHeader: noHeader}
+func parseDialect(wrong *faults, v url.Values) bulk.DialectChoice {
+	return bulk.DialectChoice{
+		Delimiter: v.Get("delimiter"), Quote: v.Get("quote"), Escape: v.Get("escape"), Encoding: v.Get("encoding"), NoHeader: parseBool(wrong, v, "no_header"),
+	}
+}
+
+// parseBool reads a flag; one that was left out is false. "on" is what a form's
+// checkbox sends.
+func parseBool(wrong *faults, v url.Values, name string) bool {
+	text := v.Get(name)
+	if text == "" || text == "on" {
+		return text == "on"
+	}
+	b, err := strconv.ParseBool(text)
 	if err != nil {
-		return d, err
+		wrong.add(inQuery(name), "bad_parameter", "%s is %q; use true or false.", name, text)
 	}
-	return d, checkDialect(d)
-}
-
-func parseBool(v url.Values, name string) (bool, error) {
-	switch text := v.Get(name); text {
-	case "":
-		return false, nil
-	case "on": // a form's checkbox
-		return true, nil
-	default:
-		b, err := strconv.ParseBool(text)
-		if err != nil {
-			return false, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is %q; use true or false.", name, text)
-		}
-		return b, nil
-	}
+	return b
 }
 
 // parseMapping reads "header=column,header=column". Column names hold neither sign, so
@@ -109,8 +95,28 @@ func parseMapping(texts []string) (map[string]string, error) {
 	return mapping, nil
 }
 
+// inBody says where the choices stand in a JSON request.
+var inBody = map[string]string{
+	"dataset": "/dataset", "mode": "/mode", "filename": "/filename", "priority": "/priority", "size": "/size",
+	"on_error": "/options/on_error", "dry_run": "/options/dry_run", "map": "/options/mapping", "sha256": "/options/sha256",
+	"delimiter": "/options/dialect/delimiter", "quote": "/options/dialect/quote", "escape": "/options/dialect/escape",
+	"encoding": "/options/dialect/encoding", "no_header": "/options/dialect/no_header",
+}
+
 // checkNew fills in the defaults of a new import and refuses what no dataset could take.
 func (s *Server) checkNew(n *bulk.NewImport) error {
+	wrong := faults{}
+	checkChoices(&wrong, n)
+	if err := wrong.err(); err != nil {
+		return err
+	}
+	if n.Size > s.Limits.FileBytes {
+		return bulk.Errorf(bulk.KindTooLarge, "file_too_large", "The file has %d bytes; at most %d are taken.", n.Size, s.Limits.FileBytes)
+	}
+	return nil
+}
+
+func checkChoices(wrong *faults, n *bulk.NewImport) {
 	if n.Mode == "" {
 		n.Mode = bulk.ModeCreate
 	}
@@ -120,44 +126,40 @@ func (s *Server) checkNew(n *bulk.NewImport) error {
 	if n.Filename == "" {
 		n.Filename = "upload.csv"
 	}
-	invalid := func(code, format string, args ...any) error {
-		return bulk.Errorf(bulk.KindInvalid, code, format, args...)
+	if n.Dataset == "" {
+		wrong.add(inQuery("dataset"), "missing_dataset", "Say with dataset=… into which dataset the file goes.")
 	}
-	switch {
-	case n.Dataset == "":
-		return invalid("missing_dataset", "Say with dataset=… into which dataset the file goes.")
-	case n.Mode != bulk.ModeCreate && n.Mode != bulk.ModeUpsert:
-		return invalid("bad_mode", "mode is %q; use create or upsert.", n.Mode)
-	case !slices.Contains([]bulk.Priority{bulk.PriorityHigh, bulk.PriorityNormal, bulk.PriorityLow}, n.Priority):
-		return invalid("bad_priority", "priority is %q; use high, normal or low.", n.Priority)
-	case !validName(n.Filename):
-		return invalid("bad_filename", "filename must be at most %d bytes of UTF-8 without control characters.", maxName)
-	case n.Size > s.Limits.FileBytes:
-		return bulk.Errorf(bulk.KindTooLarge, "file_too_large", "The file has %d bytes; at most %d are taken.", n.Size, s.Limits.FileBytes)
+	if n.Mode != bulk.ModeCreate && n.Mode != bulk.ModeUpsert {
+		wrong.add(inQuery("mode"), "bad_mode", "mode is %q; use create or upsert.", n.Mode)
+	}
+	if !slices.Contains([]bulk.Priority{bulk.PriorityHigh, bulk.PriorityNormal, bulk.PriorityLow}, n.Priority) {
+		wrong.add(inQuery("priority"), "bad_priority", "priority is %q; use high, normal or low.", n.Priority)
+	}
+	if !validName(n.Filename) {
+		wrong.add(inQuery("filename"), "bad_filename", "filename must be at most %d bytes of UTF-8 without control characters.", maxName)
 	}
 	if sum, err := hex.DecodeString(n.Options.SHA256); err != nil || (len(sum) != 0 && len(sum) != 32) {
-		return invalid("bad_sha256", "sha256 must be the 64 hex digits of the file's SHA-256.")
+		wrong.add(inQuery("sha256"), "bad_sha256", "sha256 must be the 64 hex digits of the file's SHA-256.")
 	}
 	n.Options.SHA256 = strings.ToLower(n.Options.SHA256)
-	if err := n.Options.OnError.Check(); err != nil {
-		return err
+	if e, ok := errors.AsType[*bulk.Error](n.Options.OnError.Check()); ok {
+		wrong.addError(inQuery("on_error"), e)
 	}
-	return checkDialect(n.Options.Dialect)
+	checkDialect(wrong, n.Options.Dialect)
 }
 
-func checkDialect(d bulk.DialectChoice) error {
+func checkDialect(wrong *faults, d bulk.DialectChoice) {
 	for _, c := range [][2]string{{"delimiter", d.Delimiter}, {"quote", d.Quote}, {"escape", d.Escape}} {
 		if name, v := c[0], c[1]; v != "" && (len(v) != 1 || strings.ContainsAny(v, "\x00\r\n") || v[0] > unicode.MaxASCII) {
-			return bulk.Errorf(bulk.KindInvalid, "bad_dialect", "%s is %q; it must be one ASCII character and no line ending.", name, v)
+			wrong.add(inQuery(name), "bad_dialect", "%s is %q; it must be one ASCII character and no line ending.", name, v)
 		}
 	}
 	if d.Delimiter != "" && (d.Delimiter == d.Quote || d.Delimiter == d.Escape) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_dialect", "The delimiter cannot also be the quote or escape.")
+		wrong.add(inQuery("delimiter"), "bad_dialect", "The delimiter cannot also be the quote or escape.")
 	}
 	if d.Encoding != "" && !slices.Contains(encodings, d.Encoding) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_dialect", "encoding is %q; use one of %s.", d.Encoding, strings.Join(encodings, ", "))
+		wrong.add(inQuery("encoding"), "bad_dialect", "encoding is %q; use one of %s.", d.Encoding, strings.Join(encodings, ", "))
 	}
-	return nil
 }
 
 func validName(s string) bool {

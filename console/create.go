@@ -45,6 +45,9 @@ func (s *Server) createImport(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) createJSON(w http.ResponseWriter, r *http.Request) error {
 	var body newImport
+	if r.URL.RawQuery != "" {
+		return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "A JSON request takes no parameters: say what the file is and how it is imported in the body.")
+	}
 	if err := s.readJSON(w, r, &body); err != nil {
 		return err
 	}
@@ -65,7 +68,7 @@ func (s *Server) createJSON(w http.ResponseWriter, r *http.Request) error {
 	}
 	imp, _, err := s.create(w, r, n)
 	if err != nil {
-		return err
+		return relocate(err, inBody)
 	}
 	w.Header().Set("Location", importPath(imp.ID))
 	return writeJSON(w, http.StatusCreated, struct {
@@ -86,9 +89,6 @@ func notEmpty(size int64) error {
 // createFile takes a whole file in one request.
 func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	if err := knownParameters(query); err != nil {
-		return err
-	}
 	if !slices.Contains([]string{"", "identity", "gzip", "zstd"}, strings.ToLower(r.Header.Get("Content-Encoding"))) {
 		return statusError(http.StatusUnsupportedMediaType)
 	}
@@ -148,8 +148,8 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport
 		return imp, false, err
 	}
 	key := r.Header.Get("Idempotency-Key")
-	if key != "" && !validName(key) {
-		return imp, false, bulk.Errorf(bulk.KindInvalid, "bad_idempotency_key", "Idempotency-Key must have at most %d characters.", maxName)
+	if given := r.Header.Values("Idempotency-Key"); len(given) > 1 || len(given) == 1 && !validName(key) {
+		return imp, false, bulk.Errorf(bulk.KindInvalid, "bad_idempotency_key", "Idempotency-Key must be given once and have 1 to %d bytes.", maxName)
 	}
 	n.Account = s.principal(r).Account
 	if n.RequestHash, err = requestHash(r, n); err != nil {

@@ -58,7 +58,7 @@ func TestCreateImportRefusesBadInput(t *testing.T) {
 		"unknown field":      {`{"dataset":"contacts","on_eror":"abort"}`, "bad_json", "on_eror", 400},
 		"unknown option":     {`{"dataset":"contacts","options":{"dryrun":true}}`, "bad_json", "dryrun", 400},
 		"wrong type":         {`{"dataset":"contacts","options":{"dry_run":"yes"}}`, "bad_json", "options.dry_run", 400},
-		"two values":         {`{"dataset":"contacts"} {}`, "bad_json", "more", 400},
+		"two values":         {`{"dataset":"contacts"} {}`, "bad_json", "after top-level value", 400},
 		"no JSON":            {`dataset`, "bad_json", "", 400},
 		"empty":              {``, "bad_json", "empty", 400},
 		"no dataset":         {`{}`, "missing_dataset", "", 400},
@@ -206,7 +206,8 @@ func TestTusCreation(t *testing.T) {
 		"negative length":  {[]string{"Upload-Length", "-1"}, 400, "bad_upload_length"},
 		"empty file":       {[]string{"Upload-Length", "0"}, 422, "empty_file"},
 		"no base64":        {[]string{"Upload-Length", "1", "Upload-Metadata", "dataset ***"}, 400, "bad_upload_metadata"},
-		"repeated name":    {[]string{"Upload-Length", "1", "Upload-Metadata", meta("mode", "a", "mode", "b")}, 400, "bad_upload_metadata"},
+		"repeated name":    {[]string{"Upload-Length", "1", "Upload-Metadata", meta("mode", "a", "mode", "b")}, 400, "bad_parameter"},
+		"empty value":      {[]string{"Upload-Length", "1", "Upload-Metadata", good + ",priority"}, 400, "bad_parameter"},
 		"unknown metadata": {[]string{"Upload-Length", "1", "Upload-Metadata", meta("dataset", "contacts", "onerror", "abort")}, 400, "unknown_parameter"},
 		"too large":        {[]string{"Upload-Length", "999999999999999", "Upload-Metadata", good}, 413, "file_too_large"},
 	} {
@@ -251,12 +252,16 @@ func TestListImportsPagesAndFilters(t *testing.T) {
 	a.seed(a.aliceID, bulk.StateOpen)
 	a.seed(a.bobID, bulk.StateOpen)
 	seen := map[bulk.ImportID]bool{}
-	for cursor, pages := "", 0; pages == 0 || cursor != ""; pages++ {
-		list := decode[importList](t, a.do(a.alice, "GET", "/v1/imports?limit=2&cursor="+cursor, ""))
+	for query, pages := "", 0; pages == 0 || query != ""; pages++ {
+		list := decode[importList](t, a.do(a.alice, "GET", "/v1/imports?limit=2"+query, ""))
 		for _, imp := range list.Imports {
 			seen[imp.ID] = imp.AccountID == a.aliceID
 		}
-		if cursor = list.Next; pages > 1 {
+		query = ""
+		if list.Next != "" {
+			query = "&cursor=" + list.Next
+		}
+		if pages > 1 {
 			t.Fatal("the cursor does not end")
 		}
 	}
@@ -322,12 +327,12 @@ func TestBatchesErrorsReceipt(t *testing.T) {
 	a := newAPI(t)
 	imp := a.seed(a.aliceID, bulk.StateProcessing)
 	var nos []int64
-	for cursor, more := "", true; more && len(nos) < 9; {
-		list := decode[batchList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/batches?limit=2&cursor="+cursor, ""))
+	for query, more := "", true; more && len(nos) < 9; {
+		list := decode[batchList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/batches?limit=2"+query, ""))
 		for _, b := range list.Batches {
 			nos = append(nos, b.No)
 		}
-		cursor, more = list.Next, list.Next != ""
+		query, more = "&cursor="+list.Next, list.Next != ""
 	}
 	if len(nos) != 3 || nos[0] != 0 || nos[2] != 2 {
 		t.Errorf("batches %v, want 0 1 2", nos)

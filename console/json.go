@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -30,25 +29,20 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// readJSON decodes the request's body strictly: one value, no field that v does not
-// have, of a JSON content type.
+// readJSON decodes the request's body, which must be of a JSON content type, strictly.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if mediaType(r) != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return statusError(http.StatusUnsupportedMediaType)
 	}
 	defer s.hurry(w)()
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(v)
-	if err == nil {
-		if _, err = dec.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = errors.New("there is more after the JSON value")
-		}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
 	}
-	return badJSON(err, dec.InputOffset())
+	if len(data) == 0 {
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "The body is empty; send JSON.")
+	}
+	return decodeStrict(data, v)
 }
 
 // hurry bounds how long a client may take to send a small body; the returned function
@@ -60,21 +54,14 @@ func (s *Server) hurry(w http.ResponseWriter) (done func()) {
 }
 
 // badJSON tells a person what is wrong with the body.
-func badJSON(err error, offset int64) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || errors.Is(err, os.ErrDeadlineExceeded) {
+func badJSON(err error) error {
+	if err == nil || bulk.KindOf(err) != "" {
 		return err
 	}
-	if e, ok := errors.AsType[*bulk.Error](err); ok {
-		return e
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "The body is not JSON: %s, after byte %d.", e.Error(), e.Offset)
 	}
-	what := strings.TrimPrefix(err.Error(), "json: ")
-	if errors.Is(err, io.EOF) {
-		what = "it is empty"
-	}
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		what = fmt.Sprintf("field %q cannot be a %s", e.Field, e.Value)
-	}
-	return bulk.Errorf(bulk.KindInvalid, "bad_json", "The JSON body cannot be used: %s (near byte %d).", what, offset)
+	return bulk.Errorf(bulk.KindInvalid, "bad_json", "The body cannot be used: %s.", strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // mediaType returns the body's type in lower case, without parameters; "" for none.

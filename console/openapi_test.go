@@ -14,7 +14,7 @@ import (
 type document struct {
 	Paths      map[string]map[string]operation
 	Components struct {
-		Parameters map[string]parameter
+		Parameters map[string]operand
 		Responses  map[string]any
 		Schemas    map[string]schema
 	}
@@ -25,17 +25,17 @@ type operation struct {
 	Description string
 	Security    *[]any
 	Responses   map[string]any
-	Parameters  []parameter
+	Parameters  []operand
 }
 
-type parameter struct {
+type operand struct {
 	Ref  string `json:"$ref"`
 	Name string
 	In   string
 }
 
 // parameters returns those of an operation, the shared ones too.
-func (d document) parameters(op operation) []parameter {
+func (d document) parameters(op operation) []operand {
 	out := slices.Clone(op.Parameters)
 	for i, p := range out {
 		if p.Ref != "" {
@@ -170,7 +170,7 @@ func TestOpenAPISchemasAreTheGoTypes(t *testing.T) {
 	spec := bulk.Spec{Name: "n", Title: "t", Key: []string{"a"}, Columns: []bulk.Column{column}}
 	options := bulk.Options{OnError: "skip", DryRun: true, Mapping: map[string]string{"a": "b"}, Dialect: dialect, SHA256: "s"}
 	for name, v := range map[string]any{
-		"Problem": Problem{Line: 1, Offset: &offset, Import: "i"}, "Error": fail, "Counts": bulk.Counts{}, "DialectChoice": dialect, "Dialect": bulk.Dialect{}, "Layout": bulk.Layout{},
+		"Problem": Problem{Line: 1, Offset: &offset, Import: "i", Errors: []Fault{{}}}, "Fault": Fault{}, "Error": fail, "Counts": bulk.Counts{}, "DialectChoice": dialect, "Dialect": bulk.Dialect{}, "Layout": bulk.Layout{},
 		"Options": options, "Import": bulk.Import{}, "CreatedImport": created{}, "NewImport": newImport{}, "ImportList": importList{},
 		"Batch": bulk.Batch{Error: "e", Node: "n", CommittedAt: &now}, "BatchList": batchList{}, "Cluster": bulk.Cluster{}, "Usage": bulk.Usage{}, "Receipt": bulk.Receipt{},
 		"Milestone": bulk.Event{}, "Preview": bulk.Preview{}, "Column": column, "Spec": spec, "Dataset": bulk.Dataset{Spec: spec}, "Limits": bulk.Limits{},

@@ -101,11 +101,7 @@ func readFields(form *multipart.Reader) (fields url.Values, file *multipart.Part
 // fragment of the form.
 func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	choice, err := parseDialect(q)
-	if err != nil {
-		return err
-	}
-	whole, err := parseBool(q, "whole")
+	whole, choice, err := previewChoices(q)
 	if err != nil {
 		return err
 	}

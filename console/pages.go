@@ -9,6 +9,16 @@ import (
 	"bulkhead/web"
 )
 
+// pageQueries are the parameters that pages take.
+var pageQueries = map[string][]string{
+	"GET /login":            {"next"},
+	"GET /imports":          {"q", "state", "dataset", "cursor"},
+	"GET /imports/new":      {"dataset", "mode"},
+	"POST /imports/preview": previewParameters,
+	"GET /datasets/{name}":  {"cursor"},
+	"GET /fairness":         {"changed"},
+}
+
 // pageRoutes registers the pages. Each asks the same ports as the API does; a page
 // never calls the API.
 func (s *Server) pageRoutes(mux *http.ServeMux) {
@@ -21,7 +31,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"POST /login/{token}": s.loginWithLink,
 		"POST /logout":        s.logout,
 	} {
-		mux.Handle(pattern, s.serve(public, h))
+		mux.Handle(pattern, s.serve(public, lenient(pageQueries[pattern], h)))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                          s.startPage,
@@ -42,7 +52,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"GET /datasets/{name}/sample.csv":   s.sampleCSV,
 		"GET /usage":                        s.usagePage,
 	} {
-		mux.Handle(pattern, s.requirePage(account, h))
+		mux.Handle(pattern, s.requirePage(account, lenient(pageQueries[pattern], h)))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /fairness":       s.fairnessPage,
@@ -51,7 +61,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"GET /cluster":        s.clusterPage,
 		"GET /cluster/live":   s.clusterPart,
 	} {
-		mux.Handle(pattern, s.requirePage(operator, h))
+		mux.Handle(pattern, s.requirePage(operator, lenient(pageQueries[pattern], h)))
 	}
 }
 

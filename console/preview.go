@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"bulkhead/internal/bulk"
 )
@@ -13,14 +14,7 @@ import (
 // the first file of a form. whole=1 says that they are all there is.
 func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	if err := knownParameters(q, "whole"); err != nil {
-		return err
-	}
-	whole, err := parseBool(q, "whole")
-	if err != nil {
-		return err
-	}
-	choice, err := parseDialect(q)
+	whole, choice, err := previewChoices(q)
 	if err != nil {
 		return err
 	}
@@ -47,6 +41,14 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	p.Header, p.Columns, p.Rows, p.Rejects = orEmpty(p.Header), orEmpty(p.Columns), orEmpty(p.Rows), orEmpty(p.Rejects)
 	p.Unmapped, p.Missing = orEmpty(p.Unmapped), orEmpty(p.Missing)
 	return writeJSON(w, http.StatusOK, p)
+}
+
+// previewChoices reads how a sample is to be taken; whole says that it is all there is.
+func previewChoices(q url.Values) (whole bool, choice bulk.DialectChoice, err error) {
+	wrong := faults{}
+	whole, choice = parseBool(&wrong, q, "whole"), parseDialect(&wrong, q)
+	checkDialect(&wrong, choice)
+	return whole, choice, wrong.err()
 }
 
 // previewSpec returns the dataset that the file would go into, nil when none is named.

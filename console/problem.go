@@ -24,6 +24,7 @@ type Problem struct {
 	Line      int64         `json:"line,omitempty"`      // physical line in the file, from 1
 	Offset    *int64        `json:"offset,omitempty"`    // byte offset in the file, with Line
 	Import    bulk.ImportID `json:"import_id,omitempty"` // of the import that failed
+	Errors    []Fault       `json:"errors,omitempty"`    // everything that is wrong with the request
 }
 
 // statuses is the one table from what an error asks of its receiver to HTTP.
@@ -72,6 +73,9 @@ func newProblem(err error, requestID string) *Problem {
 	}
 	if ie, ok := errors.AsType[*importError](err); ok {
 		p.Import = ie.id
+	}
+	if wrong, ok := errors.AsType[*invalid](err); ok {
+		p.Errors = wrong.faults
 	}
 	return p
 }

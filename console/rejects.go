@@ -25,8 +25,9 @@ func (s *Server) rejectsCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, err := parseBool(r.URL.Query(), "raw")
-	if err != nil {
+	wrong := faults{}
+	raw := parseBool(&wrong, r.URL.Query(), "raw")
+	if err := wrong.err(); err != nil {
 		return err
 	}
 	layout := bulk.Layout{Dialect: bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8"}} // of a file whose header was not read

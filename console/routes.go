@@ -8,57 +8,58 @@ import (
 )
 
 // route is one endpoint of the API: a pattern of [http.ServeMux], who may call it,
-// and what it does.
+// what it does, and the parameters that its query may have.
 type route struct {
 	pattern string
 	access  access
 	handle  handler
+	query   []string
 }
 
 // routes is the whole API; openapi.json describes each line.
 func (s *Server) routes() []route {
 	return []route{
-		{"POST /v1/imports", account, s.createImport},
-		{"OPTIONS /v1/imports", public, s.tusOptions},
-		{"GET /v1/imports", account, s.listImports},
-		{"GET /v1/imports/{id}", account, s.getImport},
-		{"HEAD /v1/imports/{id}/content", account, plain(s.Content)},
-		{"PATCH /v1/imports/{id}/content", account, plain(s.Content)},
-		{"OPTIONS /v1/imports/{id}/content", public, plain(s.Content)},
-		{"POST /v1/imports/{id}/cancel", account, s.steer(s.Imports.Cancel)},
-		{"POST /v1/imports/{id}/pause", account, s.steer(s.Imports.Pause)},
-		{"POST /v1/imports/{id}/resume", account, s.steer(s.Imports.Resume)},
-		{"POST /v1/imports/{id}/approve", account, s.steer(s.Imports.Approve)},
-		{"GET /v1/imports/{id}/rejects.csv", account, s.rejectsCSV},
-		{"GET /v1/imports/{id}/errors", account, s.listErrors},
-		{"GET /v1/imports/{id}/batches", account, s.listBatches},
-		{"GET /v1/imports/{id}/receipt", account, s.receipt},
-		{"GET /v1/imports/{id}/events", account, s.events},
-		{"POST /v1/preview", account, s.preview},
+		{"POST /v1/imports", account, s.createImport, choices},
+		{"OPTIONS /v1/imports", public, s.tusOptions, nil},
+		{"GET /v1/imports", account, s.listImports, []string{"state", "dataset", "search", "cursor", "limit"}},
+		{"GET /v1/imports/{id}", account, s.getImport, nil},
+		{"HEAD /v1/imports/{id}/content", account, plain(s.Content), nil},
+		{"PATCH /v1/imports/{id}/content", account, plain(s.Content), nil},
+		{"OPTIONS /v1/imports/{id}/content", public, plain(s.Content), nil},
+		{"POST /v1/imports/{id}/cancel", account, s.steer(s.Imports.Cancel), nil},
+		{"POST /v1/imports/{id}/pause", account, s.steer(s.Imports.Pause), nil},
+		{"POST /v1/imports/{id}/resume", account, s.steer(s.Imports.Resume), nil},
+		{"POST /v1/imports/{id}/approve", account, s.steer(s.Imports.Approve), nil},
+		{"GET /v1/imports/{id}/rejects.csv", account, s.rejectsCSV, []string{"raw"}},
+		{"GET /v1/imports/{id}/errors", account, s.listErrors, nil},
+		{"GET /v1/imports/{id}/batches", account, s.listBatches, []string{"cursor", "limit"}},
+		{"GET /v1/imports/{id}/receipt", account, s.receipt, nil},
+		{"GET /v1/imports/{id}/events", account, s.events, nil},
+		{"POST /v1/preview", account, s.preview, previewParameters},
 
-		{"GET /v1/datasets", account, s.listDatasets},
-		{"GET /v1/datasets/{name}", account, s.getDataset},
-		{"PUT /v1/datasets/{name}", operator, s.putDataset},
-		{"GET /v1/datasets/{name}/records", account, s.listRecords},
+		{"GET /v1/datasets", account, s.listDatasets, nil},
+		{"GET /v1/datasets/{name}", account, s.getDataset, nil},
+		{"PUT /v1/datasets/{name}", operator, s.putDataset, nil},
+		{"GET /v1/datasets/{name}/records", account, s.listRecords, []string{"cursor", "limit"}},
 
-		{"GET /v1/usage", account, s.usage},
-		{"GET /v1/limits", account, s.limits},
+		{"GET /v1/usage", account, s.usage, nil},
+		{"GET /v1/limits", account, s.limits, nil},
 
-		{"GET /v1/accounts", operator, s.listAccounts},
-		{"POST /v1/accounts", operator, s.createAccount},
-		{"GET /v1/accounts/{id}", operator, s.getAccount},
-		{"PATCH /v1/accounts/{id}", operator, s.changeAccount},
-		{"GET /v1/accounts/{id}/keys", operator, s.listKeys},
-		{"POST /v1/accounts/{id}/keys", operator, s.createKey},
-		{"DELETE /v1/accounts/{id}/keys/{key}", operator, s.revokeKey},
+		{"GET /v1/accounts", operator, s.listAccounts, nil},
+		{"POST /v1/accounts", operator, s.createAccount, nil},
+		{"GET /v1/accounts/{id}", operator, s.getAccount, nil},
+		{"PATCH /v1/accounts/{id}", operator, s.changeAccount, nil},
+		{"GET /v1/accounts/{id}/keys", operator, s.listKeys, nil},
+		{"POST /v1/accounts/{id}/keys", operator, s.createKey, nil},
+		{"DELETE /v1/accounts/{id}/keys/{key}", operator, s.revokeKey, nil},
 
-		{"GET /v1/fairness", operator, s.fairness},
-		{"GET /v1/cluster", operator, s.cluster},
+		{"GET /v1/fairness", operator, s.fairness, nil},
+		{"GET /v1/cluster", operator, s.cluster, nil},
 
-		{"GET /openapi.json", public, s.openapi},
-		{"GET /healthz", public, s.healthz},
-		{"GET /readyz", public, s.readyz},
-		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))},
+		{"GET /openapi.json", public, s.openapi, nil},
+		{"GET /healthz", public, s.healthz, nil},
+		{"GET /readyz", public, s.readyz, nil},
+		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})), nil},
 	}
 }
 

@@ -81,7 +81,7 @@ func New(c Config) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	for _, rt := range s.routes() {
-		mux.Handle(rt.pattern, s.serve(rt.access, rt.handle))
+		mux.Handle(rt.pattern, s.serve(rt.access, strict(rt.query, rt.handle)))
 	}
 	s.pageRoutes(mux)
 	var err error

@@ -3,7 +3,7 @@ package console
 import (
 	"encoding/base64"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,16 +49,17 @@ func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for name, values := range r.URL.Query() {
-		if meta.Has(name) {
-			return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata.", name)
-		}
-		meta[name] = values
-	}
-	if err := knownParameters(meta, tusIgnored...); err != nil {
+	choices, err := readParameters(meta, choices)
+	if err != nil {
 		return err
 	}
-	n, err := parseChoices(meta)
+	for name, values := range r.URL.Query() {
+		if choices.Has(name) {
+			return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata.", name)
+		}
+		choices[name] = values
+	}
+	n, err := parseChoices(choices)
 	if err != nil {
 		return err
 	}
@@ -85,19 +86,21 @@ func tusLength(r *http.Request) (int64, error) {
 	return n, nil
 }
 
-// tusMetadata decodes "name base64, name base64"; a name alone has an empty value.
-func tusMetadata(header string) (url.Values, error) {
-	meta := url.Values{}
+// tusMetadata decodes "name base64, name base64"; a name may stand alone.
+func tusMetadata(header string) (meta []parameter, err error) {
 	for pair := range strings.SplitSeq(header, ",") {
 		name, code, _ := strings.Cut(strings.TrimSpace(pair), " ")
 		if name == "" && code == "" {
 			continue
 		}
 		value, err := base64.StdEncoding.DecodeString(strings.TrimSpace(code))
-		if err != nil || name == "" || meta.Has(name) {
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name, given once, and a Base64 value; %q is not.", name)
+		if slices.Contains(tusIgnored, name) {
+			continue
 		}
-		meta.Set(name, string(value))
+		if err != nil || name == "" {
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name and a Base64 value; %q is not.", name)
+		}
+		meta = append(meta, parameter{name, string(value), len(value) == 0})
 	}
 	return meta, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -218,7 +219,7 @@ func (c *client) batches(id bulk.ImportID) (all []bulk.Batch) {
 			Batches []bulk.Batch `json:"batches"`
 			Next    string       `json:"next_cursor"`
 		}
-		c.get(fmt.Sprintf("/v1/imports/%s/batches?limit=3&cursor=%s", id, cursor), &page)
+		c.get(fmt.Sprintf("/v1/imports/%s/batches?limit=3%s", id, at(cursor)), &page)
 		all = append(all, page.Batches...)
 		if cursor = page.Next; cursor == "" {
 			return all
@@ -300,7 +301,7 @@ func (s server) Rejects(_ context.Context, id bulk.ImportID) (io.ReadCloser, err
 
 func (s server) Records(_ context.Context, name bulk.DatasetName, each func([]byte) error) error {
 	for cursor := ""; ; {
-		a, err := s.ask(http.MethodGet, fmt.Sprintf("/v1/datasets/%s/records?limit=7000&cursor=%s", name, cursor), nil, http.Header{"Accept": {"application/x-ndjson"}})
+		a, err := s.ask(http.MethodGet, fmt.Sprintf("/v1/datasets/%s/records?limit=7000%s", name, at(cursor)), nil, http.Header{"Accept": {"application/x-ndjson"}})
 		if err != nil {
 			return err
 		}
@@ -330,4 +331,12 @@ func (c *client) imports(query string) []bulk.Import {
 	}
 	c.get("/v1/imports?"+query, &page)
 	return page.Imports
+}
+
+// at is the parameter of a cursor; there is none of the first page.
+func at(cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	return "&cursor=" + url.QueryEscape(cursor)
 }

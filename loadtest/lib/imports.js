@@ -119,7 +119,7 @@ export function checkUsage(api, want) {
 // eachPage calls fn with every page of the account's records, as lines of NDJSON.
 function eachPage(api, fn) {
   for (let cursor = ''; ; ) {
-    const res = api.send('GET', `/v1/datasets/${dataset}/records?limit=10000&cursor=${encodeURIComponent(cursor)}`, null,
+    const res = api.send('GET', `/v1/datasets/${dataset}/records?limit=10000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, null,
       { Accept: 'application/x-ndjson' }, { name: 'GET /v1/datasets/{name}/records' });
     if (!check(res, { 'records are listed': (r) => r.status === 200 })) fail(`records: ${res.status} ${res.error || res.body}`);
     fn(res.body.split('\n').slice(0, -1));
