@@ -70,7 +70,7 @@ var homes = map[string][]string{
 	"github.com/mattn/go-isatty":                 {"internal/cli"},
 	"github.com/goccy/go-yaml":                   {"internal/cli"},
 	"github.com/dustin/go-humanize":              {"internal/cli", "web"},
-	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/broker", "internal/telemetry", "internal/app"},
+	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/telemetry", "internal/app"},
 	"github.com/gofrs/flock":                     {"internal/app"},
 	"golang.org/x/sync":                          {"internal/app", "processors", "loadtest"},
 	"github.com/chromedp/chromedp":               {"console"},

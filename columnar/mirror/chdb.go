@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 )
 
 // chDB is the ClickHouse engine as a library, loaded by a child process because it
@@ -20,12 +21,15 @@ import (
 //
 //	request  length uint32, SQL                          (little endian)
 //	answer   0 or 1 (an error) uint8, length uint32, JSON rows or the error's text
+//	beat     2 uint8: the request is being worked on, once a second
 //
 // One request runs at a time. The child starts with the first request, ends when its
 // stdin is closed, as it is when this process dies, and is started again after it died.
+// One that is silent for [silence], or works longer than [longestCall], is killed.
 type chDB struct {
 	command  []string
 	database string
+	silence  time.Duration
 
 	mu     sync.Mutex
 	child  *exec.Cmd
@@ -36,11 +40,14 @@ type chDB struct {
 // ChDB returns the engine that the command serves, see [ServeChDB]. The command is
 // started when it is needed.
 func ChDB(command []string, database string) Engine {
-	return &chDB{command: command, database: database}
+	return &chDB{command: command, database: database, silence: silence}
 }
 
 const (
 	answerOK    = 0
+	answerError = 1
+	answerBeat  = 2
+	beatEvery   = time.Second
 	maxAnswer   = 1 << 30  // bytes
 	insertBytes = 16 << 20 // of one INSERT: the library reads a request from memory
 )
@@ -126,13 +133,24 @@ func (w *jsonRows) send() error {
 	return err
 }
 
-// Close lets the child end.
+// Alive asks a child that has nothing to do. One that works says so by itself, or is killed.
+func (c *chDB) Alive(ctx context.Context) error {
+	if !c.mu.TryLock() {
+		return nil
+	}
+	defer c.mu.Unlock()
+	_, err := c.askLocked(ctx, []byte("SELECT 1"))
+	return err
+}
+
+// Close lets the child end, and kills it if it does not.
 func (c *chDB) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.child == nil {
 		return nil
 	}
+	defer time.AfterFunc(closeWithin, func() { c.child.Process.Kill() }).Stop() //nolint:errcheck // it may have ended
 	err := errors.Join(c.stdin.Close(), c.child.Wait())
 	c.child = nil
 	return err
@@ -142,6 +160,10 @@ func (c *chDB) Close() error {
 func (c *chDB) ask(ctx context.Context, request []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.askLocked(ctx, request)
+}
+
+func (c *chDB) askLocked(ctx context.Context, request []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -166,7 +188,8 @@ func (c *chDB) start(ctx context.Context) error {
 	if err := child.Start(); err != nil {
 		return fmt.Errorf("start chdb: %w", err)
 	}
-	c.child, c.stdin, c.stdout = child, stdin, bufio.NewReader(stdout)
+	wait := &patience{limit: c.silence, over: func() { child.Process.Kill() }} //nolint:errcheck // it may have ended
+	c.child, c.stdin, c.stdout = child, patientWriter{stdin, wait}, bufio.NewReader(patientReader{stdout, wait})
 	for _, sql := range []string{
 		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
 		"SET precise_float_parsing = 1", // the default may be off in the last digit
@@ -179,9 +202,11 @@ func (c *chDB) start(ctx context.Context) error {
 	return nil
 }
 
-// exchange is one request and its answer. A child that breaks the exchange, or is
-// still at it when ctx ends, is killed.
+// exchange is one request and its answer. A child that breaks the exchange, is silent
+// for too long, or is still at it when ctx ends, is killed.
 func (c *chDB) exchange(ctx context.Context, request []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestCall)
+	defer cancel()
 	process := c.child.Process
 	defer context.AfterFunc(ctx, func() { process.Kill() })() //nolint:errcheck // it may have ended
 	status, answer, err := c.roundTrip(request)
@@ -199,8 +224,10 @@ func (c *chDB) roundTrip(request []byte) (status byte, answer []byte, err error)
 	if err := writeFrame(c.stdin, request); err != nil {
 		return 0, nil, err
 	}
-	if status, err = c.stdout.ReadByte(); err != nil {
-		return 0, nil, err
+	for status = answerBeat; status == answerBeat; {
+		if status, err = c.stdout.ReadByte(); err != nil {
+			return 0, nil, err
+		}
 	}
 	answer, err = readFrame(c.stdout)
 	return status, answer, err

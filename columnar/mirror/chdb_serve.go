@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -24,6 +26,8 @@ func ServeChDB(library, dataDir string, in io.Reader, out io.Writer) error {
 	// Imports come before their copies. The library's threads take after this one; where
 	// the system does not allow it, they compete as equals.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowPriority)
+	answers := &answerer{w: bufio.NewWriter(out), working: true} // the first request comes with the start
+	go answers.beat()
 	lib, err := loadChDB(library)
 	if err != nil {
 		return err
@@ -33,7 +37,7 @@ func ServeChDB(library, dataDir string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer lib.disconnect(conn)
-	requests, answers := bufio.NewReader(in), bufio.NewWriter(out)
+	requests := bufio.NewReader(in)
 	for {
 		request, err := readFrame(requests)
 		if errors.Is(err, io.EOF) {
@@ -42,7 +46,8 @@ func ServeChDB(library, dataDir string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("read request: %w", err)
 		}
-		if err := answerTo(answers, lib.run(*conn, request)); err != nil {
+		answers.begin()
+		if err := answers.end(lib.run(*conn, request)); err != nil {
 			return fmt.Errorf("write answer: %w", err)
 		}
 	}
@@ -53,18 +58,47 @@ type result struct {
 	err  string
 }
 
-func answerTo(w *bufio.Writer, r result) error {
+// answerer writes answers, and beats while one is being worked on.
+type answerer struct {
+	mu      sync.Mutex
+	w       *bufio.Writer
+	working bool
+}
+
+func (a *answerer) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.working = true
+}
+
+func (a *answerer) end(r result) error {
 	status, body := byte(answerOK), r.rows
 	if r.err != "" {
-		status, body = 1, []byte(r.err)
+		status, body = answerError, []byte(r.err)
 	}
-	if err := w.WriteByte(status); err != nil {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.working = false
+	if err := a.w.WriteByte(status); err != nil {
 		return err
 	}
-	if err := writeFrame(w, body); err != nil {
+	if err := writeFrame(a.w, body); err != nil {
 		return err
 	}
-	return w.Flush()
+	return a.w.Flush()
+}
+
+// beat goes on for as long as the process. Whoever reads the beats has gone when they
+// cannot be written, which the next answer finds as well.
+func (a *answerer) beat() {
+	for range time.Tick(beatEvery) {
+		a.mu.Lock()
+		if a.working {
+			a.w.WriteByte(answerBeat) //nolint:errcheck // see above
+			a.w.Flush()               //nolint:errcheck // see above
+		}
+		a.mu.Unlock()
+	}
 }
 
 // chdbLibrary are the functions of libchdb that are used, see its chdb.h.

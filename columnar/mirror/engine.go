@@ -7,8 +7,11 @@ import (
 
 // Engine is a ClickHouse with one database of ours: a server, or the engine as a
 // library in a child process. Its methods are safe for concurrent use. Every error
-// may pass; nothing is lost by trying again.
+// may pass; nothing is lost by trying again. Every call ends: one that hears nothing
+// from the engine for [silence] is an error, whatever the engine does.
 type Engine interface {
+	// Alive asks whether the engine answers.
+	Alive(ctx context.Context) error
 	// Prepare makes the database if there is none.
 	Prepare(ctx context.Context) error
 	// Exec runs a statement without a result.

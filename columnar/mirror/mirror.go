@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -18,7 +19,6 @@ type Config struct {
 	Ledger Ledger
 	Rows   Rows
 	Feed   Feed         // nil: the ledger alone is asked
-	Lag    Gauge        // seconds since the commit of the oldest batch not mirrored; nil: not measured
 	Log    *slog.Logger // default: discard
 
 	Linger time.Duration // how long the first reference waits for others; default 300 ms
@@ -42,6 +42,7 @@ type Mirror struct {
 	failing  bool                            // since the last round
 	complain map[bulk.BatchID]struct{}       // batches whose failure was logged
 	hints    chan []bulk.Reference           // from the feed
+	answered atomic.Pointer[time.Time]       // when the engine did last; nil: never
 }
 
 // New returns a mirror that works once Run is called.
@@ -64,12 +65,13 @@ func New(cfg Config) (*Mirror, error) {
 // Run copies until ctx ends. While ClickHouse or the store is down it tries less and
 // less often, and says so once.
 func (m *Mirror) Run(ctx context.Context) error {
-	var feed sync.WaitGroup
-	defer feed.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	beside.Go(func() { m.watch(ctx) })
 	if m.cfg.Feed != nil {
-		feed.Go(func() { m.poll(ctx) })
+		beside.Go(func() { m.poll(ctx) })
 	}
 	pause, due := m.cfg.Sweep, time.Now()
 	for ctx.Err() == nil {
@@ -87,7 +89,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 		}
 		m.failed(ctx, err)
 		pause = min(2*pause, longestPause)
-		m.rest(ctx, pause)
+		rest(ctx, pause)
 		due = time.Now()
 	}
 	return nil
@@ -161,12 +163,8 @@ func (m *Mirror) take(ctx context.Context, refs []bulk.Reference) error {
 
 // sweep loads what the ledger says is missing, however it came to be.
 func (m *Mirror) sweep(ctx context.Context) error {
-	if err := m.measure(ctx); err != nil {
-		return err
-	}
-	before := time.Now().Add(-m.cfg.Grace)
 	for after := (bulk.Committed{}); ; {
-		page, err := m.cfg.Ledger.Unmirrored(ctx, after, before, groupBatches)
+		page, err := m.cfg.Ledger.Unmirrored(ctx, after, m.cfg.Grace, groupBatches)
 		if err != nil {
 			return err
 		}
@@ -182,27 +180,35 @@ func (m *Mirror) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.report(ctx); err != nil {
-		return err
-	}
-	return m.measure(ctx)
+	return m.report(ctx)
 }
 
-// measure sets the lag.
-func (m *Mirror) measure(ctx context.Context) error {
-	if m.cfg.Lag == nil {
-		return nil
+// upFor is how long an answer of the engine counts as a sign of life.
+const upFor = 10 * time.Second
+
+// EngineUp reports whether the engine answered within the last 10 s.
+func (m *Mirror) EngineUp() bool {
+	at := m.answered.Load()
+	return at != nil && time.Since(*at) < upFor
+}
+
+// watch asks the engine for a sign of life, beside all other work, which may hang.
+func (m *Mirror) watch(ctx context.Context) {
+	tick := time.NewTicker(m.cfg.Sweep)
+	defer tick.Stop()
+	for {
+		within, cancel := context.WithTimeout(ctx, silence)
+		if m.cfg.Engine.Alive(within) == nil {
+			now := time.Now()
+			m.answered.Store(&now)
+		}
+		cancel()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
-	oldest, err := m.cfg.Ledger.Unmirrored(ctx, bulk.Committed{}, time.Now().Add(time.Minute), 1)
-	if err != nil {
-		return err
-	}
-	lag := 0.0
-	if len(oldest) > 0 {
-		lag = max(0, time.Since(oldest[0].At).Seconds())
-	}
-	m.cfg.Lag.Set(lag)
-	return nil
 }
 
 func (m *Mirror) failed(ctx context.Context, err error) {
@@ -220,22 +226,12 @@ func (m *Mirror) recovered(ctx context.Context) {
 	m.failing = false
 }
 
-// rest waits, measuring on.
-func (m *Mirror) rest(ctx context.Context, pause time.Duration) {
+// rest waits for a time or until ctx ends.
+func rest(ctx context.Context, pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	tick := time.NewTicker(m.cfg.Sweep)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			return
-		case <-tick.C:
-			if err := m.measure(ctx); err != nil {
-				continue // the attempt that follows says it
-			}
-		}
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }

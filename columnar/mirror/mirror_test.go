@@ -252,28 +252,34 @@ func (e *downEngine) Prepare(ctx context.Context) error {
 	return e.Engine.Prepare(ctx)
 }
 
-type lag struct{ seconds float64 }
-
-func (l *lag) Set(v float64) { l.seconds = v }
+func (e *downEngine) Alive(ctx context.Context) error {
+	if e.down || e.Engine == nil {
+		return errDown
+	}
+	return e.Engine.Alive(ctx)
+}
 
 func TestMirrorCatchesUpAfterAnOutage(t *testing.T) {
 	onEngines(t, func(t *testing.T, w *world) {
-		e, behind := &downEngine{Engine: w.engine, down: true}, &lag{}
-		m := w.mirror(func(c *Config) { c.Engine, c.Lag = e, behind })
+		e := &downEngine{Engine: w.engine, down: true}
+		m := w.mirror(func(c *Config) { c.Engine = e })
 		imp := w.begin(bulk.ModeUpsert, "things", all, 1, 1)
 		w.commit(imp, 0, thing("a", 1, "x"))
 		if err := m.sweep(t.Context()); !errors.Is(err, errDown) {
 			t.Fatalf("sweep: %v, want the engine down", err)
 		}
 		w.commit(imp, 1, thing("b", 1, "x")) // the import neither waits nor fails
-		if got, err := w.Import(t.Context(), w.account, imp.ID); err != nil || got.State != bulk.StateCompleted || got.Mirrored || behind.seconds <= 0 {
-			t.Fatalf("state %s, mirrored %v, lag %v, %v", got.State, got.Mirrored, behind.seconds, err)
+		if got, err := w.Import(t.Context(), w.account, imp.ID); err != nil || got.State != bulk.StateCompleted || got.Mirrored {
+			t.Fatalf("state %s, mirrored %v, %v", got.State, got.Mirrored, err)
+		}
+		if lag, err := w.UnmirroredAge(t.Context()); err != nil || lag <= 0 {
+			t.Errorf("lag %v, %v while the engine is down", lag, err)
 		}
 		e.down = false
 		w.must(m.sweep(t.Context()))
 		w.wantEqual("things")
-		if behind.seconds != 0 {
-			t.Errorf("lag %v after catching up", behind.seconds)
+		if lag, err := w.UnmirroredAge(t.Context()); err != nil || lag != 0 {
+			t.Errorf("lag %v, %v after catching up", lag, err)
 		}
 	})
 }
@@ -330,7 +336,7 @@ func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
 	return bulk.Work{}, bulk.ErrSkip
 }
 
-func (a *asked) Unmirrored(context.Context, bulk.Committed, time.Time, int) ([]bulk.Committed, error) {
+func (a *asked) Unmirrored(context.Context, bulk.Committed, time.Duration, int) ([]bulk.Committed, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sweeps++

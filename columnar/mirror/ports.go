@@ -9,9 +9,9 @@ import (
 
 // Ledger is the truth about what was committed and what analytics have of it.
 type Ledger interface {
-	// Unmirrored lists batches committed before the time and not marked, oldest first,
-	// after the given one (zero: from the beginning).
-	Unmirrored(ctx context.Context, after bulk.Committed, before time.Time, limit int) ([]bulk.Committed, error)
+	// Unmirrored lists batches that were committed so long ago and are not marked, oldest
+	// first, after the given one (zero: from the beginning).
+	Unmirrored(ctx context.Context, after bulk.Committed, ago time.Duration, limit int) ([]bulk.Committed, error)
 	// Landed reads a committed batch that is not marked, its spec as it was when the
 	// import was created; bulk.ErrSkip says that there is no such batch.
 	Landed(ctx context.Context, id bulk.BatchID) (bulk.Work, error)
@@ -53,6 +53,3 @@ type Records interface {
 	// Records pages through an account's live records in key order.
 	Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error)
 }
-
-// Gauge takes a measurement.
-type Gauge interface{ Set(v float64) }

@@ -2,9 +2,13 @@ package mirror
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -17,6 +21,7 @@ import (
 // stream is an error, never a shorter insert.
 type server struct {
 	options clickhouse.Options // of the address as given, for making the database
+	silence atomic.Int64       // that connections bear
 	name    string
 	conn    driver.Conn
 }
@@ -32,16 +37,37 @@ func Server(address, database string) (Engine, error) {
 		o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	}
 	if o.DialTimeout == 0 {
-		o.DialTimeout = 5 * time.Second
+		o.DialTimeout = silence
 	}
+	s := &server{name: database}
+	s.silence.Store(int64(silence))
+	o.DialContext = s.dialer(o.TLS, o.DialTimeout)
 	own := *o
 	own.Auth.Database = database
-	conn, err := clickhouse.Open(&own)
-	if err != nil {
+	if s.conn, err = clickhouse.Open(&own); err != nil {
 		return nil, fmt.Errorf("clickhouse client: %w", err)
 	}
-	return &server{options: *o, name: database, conn: conn}, nil
+	s.options = *o
+	return s, nil
 }
+
+// dialer connects with a bound on every wait.
+func (s *server) dialer(secure *tls.Config, within time.Duration) func(ctx context.Context, address string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: within}
+	return func(ctx context.Context, address string) (c net.Conn, err error) {
+		if secure != nil {
+			c, err = (&tls.Dialer{NetDialer: plain, Config: secure}).DialContext(ctx, "tcp", address)
+		} else {
+			c, err = plain.DialContext(ctx, "tcp", address)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return patientConn{c, &s.silence}, nil
+	}
+}
+
+func (s *server) Alive(ctx context.Context) error { return s.Exec(ctx, "SELECT 1") }
 
 func (s *server) Prepare(ctx context.Context) error {
 	o := s.options
@@ -57,7 +83,24 @@ func (s *server) Exec(ctx context.Context, sql string) error { return s.conn.Exe
 
 func (s *server) Close() error { return s.conn.Close() }
 
+// Insert is given more time after one that ran out of it: a slow disk must not keep it
+// from ever ending.
 func (s *server) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
+	err := s.insert(ctx, table, columns, fill)
+	s.judge(err)
+	return err
+}
+
+func (s *server) judge(err error) {
+	switch {
+	case err == nil:
+		s.silence.Store(int64(silence))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.silence.Store(min(2*s.silence.Load(), int64(longestSilence)))
+	}
+}
+
+func (s *server) insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
 	b, err := s.conn.PrepareBatch(ctx, insertInto(table, columns))
 	if err != nil {
 		return err

@@ -132,7 +132,11 @@ var firing = []struct {
 		bulkhead_rows_total{outcome="rejected"} 0+900x30`, true},
 	{"BulkheadRejects", `bulkhead_rows_total{outcome="created"} 0+1x30
 		bulkhead_rows_total{outcome="rejected"} 0+9x30`, false},
+	{"BulkheadAnalyticsDown", `bulkhead_analytics_up{instance="a"} 1x30
+		bulkhead_analytics_up{instance="b"} 1x20 0x10`, true},
+	{"BulkheadAnalyticsDown", `bulkhead_analytics_up 1x30`, false},
 	{"BulkheadMirrorLag", `bulkhead_mirror_lag_seconds 400x30`, true},
+	{"BulkheadMirrorLag", `bulkhead_mirror_lag_seconds 0+60x30`, true},
 	{"BulkheadMirrorLag", `bulkhead_mirror_lag_seconds 20x30`, false},
 }
 

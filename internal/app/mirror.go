@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"bulkhead/columnar/mirror"
@@ -29,7 +28,7 @@ type mirroring struct {
 // newMirroring: topic of commits → rows → analytics. The engine is the mirroring's to close.
 func (p *parts) newMirroring(engine mirror.Engine) (*mirroring, error) {
 	topic := p.broker
-	topic.Topic, topic.Metrics = broker.TopicCommits, nil // the gauge of the outbox is about batches that wait
+	topic.Topic = broker.TopicCommits
 	m := &mirroring{engine: engine}
 	var err error
 	if m.relay, err = broker.NewRelay(topic, p.store.Commits()); err != nil {
@@ -38,13 +37,12 @@ func (p *parts) newMirroring(engine mirror.Engine) (*mirroring, error) {
 	if m.consumer, err = broker.NewConsumer(topic); err != nil {
 		return nil, err
 	}
-	lag := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "bulkhead_mirror_lag_seconds", Help: "Age of the oldest committed batch that analytics lack; 0 when they lack none.",
-	})
-	p.metrics.Registry.MustRegister(lag)
 	m.mirror, err = mirror.New(mirror.Config{
-		Engine: engine, Ledger: p.store, Rows: &landed{store: p.store, objects: p.objects}, Feed: m.consumer, Lag: lag, Log: p.log,
+		Engine: engine, Ledger: p.store, Rows: &landed{store: p.store, objects: p.objects}, Feed: m.consumer, Log: p.log,
 	})
+	if err == nil {
+		p.metrics.Registry.MustRegister(mirrorCollector{p.store, m.mirror, p.log})
+	}
 	return m, err
 }
 

@@ -49,7 +49,7 @@ func openMachine(ctx context.Context, dataDir string, log *slog.Logger) (*parts,
 	if err != nil {
 		return nil, nil, errors.Join(err, p.close())
 	}
-	p.broker = broker.Config{Seeds: cluster.Seeds(), Log: log, Metrics: broker.NewMetrics(p.metrics.Registry)}
+	p.broker = broker.Config{Seeds: cluster.Seeds(), Log: log}
 	p.metrics.Registry.MustRegister(ledgerCollector{p.store, log})
 	return p, cluster, nil
 }
@@ -69,7 +69,7 @@ func openCluster(cfg config.RoleConfig, log *slog.Logger) (*parts, error) {
 	}
 	p.broker = broker.Config{
 		Seeds: cfg.Brokers, Prefix: cfg.TopicPrefix, Security: broker.Security{TLS: cfg.BrokerTLS, SASL: cfg.BrokerSASL, User: cfg.BrokerUser, Password: cfg.BrokerPassword},
-		Log: log, Metrics: broker.NewMetrics(p.metrics.Registry),
+		Log: log,
 	}
 	p.metrics.Registry.MustRegister(ledgerCollector{p.store, log})
 	return p, nil

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,24 +33,6 @@ type Config struct {
 	Security    Security      // default: plain text, no password
 	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
 	Log         *slog.Logger  // Default: discard
-	Metrics     *Metrics      // Default: not registered anywhere
-}
-
-// Metrics are what the broker room measures.
-type Metrics struct {
-	OutboxLag prometheus.Gauge // seconds
-}
-
-// NewMetrics registers the metrics.
-func NewMetrics(reg prometheus.Registerer) *Metrics {
-	m := &Metrics{OutboxLag: prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "bulkhead_outbox_lag_seconds",
-		Help: "Age of the oldest staged batch whose reference is not published yet; 0 when none is.",
-	})}
-	if reg != nil {
-		reg.MustRegister(m.OutboxLag)
-	}
-	return m
 }
 
 // EnsureTopics creates the topics that do not exist. It waits until a broker
@@ -86,9 +67,6 @@ func (cfg Config) withDefaults() Config {
 	cfg.Group = cmp.Or(cfg.Group, cfg.Prefix+"-dispatch")
 	cfg.Session = cmp.Or(cfg.Session, 6*time.Second)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	if cfg.Metrics == nil {
-		cfg.Metrics = NewMetrics(nil)
-	}
 	return cfg
 }
 

@@ -380,7 +380,7 @@ func (o *outbox) Unpublished(_ context.Context, limit int) ([]bulk.BatchRef, err
 	return append([]bulk.BatchRef(nil), o.refs[:min(limit, len(o.refs))]...), nil
 }
 
-func (o *outbox) MarkPublished(_ context.Context, ids []bulk.BatchID, _ time.Time) error {
+func (o *outbox) MarkPublished(_ context.Context, ids []bulk.BatchID, _ time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	gone := map[bulk.BatchID]bool{}

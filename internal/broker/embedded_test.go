@@ -11,8 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"bulkhead/internal/broker"
 )
 
@@ -75,20 +73,6 @@ func TestRelayOutlivesALedgerThatIsDown(t *testing.T) {
 			t.Errorf("said %d times that it works again, want once:\n%s", n, log.String())
 		}
 	})
-}
-
-func TestOutboxLag(t *testing.T) {
-	r := newRig(t, embedded(t, t.TempDir()).Seeds())
-	reg := prometheus.NewRegistry()
-	r.cfg.Metrics = broker.NewMetrics(reg)
-	r.relay(r.ref(1, 0))
-	families, err := reg.Gather()
-	if err != nil || len(families) != 1 || families[0].GetName() != "bulkhead_outbox_lag_seconds" {
-		t.Fatalf("gathered %v, %v; want bulkhead_outbox_lag_seconds alone", families, err)
-	}
-	if lag := families[0].GetMetric()[0].GetGauge().GetValue(); lag != 0 {
-		t.Errorf("lag %v s with an empty outbox, want 0", lag)
-	}
 }
 
 type buffer struct {

@@ -16,8 +16,8 @@ import (
 type Outbox interface {
 	// Unpublished returns at most limit references, oldest first.
 	Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error)
-	// MarkPublished takes them off the list.
-	MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error
+	// MarkPublished takes them off the list: publishing began so long ago.
+	MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.Duration) error
 }
 
 // The bounds of a relay.
@@ -110,7 +110,6 @@ func (r *Relay) drain(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read outbox: %w", err)
 		}
-		r.cfg.Metrics.OutboxLag.Set(lag(refs))
 		if len(refs) == 0 {
 			return nil
 		}
@@ -134,6 +133,7 @@ func (r *Relay) publish(ctx context.Context, refs []bulk.BatchRef) error {
 	for i, record := range records {
 		index[record] = refs[i].ID()
 	}
+	began := time.Now()
 	results := r.client.ProduceSync(ctx, records...)
 	published := make([]bulk.BatchID, 0, len(refs))
 	for _, result := range results {
@@ -146,23 +146,9 @@ func (r *Relay) publish(ctx context.Context, refs []bulk.BatchRef) error {
 		failed = fmt.Errorf("publish references: %w", err)
 	}
 	if len(published) > 0 {
-		if err := r.outbox.MarkPublished(ctx, published, time.Now().UTC()); err != nil {
+		if err := r.outbox.MarkPublished(ctx, published, time.Since(began)); err != nil {
 			return errors.Join(failed, fmt.Errorf("mark published: %w", err))
 		}
 	}
 	return failed
-}
-
-// lag is the age in seconds of the oldest reference.
-func lag(refs []bulk.BatchRef) float64 {
-	if len(refs) == 0 {
-		return 0
-	}
-	oldest := refs[0].StagedAt
-	for _, ref := range refs {
-		if ref.StagedAt.Before(oldest) {
-			oldest = ref.StagedAt
-		}
-	}
-	return max(0, time.Since(oldest).Seconds())
 }

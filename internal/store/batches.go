@@ -177,11 +177,33 @@ func (s *Store) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, er
 	return out, s.error("list unpublished batches", err)
 }
 
-// MarkPublished notes that the broker has the references.
-func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
+// MarkPublished notes that the broker was given the references so long ago.
+func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.Duration) error {
 	return s.tx(ctx, "mark published", func(tx *txn) error {
-		return markBatches(ctx, tx, "published_at", bulk.BatchStaged, ids, at)
+		at, err := readClock(ctx, tx, s.engine)
+		if err != nil {
+			return err
+		}
+		return markBatches(ctx, tx, "published_at", bulk.BatchStaged, ids, at.Add(-ago))
 	})
+}
+
+// UnpublishedAge is the age of the oldest batch whose reference the broker has not been
+// given, by the ledger's own clock; 0 when there is none.
+func (s *Store) UnpublishedAge(ctx context.Context) (time.Duration, error) {
+	age, err := s.age(ctx, `SELECT staged_at, %s FROM batches WHERE state = 'staged' AND published_at IS NULL ORDER BY staged_at LIMIT 1`)
+	return age, s.error("read age of the outbox", err)
+}
+
+// age is that of the time that a query finds, or 0. The query has a verb for the clock.
+func (s *Store) age(ctx context.Context, query string) (time.Duration, error) {
+	var at time.Time
+	var clock *time.Time
+	err := s.read.QueryRowxContext(ctx, fmt.Sprintf(query, cmp.Or(s.engine.sharedClock(), "NULL"))).Scan(&at, &clock)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return max(0, asOf(clock).Sub(at)), err
 }
 
 // markBatches notes a time at those of the batches that are in the state. It goes by

@@ -216,7 +216,7 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState,
 		return err
 	}
 	closed, err := changed(tx.ExecContext(ctx, `
-		UPDATE batches SET state = ?, node = ?, committed_at = ?, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
+		UPDATE batches SET state = ?, node = ?, committed_at = `+tx.clock+`, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
 		to, c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),

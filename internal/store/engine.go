@@ -13,6 +13,7 @@ type engine interface {
 	migrationLock() ([]goose.ProviderOption, error)
 	now() string                         // expression: the database's clock, at the beginning of the statement
 	ahead() string                       // the same, so many seconds (?) later
+	sharedClock() string                 // expression of the database's own time; "" where this process is the only one
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
 	columnType(t bulk.Type) string       // of a typed table
 	tableOptions() string                // that follow CREATE TABLE

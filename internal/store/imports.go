@@ -170,7 +170,10 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 	}
 	r := importRow{
 		Account: n.Account, ID: bulk.NewImportID(), Dataset: n.Dataset, SpecVersion: d.Version, State: bulk.StateOpen,
-		Mode: n.Mode, Priority: n.Priority, Filename: n.Filename, Options: string(options), Version: 1, CreatedAt: now(),
+		Mode: n.Mode, Priority: n.Priority, Filename: n.Filename, Options: string(options), Version: 1,
+	}
+	if r.CreatedAt, err = readClock(ctx, tx, s.engine); err != nil {
+		return imp, err
 	}
 	r.ByteCounts.Total = n.Size
 	if err := tx.GetContext(ctx, &r.OpSeq, `UPDATE datasets SET op_seq = op_seq + 1 WHERE name = ? RETURNING op_seq`, n.Dataset); err != nil {
@@ -231,7 +234,7 @@ func keepAnswer(ctx context.Context, tx *txn, n bulk.NewImport, imp bulk.Import)
 func event(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID, kind, text string) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO import_events (account_id, import_id, seq, at, kind, text)
-		SELECT ?, ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ? FROM import_events WHERE account_id = ? AND import_id = ?`,
+		SELECT ?, ?, COALESCE(MAX(seq), 0) + 1, `+tx.clock+`, ?, ? FROM import_events WHERE account_id = ? AND import_id = ?`,
 		account, id, now(), kind, text, account, id)
 	return err
 }

@@ -93,7 +93,7 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 			dropped += n
 		}
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE imports SET state = outcome, finished_at = ?, batches_staged = 0, version = version + 1,
+			UPDATE imports SET state = outcome, finished_at = `+tx.clock+`, batches_staged = 0, version = version + 1,
 				rows_unprocessed = rows_unprocessed + ?, rows_rejected = CASE WHEN ? THEN 0 ELSE rows_rejected END
 			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, r.isDryRun(), account, id))
 		if err != nil || n == 0 {
@@ -184,7 +184,7 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 			return cannot("approved", r.State)
 		}
 		if _, err := tx.ExecContext(ctx, `
-			UPDATE batches SET state = 'staged', published_at = NULL, rows_rejected = 0, staged_at = ?
+			UPDATE batches SET state = 'staged', published_at = NULL, rows_rejected = 0, staged_at = `+tx.clock+`
 			WHERE account_id = ? AND import_id = ? AND state = 'checked'`, now(), account, id); err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func finish(ctx context.Context, tx *txn, r *importRow) (ending bool, err error)
 		state = bulk.StateCompletedWithRejects
 	}
 	if _, err := tx.ExecContext(ctx, `
-		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = ?, version = version + 1 WHERE account_id = ? AND id = ?`,
+		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`,
 		state, why, now(), r.Account, r.ID); err != nil {
 		return false, err
 	}

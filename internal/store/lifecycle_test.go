@@ -348,7 +348,7 @@ func TestOutboxAndQueueQueries(t *testing.T) {
 		if len(refs) != 3 || refs[0].Account != f.account || refs[0].Rows != 1 {
 			t.Fatalf("unpublished %+v", refs)
 		}
-		f.must(f.MarkPublished(t.Context(), []bulk.BatchID{refs[0].ID(), refs[1].ID()}, time.Now()))
+		f.must(f.MarkPublished(t.Context(), []bulk.BatchID{refs[0].ID(), refs[1].ID()}, 0))
 		left, err := f.Unpublished(t.Context(), 10)
 		f.must(err)
 		if len(left) != 1 || left[0].No != 2 {

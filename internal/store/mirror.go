@@ -28,19 +28,34 @@ func (c Commits) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, e
 }
 
 // MarkPublished notes that the topic has the references.
-func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, at time.Time) error {
+func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.Duration) error {
 	return c.s.tx(ctx, "mark announced", func(tx *txn) error {
-		return markBatches(ctx, tx, "announced_at", bulk.BatchCommitted, ids, at)
+		at, err := readClock(ctx, tx, c.s.engine)
+		if err != nil {
+			return err
+		}
+		return markBatches(ctx, tx, "announced_at", bulk.BatchCommitted, ids, at.Add(-ago))
 	})
 }
 
-// Unmirrored lists batches committed before the time that analytics may lack, oldest
-// first, after the given one.
-func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, before time.Time, limit int) ([]bulk.Committed, error) {
+// UnmirroredAge is the age of the oldest committed batch that analytics may lack, by the
+// ledger's own clock; 0 when they lack none.
+func (s *Store) UnmirroredAge(ctx context.Context) (time.Duration, error) {
+	age, err := s.age(ctx, `SELECT committed_at, %s FROM batches WHERE state = 'committed' AND mirrored_at IS NULL ORDER BY committed_at LIMIT 1`)
+	return age, s.error("read age of what is not mirrored", err)
+}
+
+// Unmirrored lists batches that analytics may lack, committed so long ago by the ledger's
+// own clock, oldest first, after the given one.
+func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, ago time.Duration, limit int) ([]bulk.Committed, error) {
+	clock, err := readClock(ctx, s.read, s.engine)
+	if err != nil {
+		return nil, s.error("list unmirrored batches", err)
+	}
 	rows, err := s.read.QueryxContext(ctx, `
 		SELECT import_id, no, committed_at FROM batches
-		WHERE state = 'committed' AND mirrored_at IS NULL AND (committed_at, import_id, no) > (?, ?, ?) AND committed_at < ?
-		ORDER BY committed_at, import_id, no LIMIT ?`, after.At.UTC(), after.Import, after.No, before.UTC(), limit)
+		WHERE state = 'committed' AND mirrored_at IS NULL AND (committed_at, import_id, no) > (?, ?, ?) AND committed_at <= ?
+		ORDER BY committed_at, import_id, no LIMIT ?`, after.At.UTC(), after.Import, after.No, clock.Add(-ago), limit)
 	if err != nil {
 		return nil, s.error("list unmirrored batches", err)
 	}
@@ -106,7 +121,11 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]bulk.Import, error
 // other batch to mirror becomes mirrored in the same transaction.
 func (s *Store) MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error {
 	return s.tx(ctx, "mark mirrored", func(tx *txn) error {
-		if err := markBatches(ctx, tx, "mirrored_at", bulk.BatchCommitted, batches, now()); err != nil {
+		at, err := readClock(ctx, tx, s.engine)
+		if err == nil {
+			err = markBatches(ctx, tx, "mirrored_at", bulk.BatchCommitted, batches, at)
+		}
+		if err != nil {
 			return err
 		}
 		for _, i := range slices.SortedFunc(slices.Values(imports), func(a, b bulk.Import) int { return cmp.Compare(a.ID, b.ID) }) {

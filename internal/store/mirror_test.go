@@ -21,7 +21,7 @@ func TestCommittedBatchesAreAnnouncedOnce(t *testing.T) {
 		if len(refs) != 1 || refs[0].ID() != (bulk.BatchID{Import: imp.ID, No: 1}) {
 			t.Fatalf("to announce: %v, want batch 1 alone", refs)
 		}
-		f.must(f.Commits().MarkPublished(t.Context(), []bulk.BatchID{refs[0].ID(), {Import: imp.ID, No: 0}}, time.Now()))
+		f.must(f.Commits().MarkPublished(t.Context(), []bulk.BatchID{refs[0].ID(), {Import: imp.ID, No: 0}}, 0))
 		f.commit(imp, 0, row{1, "a", "one"})
 		refs, err = f.Commits().Unpublished(t.Context(), 10)
 		f.must(err)
@@ -36,13 +36,12 @@ func TestImportIsMirroredWithItsLastBatch(t *testing.T) {
 		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
 		f.stageOpen(imp, 1, 1)
 		f.commit(imp, 0, row{1, "a", "one"})
-		soon := time.Now().Add(time.Hour)
-		due, err := f.Unmirrored(t.Context(), bulk.Committed{}, soon, 10)
+		due, err := f.Unmirrored(t.Context(), bulk.Committed{}, -time.Hour, 10)
 		f.must(err)
 		if len(due) != 1 || due[0].No != 0 {
 			t.Fatalf("unmirrored: %v, want batch 0", due)
 		}
-		if rest, err := f.Unmirrored(t.Context(), due[0], soon, 10); err != nil || len(rest) != 0 {
+		if rest, err := f.Unmirrored(t.Context(), due[0], -time.Hour, 10); err != nil || len(rest) != 0 {
 			t.Fatalf("after the only one: %v, %v", rest, err)
 		}
 		early := f.get(imp)
@@ -69,6 +68,78 @@ func TestImportIsMirroredWithItsLastBatch(t *testing.T) {
 	})
 }
 
+func TestAgesAreOfWhatWaits(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		ages := func(wantOutbox, wantMirror bool) {
+			t.Helper()
+			outbox, err1 := f.UnpublishedAge(t.Context())
+			mirror, err2 := f.UnmirroredAge(t.Context())
+			f.must(errors.Join(err1, err2))
+			if outbox > 0 != wantOutbox || mirror > 0 != wantMirror || max(outbox, mirror) > time.Minute {
+				t.Errorf("ages %v of the outbox, %v of what is not mirrored; want some: %v, %v", outbox, mirror, wantOutbox, wantMirror)
+			}
+		}
+		ages(false, false)
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(imp, 1)
+		ages(true, false)
+		batch := []bulk.BatchID{{Import: imp.ID}}
+		f.must(f.MarkPublished(t.Context(), batch, 0))
+		ages(false, false)
+		f.commit(imp, 0, row{1, "a", "one"})
+		ages(false, true)
+		f.must(f.MarkMirrored(t.Context(), batch, nil))
+		ages(false, false)
+	})
+}
+
+// oneClock is an engine whose database's clock stands still, far from this process's.
+type oneClock struct{ engine }
+
+func (oneClock) sharedClock() string { return `TIMESTAMPTZ '2001-02-03 04:05:06Z'` }
+
+// Processes have clocks of their own; what is compared or subtracted comes from the
+// database's.
+func TestTimesComeFromOneClock(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		if f.engine.sharedClock() == "" {
+			t.Skip("one process has the file, and its clock is the only one")
+		}
+		f.engine = oneClock{f.engine}
+		want := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(imp, 1)
+		f.must(f.MarkPublished(t.Context(), []bulk.BatchID{{Import: imp.ID}}, 0))
+		f.commit(imp, 0, row{1, "a", "one"})
+		f.must(f.MarkMirrored(t.Context(), []bulk.BatchID{{Import: imp.ID}}, nil))
+		cancelled := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		_, err := f.Cancel(t.Context(), f.account, cancelled.ID)
+		f.must(err)
+		for _, column := range []string{"staged_at", "published_at", "committed_at", "mirrored_at"} {
+			var at time.Time
+			f.must(f.read.GetContext(t.Context(), &at, `SELECT `+column+` FROM batches WHERE import_id = ?`, imp.ID))
+			if !at.Equal(want) {
+				t.Errorf("%s is %v, want the database's clock", column, at)
+			}
+		}
+		done, ended := f.get(imp), f.get(cancelled)
+		for name, at := range map[string]*time.Time{
+			"created_at": &done.CreatedAt, "as answered": &imp.CreatedAt, "started_at": done.StartedAt, "finished_at": done.FinishedAt, "finished_at of a cancelled one": ended.FinishedAt,
+		} {
+			if at == nil || !at.Equal(want) {
+				t.Errorf("%s is %v, want the database's clock", name, at)
+			}
+		}
+		events, err := f.ImportEvents(t.Context(), f.account, imp.ID, 0, 10)
+		f.must(err)
+		for _, e := range events {
+			if !e.At.Equal(want) {
+				t.Errorf("event %q at %v, want the database's clock", e.Text, e.At)
+			}
+		}
+	})
+}
+
 // The relay of commits and the mirror mark the same batches at once, as do several
 // relays of references, each in an order of its own.
 func TestMarksInAnyOrderDoNotDeadlock(t *testing.T) {
@@ -83,9 +154,9 @@ func TestMarksInAnyOrderDoNotDeadlock(t *testing.T) {
 		}
 		marks := []func(ids []bulk.BatchID) error{
 			func([]bulk.BatchID) error { return f.MarkMirrored(t.Context(), done, nil) },
-			func(back []bulk.BatchID) error { return f.Commits().MarkPublished(t.Context(), back[:16], time.Now()) },
-			func([]bulk.BatchID) error { return f.MarkPublished(t.Context(), waiting, time.Now()) },
-			func(back []bulk.BatchID) error { return f.MarkPublished(t.Context(), back[16:], time.Now()) },
+			func(back []bulk.BatchID) error { return f.Commits().MarkPublished(t.Context(), back[:16], 0) },
+			func([]bulk.BatchID) error { return f.MarkPublished(t.Context(), waiting, 0) },
+			func(back []bulk.BatchID) error { return f.MarkPublished(t.Context(), back[16:], 0) },
 		}
 		back := slices.Concat(done, waiting)
 		slices.Reverse(back[:16])

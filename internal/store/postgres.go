@@ -67,6 +67,9 @@ func (postgresEngine) now() string { return `statement_timestamp()` }
 
 func (postgresEngine) ahead() string { return `(statement_timestamp() + ? * INTERVAL '1 second')` }
 
+// Unlike now() it goes on within a transaction.
+func (postgresEngine) sharedClock() string { return `clock_timestamp()` }
+
 // Foreign keys to a locked row may still be checked.
 func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }
 

@@ -57,6 +57,8 @@ func (sqliteEngine) ahead() string {
 	return `STRFTIME('%Y-%m-%d %H:%M:%f+00:00', 'now', ? || ' seconds')`
 }
 
+func (sqliteEngine) sharedClock() string { return "" }
+
 func (sqliteEngine) rowLock() string { return "" }
 
 // Decimals are text, since SQLite's numbers are not exact.

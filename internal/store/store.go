@@ -142,8 +142,9 @@ func (d *db) QueryRowxContext(ctx context.Context, query string, args ...any) *s
 type txn struct {
 	*sqlx.Tx
 	engine
-	conn *sqlx.Conn // that it runs on
-	lock string     // ends a SELECT whose rows the transaction will change
+	conn  *sqlx.Conn // that it runs on
+	lock  string     // ends a SELECT whose rows the transaction will change
+	clock string     // stands for a ? of now(), and is the database's own time where processes share one
 }
 
 func (t *txn) GetContext(ctx context.Context, dest any, query string, args ...any) error {
@@ -182,7 +183,7 @@ func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error
 		return s.error(op, err)
 	}
 	defer tx.Rollback()
-	if err := fn(&txn{Tx: tx, engine: s.engine, conn: conn, lock: s.engine.rowLock()}); err != nil {
+	if err := fn(&txn{Tx: tx, engine: s.engine, conn: conn, lock: s.engine.rowLock(), clock: clockParameter(s.engine)}); err != nil {
 		return s.error(op, err)
 	}
 	return s.error(op, tx.Commit())
@@ -209,7 +210,34 @@ func changed(r sql.Result, err error) (int64, error) {
 	return r.RowsAffected()
 }
 
-// now is the store's clock: UTC with the microseconds that every engine keeps.
+// clockParameter makes a ? of now() the database's own time where it has one: the clocks of
+// processes differ, and times of one batch or import are compared.
+func clockParameter(e engine) string {
+	if e.sharedClock() == "" {
+		return "?"
+	}
+	return "COALESCE(" + e.sharedClock() + ", ?)"
+}
+
+// readClock reads what tx.clock writes.
+func readClock(ctx context.Context, q querier, e engine) (at time.Time, err error) {
+	if e.sharedClock() == "" {
+		return now(), nil
+	}
+	err = q.GetContext(ctx, &at, `SELECT `+e.sharedClock())
+	return at.UTC(), err
+}
+
+// asOf is the time at which a row was read, of which the engine's clock gave the value if
+// it has one.
+func asOf(clock *time.Time) time.Time {
+	if clock == nil {
+		return now()
+	}
+	return clock.UTC()
+}
+
+// now is this process's clock: UTC with the microseconds that every engine keeps.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // noRows turns an absent row into a KindNotFound error about the thing.

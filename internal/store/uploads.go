@@ -67,7 +67,7 @@ func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 		}
 		if r.State == bulk.StateOpen {
 			if _, err := tx.ExecContext(ctx, `
-				UPDATE imports SET state = 'receiving', started_at = ?, version = version + 1 WHERE account_id = ? AND id = ?`, now(), account, id); err != nil {
+				UPDATE imports SET state = 'receiving', started_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`, now(), account, id); err != nil {
 				return err
 			}
 			if err := event(ctx, tx, account, id, "state", "Receiving the file."); err != nil {
@@ -135,7 +135,7 @@ func stage(ctx context.Context, tx *txn, p bulk.Progress) error {
 	b := p.Batch
 	n, err := changed(tx.ExecContext(ctx, `
 		INSERT INTO batches (account_id, import_id, no, state, priority, object, object_bytes, sha256, first_row, byte_from, byte_to, rows_read, staged_at)
-		SELECT account_id, id, ?, 'staged', priority, ?, ?, ?, ?, ?, ?, ?, ? FROM imports WHERE account_id = ? AND id = ?
+		SELECT account_id, id, ?, 'staged', priority, ?, ?, ?, ?, ?, ?, ?, `+tx.clock+` FROM imports WHERE account_id = ? AND id = ?
 		ON CONFLICT DO NOTHING`,
 		b.No, b.Object, b.Size, b.SHA256, b.FirstRow, b.ByteFrom, b.ByteTo, b.Rows.Read, now(), p.Account, p.Import))
 	if err == nil && n == 0 {
