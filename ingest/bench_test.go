@@ -32,7 +32,17 @@ func (m *memory) Refuse(_ context.Context, _ bulk.AccountID, _ bulk.ImportID, wh
 	return why
 }
 
-func (m *memory) Undecoded(context.Context, int) ([]bulk.Upload, error) { return nil, nil }
+func (m *memory) Undecoded(context.Context, int) ([]bulk.Undecoded, error) { return nil, nil }
+
+func (m *memory) TakeDecoding(context.Context, bulk.Undecoded) (bulk.Upload, error) {
+	return bulk.Upload{}, bulk.ErrSuperseded
+}
+
+func (m *memory) Worked(context.Context, bulk.AccountID, bulk.ImportID, int64) error { return nil }
+
+func (m *memory) Tail(context.Context, bulk.AccountID, bulk.ImportID, int64) ([]byte, error) {
+	return nil, nil
+}
 
 func (m *memory) Put(_ context.Context, _ string, data []byte) error {
 	m.bytes.Add(int64(len(data)))

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -29,16 +31,18 @@ type decoding struct {
 
 // decode reads a file's parts from where the last decoder got to, and seals the
 // upload. The file may turn out to be refused.
-func (u *Uploads) decode(ctx context.Context, account bulk.AccountID, id bulk.ImportID) error {
-	up, err := u.Ledger.TakeUpload(ctx, account, id)
+func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
+	up, err := u.Ledger.TakeDecoding(ctx, seen)
 	if err != nil {
-		return fmt.Errorf("take upload: %w", err)
+		return fmt.Errorf("take decoding: %w", err)
 	}
 	sum := sha256.New()
 	if err := sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
 		return fmt.Errorf("resume digest: %w", err)
 	}
-	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(account), stage: newStage(ctx, u, &up), sum: hex.EncodeToString(sum.Sum(nil))}
+	ctx, rest := u.showWork(ctx, &up)
+	defer rest()
+	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up), sum: hex.EncodeToString(sum.Sum(nil))}
 	err = d.run()
 	if err := d.stage.finish(); err != nil {
 		return err
@@ -47,6 +51,29 @@ func (u *Uploads) decode(ctx context.Context, account bulk.AccountID, id bulk.Im
 		return u.refuse(ctx, &up, err)
 	}
 	return nil
+}
+
+// showWork tells the ledger now and then that the upload is being decoded, however long
+// a step takes: to read an archive through, to wait for a turn or for the store. Who
+// shows nothing for Config.Patience has died. The context ends when another took over.
+func (u *Uploads) showWork(ctx context.Context, up *bulk.Upload) (working context.Context, rest func()) {
+	working, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(u.Patience / 5)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-working.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := u.Ledger.Worked(working, up.Import.AccountID, up.Import.ID, up.Epoch); errors.Is(err, bulk.ErrSuperseded) {
+				cancel(err)
+			}
+		}
+	})
+	return working, func() { cancel(nil); wg.Wait() }
 }
 
 func (d *decoding) run() error {
@@ -74,16 +101,25 @@ func (d *decoding) run() error {
 	return d.read(csvscan.Decode(text, dialect), dialect)
 }
 
-// intactUpTo bounds the archives that are read through before their first row: long
-// enough ones would look as if nobody was decoding them.
-const intactUpTo = 256 << 20
+// Archives of up to intactUpTo bytes are read through before their first row, by at most
+// intactTries decoders: a check that is lost with its process cannot be resumed, and must
+// not keep a file from ever being read where processes come and go.
+const (
+	intactUpTo  = 256 << 20
+	intactTries = 3
+)
 
 // intact reads an archive through once before anything of it is staged, so that one
 // that is cut short, damaged or a bomb leaves no row behind. A larger one is found
 // out when its bad place is reached.
 func (d *decoding) intact(compression string) error {
-	if compression == "" || d.up.Boundary.BatchNo > 0 || d.up.Length > intactUpTo {
+	if compression == "" || d.up.Boundary.BatchNo > 0 || d.up.Length > intactUpTo || d.up.Checks >= intactTries {
 		return nil
+	}
+	begun := d.progress(d.up.Boundary)
+	begun.Check = true
+	if err := d.put(step{Progress: begun}); err != nil {
+		return err
 	}
 	plain, err := newExpander(d.parts(), compression, d.u.Limits.ExpansionRatio)
 	if err != nil {
@@ -130,16 +166,23 @@ func (d *decoding) read(text io.Reader, dialect bulk.Dialect) error {
 }
 
 func (d *decoding) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
-	p := bulk.Progress{
-		Account: d.up.Import.AccountID, Import: d.up.Import.ID, Epoch: d.up.Epoch,
-		Offset: d.up.Offset, Length: d.up.Length, Digest: d.up.Digest, Boundary: to, Layout: d.fresh,
-	}
+	p := d.progress(to)
 	if final {
 		p.Seal = &bulk.Seal{SHA256: d.sum}
 	}
-	d.fresh = nil
-	var err error
-	d.turn.without(func() { err = d.stage.put(step{Progress: p, rec: rec, from: from}) })
+	p.Layout, d.fresh = d.fresh, nil
+	return d.put(step{Progress: p, rec: rec, from: from})
+}
+
+func (d *decoding) progress(to bulk.Boundary) bulk.Progress {
+	return bulk.Progress{
+		Account: d.up.Import.AccountID, Import: d.up.Import.ID, Epoch: d.up.Epoch,
+		Offset: d.up.Offset, Length: d.up.Length, Digest: d.up.Digest, Boundary: to,
+	}
+}
+
+func (d *decoding) put(next step) (err error) {
+	d.turn.without(func() { err = d.stage.put(next) })
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 func TestSpooledCutAnywhereIsTheSameAsUncut(t *testing.T) {
 	text := awkward(40)
 	file := zipped(text)
-	f := newFixture(t, small)
+	f := newFixture(t, small, quick)
 	whole, err := f.receive(file, bulk.Options{})
 	f.must(err)
 	f.decodeAll(whole)
@@ -31,7 +31,7 @@ func TestSpooledCutAnywhereIsTheSameAsUncut(t *testing.T) {
 	for _, n := range []int{1, 7, 64, 90, 101, 250} {
 		id := f.open(int64(len(file)), bulk.Options{})
 		f.must(f.pieces(id, file, n))
-		up, err := f.store.Upload(t.Context(), f.account, id)
+		up, err := f.store.TakeDecoding(t.Context(), f.undecoded(id))
 		f.must(err)
 		at := int64(0)
 		for _, part := range up.Parts {
@@ -46,6 +46,23 @@ func TestSpooledCutAnywhereIsTheSameAsUncut(t *testing.T) {
 		f.decodeAll(id)
 		same(t, f.result(id, int64(len(text))), want)
 	}
+}
+
+// quick makes decoders impatient.
+func quick(c *ingest.Config) { c.Sweep, c.Patience = time.Millisecond, time.Millisecond }
+
+// undecoded returns an upload as one that waits for a decoder.
+func (f *fixture) undecoded(id bulk.ImportID) bulk.Undecoded {
+	f.t.Helper()
+	list, err := f.store.Undecoded(f.t.Context(), 1000)
+	f.must(err)
+	for _, up := range list {
+		if up.Import == id {
+			return up
+		}
+	}
+	f.t.Fatalf("%s does not wait for a decoder", id)
+	return bulk.Undecoded{}
 }
 
 // breaking fails every Put of a batch after the first few.
@@ -71,13 +88,12 @@ func TestDecodingGoesOnWhereItBroke(t *testing.T) {
 	f.must(err)
 	f.decodeAll(whole)
 	want := f.result(whole, int64(len(text)))
-	quick := func(c *config) { small(c); c.Sweep, c.Patience = time.Millisecond, time.Millisecond }
 	broken := &breaking{Objects: f.objects}
 	id := f.open(-1, bulk.Options{})
 	f.must(f.Receive(t.Context(), f.account, id, strings.NewReader(file), -1))
 	for batches := int64(0); !f.imp(id).Sealed; batches += 3 { // each process dies after three batches
 		broken.left.Store(3)
-		u := f.another(quick, func(c *config) { c.Objects = broken })
+		u := f.another(small, quick, func(c *config) { c.Objects = broken })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- u.Run(ctx) }()
@@ -109,11 +125,11 @@ func TestFailedStoreLosesNothingThatWasAcknowledged(t *testing.T) {
 }
 
 func TestDamagedPartIsNotTakenForABadFile(t *testing.T) {
-	f := newFixture(t)
+	f := newFixture(t, quick)
 	file := zipped(plain)
 	id, err := f.receive(file, bulk.Options{})
 	f.must(err)
-	up, err := f.store.Upload(t.Context(), f.account, id)
+	up, err := f.store.TakeDecoding(t.Context(), f.undecoded(id))
 	f.must(err)
 	key := up.Parts[0].Object
 	f.must(f.objects.Delete(t.Context(), key))

@@ -14,41 +14,42 @@ import (
 // decodes is what a process knows of spooled files that wait for a decoder.
 //
 // Several processes may see the same file. The one that took in its last byte begins
-// at once; another only when the file has not moved for a while, which means that its
-// decoder is gone. Should both work on it, the ledger lets only the later one go on.
+// at once; another only when nobody has worked on it for Config.Patience, by the
+// ledger's clock. Whoever decodes shows it (see showWork), so one who works is never
+// taken over from, and one who died soon is.
 type decodes struct {
 	mu      sync.Mutex
 	nudge   chan struct{}                // a look at the ledger is due
-	own     map[bulk.ImportID]time.Time  // this process took in the last byte, then
+	own     map[bulk.ImportID]lastByte   // this process took in the last byte
 	running map[bulk.AccountID]bool      // at most one an account
+	long    int                          // of these, of long files
 	ended   map[bulk.AccountID]time.Time // when the last one of an account that waits again ended
-	seen    map[bulk.ImportID]sighting   // files of others
 }
 
-// sighting is how a file stood when it was last seen to move.
-type sighting struct {
-	epoch, boundary int64
-	at              time.Time
+// lastByte is how an upload stood when its last byte was stored.
+type lastByte struct {
+	epoch int64
+	at    time.Time
 }
-
-// slowestSkip is the rate, in bytes a second, at which a decoder surely gets back to
-// where the one before it stood. A file that far in is waited for that much longer.
-const slowestSkip = 64 << 20
 
 // undecodedAtOnce is how many waiting files are looked at; accounts have few open uploads each.
 const undecodedAtOnce = 1000
 
+// longFile is the length from which files together leave a decoder for shorter ones,
+// which would else wait for hours.
+const longFile = 64 << 20
+
 func newDecodes() decodes {
 	return decodes{
-		nudge: make(chan struct{}, 1), own: map[bulk.ImportID]time.Time{}, running: map[bulk.AccountID]bool{},
-		ended: map[bulk.AccountID]time.Time{}, seen: map[bulk.ImportID]sighting{},
+		nudge: make(chan struct{}, 1), own: map[bulk.ImportID]lastByte{}, running: map[bulk.AccountID]bool{},
+		ended: map[bulk.AccountID]time.Time{},
 	}
 }
 
 // announce says that a file's last byte is stored.
-func (d *decodes) announce(id bulk.ImportID) {
+func (d *decodes) announce(up *bulk.Upload) {
 	d.mu.Lock()
-	d.own[id] = time.Now()
+	d.own[up.Import.ID] = lastByte{up.Epoch, time.Now()}
 	d.mu.Unlock()
 	d.wake()
 }
@@ -74,8 +75,8 @@ func (u *Uploads) Run(ctx context.Context) error {
 		for _, up := range u.decodes.begin(waiting, u.decoders, u.Patience, time.Now()) {
 			wg.Go(func() {
 				defer u.decodes.wake()
-				defer u.decodes.done(up.Import.AccountID)
-				u.decodeLogged(ctx, up.Import.AccountID, up.Import.ID)
+				defer u.decodes.done(up)
+				u.decodeLogged(ctx, up)
 			})
 		}
 		select {
@@ -89,57 +90,52 @@ func (u *Uploads) Run(ctx context.Context) error {
 
 // begin returns those of the waiting files to decode now, and marks their accounts,
 // which take turns: the one whose last decoding ended longest ago is first.
-func (d *decodes) begin(waiting []bulk.Upload, decoders int, patience time.Duration, now time.Time) (due []bulk.Upload) {
+func (d *decodes) begin(waiting []bulk.Undecoded, decoders int, patience time.Duration, now time.Time) (due []bulk.Undecoded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	slices.SortStableFunc(waiting, func(a, b bulk.Upload) int {
-		return d.ended[a.Import.AccountID].Compare(d.ended[b.Import.AccountID])
+	slices.SortStableFunc(waiting, func(a, b bulk.Undecoded) int {
+		return d.ended[a.Account].Compare(d.ended[b.Account])
 	})
 	there, waits := map[bulk.ImportID]bool{}, map[bulk.AccountID]bool{}
 	for _, up := range waiting {
-		there[up.Import.ID], waits[up.Import.AccountID] = true, true
-		if !d.due(&up, patience, now) || d.running[up.Import.AccountID] || len(d.running) >= decoders {
+		there[up.Import], waits[up.Account] = true, true
+		own, mine := d.own[up.Import]
+		mine = mine && own.epoch == up.Epoch // else somebody took it
+		switch {
+		case !mine && up.Idle < patience, d.running[up.Account], len(d.running) >= decoders:
 			continue
+		case up.Length >= longFile && d.long >= max(decoders-1, 1):
+			continue
+		case up.Length >= longFile:
+			d.long++
 		}
-		d.running[up.Import.AccountID] = true
-		delete(d.own, up.Import.ID) // should it fail, the patience is its back-off
-		delete(d.seen, up.Import.ID)
+		d.running[up.Account] = true
+		delete(d.own, up.Import) // should it fail, the patience is its back-off
 		due = append(due, up)
 	}
 	maps.DeleteFunc(d.ended, func(account bulk.AccountID, _ time.Time) bool { return !waits[account] })
-	maps.DeleteFunc(d.seen, func(id bulk.ImportID, _ sighting) bool { return !there[id] })
-	maps.DeleteFunc(d.own, func(id bulk.ImportID, at time.Time) bool { return !there[id] && now.Sub(at) > patience })
+	maps.DeleteFunc(d.own, func(id bulk.ImportID, e lastByte) bool { return !there[id] && now.Sub(e.at) > patience })
 	return due
 }
 
-// due reports whether the file is this process's to decode.
-func (d *decodes) due(up *bulk.Upload, patience time.Duration, now time.Time) bool {
-	if _, own := d.own[up.Import.ID]; own {
-		return true
-	}
-	s, known := d.seen[up.Import.ID]
-	if !known || s.epoch != up.Epoch || s.boundary != up.Boundary.Offset {
-		d.seen[up.Import.ID] = sighting{epoch: up.Epoch, boundary: up.Boundary.Offset, at: now}
-		return false
-	}
-	return now.Sub(s.at) >= patience+time.Duration(up.Boundary.Offset/slowestSkip)*time.Second
-}
-
-func (d *decodes) done(account bulk.AccountID) {
+func (d *decodes) done(up bulk.Undecoded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.running, account)
-	d.ended[account] = time.Now()
+	if up.Length >= longFile {
+		d.long--
+	}
+	delete(d.running, up.Account)
+	d.ended[up.Account] = time.Now()
 }
 
-func (u *Uploads) decodeLogged(ctx context.Context, account bulk.AccountID, id bulk.ImportID) {
+func (u *Uploads) decodeLogged(ctx context.Context, up bulk.Undecoded) {
 	active := u.Metrics.Active.WithLabelValues(workDecoding)
 	active.Inc()
 	defer active.Dec()
-	err := u.decode(ctx, account, id)
-	_, refused := errors.AsType[*bulk.Error](err) // and logged; or the import takes no bytes any more
-	if err == nil || refused || errors.Is(err, bulk.ErrSuperseded) || ctx.Err() != nil {
+	err := u.decode(ctx, up)
+	refusal, refused := errors.AsType[*bulk.Error](err) // and logged; or the import takes no bytes any more
+	if err == nil || refused && refusal.Kind != bulk.KindUnavailable || errors.Is(err, bulk.ErrSuperseded) || ctx.Err() != nil {
 		return
 	}
-	u.Logger.ErrorContext(ctx, "spooled file cannot be decoded now", "import_id", id, "account_id", account, "error", err)
+	u.Logger.ErrorContext(ctx, "spooled file cannot be decoded now", "import_id", up.Import, "account_id", up.Account, "error", err)
 }

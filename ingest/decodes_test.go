@@ -8,31 +8,35 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-func waiting(account bulk.AccountID, id bulk.ImportID, epoch, boundary int64) bulk.Upload {
-	return bulk.Upload{Import: bulk.Import{ID: id, AccountID: account}, Epoch: epoch, Boundary: bulk.Boundary{Offset: boundary}}
+func waiting(account bulk.AccountID, id bulk.ImportID) bulk.Undecoded {
+	return bulk.Undecoded{Account: account, Import: id, Epoch: 1}
+}
+
+func complete(id bulk.ImportID) *bulk.Upload {
+	return &bulk.Upload{Import: bulk.Import{ID: id}, Epoch: 1}
 }
 
 func TestDecodersAreSharedAmongAccounts(t *testing.T) {
 	d := newDecodes()
 	for _, id := range []bulk.ImportID{"a1", "a2", "b1", "c1"} {
-		d.announce(id)
+		d.announce(complete(id))
 	}
-	all := []bulk.Upload{waiting("a", "a1", 1, 0), waiting("a", "a2", 1, 0), waiting("b", "b1", 1, 0), waiting("c", "c1", 1, 0)}
-	begun := func(list []bulk.Upload) (ids []bulk.ImportID) {
+	all := []bulk.Undecoded{waiting("a", "a1"), waiting("a", "a2"), waiting("b", "b1"), waiting("c", "c1")}
+	begun := func(list []bulk.Undecoded) (ids []bulk.ImportID) {
 		for _, up := range d.begin(list, 2, time.Minute, time.Now()) {
-			ids = append(ids, up.Import.ID)
+			ids = append(ids, up.Import)
 		}
 		return ids
 	}
 	if got := begun(all); !slices.Equal(got, []bulk.ImportID{"a1", "b1"}) {
 		t.Errorf("begun %v, want one of each account, two in all", got)
 	}
-	d.done("b")
-	if got := begun([]bulk.Upload{all[1], all[3]}); !slices.Equal(got, []bulk.ImportID{"c1"}) {
+	d.done(all[2])
+	if got := begun([]bulk.Undecoded{all[1], all[3]}); !slices.Equal(got, []bulk.ImportID{"c1"}) {
 		t.Errorf("begun %v, want c1: a has its decoder", got)
 	}
-	d.done("a")
-	if got := begun([]bulk.Upload{all[1]}); !slices.Equal(got, []bulk.ImportID{"a2"}) {
+	d.done(all[0])
+	if got := begun([]bulk.Undecoded{all[1]}); !slices.Equal(got, []bulk.ImportID{"a2"}) {
 		t.Errorf("begun %v, want a2", got)
 	}
 }
@@ -40,9 +44,9 @@ func TestDecodersAreSharedAmongAccounts(t *testing.T) {
 // An account whose archives are older than all others' does not go first for ever.
 func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
 	d := newDecodes()
-	all := []bulk.Upload{waiting("a", "a1", 1, 0), waiting("a", "a2", 1, 0), waiting("a", "a3", 1, 0), waiting("b", "b1", 1, 0), waiting("c", "c1", 1, 0)}
+	all := []bulk.Undecoded{waiting("a", "a1"), waiting("a", "a2"), waiting("a", "a3"), waiting("b", "b1"), waiting("c", "c1")}
 	for i := range all {
-		d.announce(all[i].Import.ID)
+		d.announce(complete(all[i].Import))
 	}
 	var order []bulk.ImportID
 	for len(all) > 0 {
@@ -50,9 +54,9 @@ func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
 		if len(due) != 1 {
 			t.Fatalf("%d begun after %v", len(due), order)
 		}
-		order = append(order, due[0].Import.ID)
-		d.done(due[0].Import.AccountID)
-		all = slices.DeleteFunc(all, func(up bulk.Upload) bool { return up.Import.ID == due[0].Import.ID })
+		order = append(order, due[0].Import)
+		d.done(due[0])
+		all = slices.DeleteFunc(all, func(up bulk.Undecoded) bool { return up.Import == due[0].Import })
 	}
 	if want := []bulk.ImportID{"a1", "b1", "c1", "a2", "a3"}; !slices.Equal(order, want) {
 		t.Errorf("decoded in the order %v, want %v", order, want)
@@ -64,28 +68,51 @@ func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
 
 func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
 	d := newDecodes()
-	now := time.Now()
-	begun := func(after time.Duration, epoch, boundary int64) bool {
-		return len(d.begin([]bulk.Upload{waiting("a", "i", epoch, boundary)}, 4, time.Minute, now.Add(after))) > 0
-	}
+	d.announce(complete("own"))
 	for _, c := range []struct {
-		after           time.Duration
-		epoch, boundary int64
-		want            bool
+		id    bulk.ImportID
+		epoch int64
+		idle  time.Duration
+		want  bool
 	}{
-		{0, 1, 0, false},                                // first seen
-		{50 * time.Second, 1, 0, false},                 // not for long enough
-		{70 * time.Second, 2, 0, false},                 // another took it
-		{110 * time.Second, 2, 10 * slowestSkip, false}, // it moves
-		{175 * time.Second, 2, 10 * slowestSkip, false}, // a minute, but it may be skipping ten seconds' worth
-		{185 * time.Second, 2, 10 * slowestSkip, true},
+		{"other", 1, 59 * time.Second, false},
+		{"other", 1, time.Minute, true},
+		{"own", 2, time.Second, false}, // another took it before this process got to it
+		{"own", 1, time.Second, true},
+		{"own", 1, time.Second, false}, // and failed just now
 	} {
-		if got := begun(c.after, c.epoch, c.boundary); got != c.want {
-			t.Errorf("after %v at epoch %d, byte %d: %v, want %v", c.after, c.epoch, c.boundary, got, c.want)
+		up := bulk.Undecoded{Account: "a", Import: c.id, Epoch: c.epoch, Idle: c.idle}
+		due := d.begin([]bulk.Undecoded{up}, 4, time.Minute, time.Now())
+		if got := len(due) > 0; got != c.want {
+			t.Errorf("%s of epoch %d, idle for %v: begun %v, want %v", c.id, c.epoch, c.idle, got, c.want)
+		}
+		if len(due) > 0 {
+			d.done(up)
 		}
 	}
-	d.done("a")
-	if begun(186*time.Second, 2, 10*slowestSkip) {
-		t.Error("a decoding that just failed begins at once again")
+}
+
+// However many long archives there are, one decoder is left for a short one.
+func TestLongFilesLeaveADecoder(t *testing.T) {
+	d := newDecodes()
+	var all []bulk.Undecoded
+	for _, id := range []bulk.ImportID{"a", "b", "c", "d", "e"} {
+		all = append(all, bulk.Undecoded{Account: bulk.AccountID(id), Import: id, Length: longFile, Idle: time.Hour})
+	}
+	if due := d.begin(all, 3, time.Minute, time.Now()); len(due) != 2 {
+		t.Fatalf("%d long files are decoded by 3 decoders, want 2", len(due))
+	}
+	short := bulk.Undecoded{Account: "f", Import: "f", Length: longFile - 1, Idle: time.Hour}
+	if due := d.begin([]bulk.Undecoded{all[2], short}, 3, time.Minute, time.Now()); len(due) != 1 || due[0] != short {
+		t.Fatalf("begun %v, want the short one", due)
+	}
+	d.done(short)
+	d.done(all[0])
+	if due := d.begin(all[2:], 3, time.Minute, time.Now()); len(due) != 1 {
+		t.Errorf("after a long one ended, %d are begun", len(due))
+	}
+	alone := newDecodes()
+	if due := alone.begin(all, 1, time.Minute, time.Now()); len(due) != 1 {
+		t.Errorf("one decoder begins %d long files", len(due))
 	}
 }

@@ -18,13 +18,17 @@ import (
 type intake struct {
 	turn  *turn // which whoever reads has; the body is waited for without it
 	body  io.Reader
-	ended error  // why the body gives no more; io.EOF: it is whole
-	buf   []byte // the file's bytes from start on, as far as they were read
-	start int64  // the last boundary
-	pos   int64  // next byte that Read gives
-	sum   hash.Hash
-	known int64 // sum covers [0, known); never less than what is acknowledged
-	room  int   // most bytes of buf; see errRoom
+	ended error // why the body gives no more; io.EOF: it is whole
+	// tail reads the tail from one of its pieces on. Only load needs all of it.
+	tail   func(from int64) ([]byte, error)
+	pieces []int64 // where the pieces of the tail begin, the last of which ends at known
+	buf    []byte  // the file's bytes from head on, as far as they were read
+	head   int64   // the last boundary once the tail is loaded
+	start  int64   // the last boundary
+	pos    int64   // next byte that Read gives
+	sum    hash.Hash
+	known  int64 // sum covers [0, known), which is acknowledged or on its way to be
+	room   int   // most bytes of buf; see errRoom
 }
 
 // errRoom ends a Read when the bytes since the last boundary fill all the room, which
@@ -35,13 +39,16 @@ var errRoom = fmt.Errorf("no record since the last boundary")
 // not come to a turn for each packet.
 const pullBytes = 128 << 10
 
-// newIntake takes the upload's tail over.
-func newIntake(up *bulk.Upload, turn *turn, body io.Reader, room int) (*intake, error) {
+// newIntake goes on behind the upload's tail, of which it reads nothing yet.
+func newIntake(up *bulk.Upload, turn *turn, tail func(int64) ([]byte, error), body io.Reader, room int) (*intake, error) {
 	in := &intake{
-		turn: turn, body: body, buf: up.Tail, start: up.Offset - int64(len(up.Tail)),
+		turn: turn, body: body, tail: tail, pieces: up.Tail, start: up.Offset, head: up.Offset,
 		sum: sha256.New(), known: up.Offset, room: room,
 	}
-	in.pos, up.Tail = in.start, nil
+	if len(in.pieces) > 0 {
+		in.start = in.pieces[0]
+	}
+	in.pos = in.start
 	if len(up.Digest) > 0 {
 		if err := in.sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
 			return nil, fmt.Errorf("resume digest: %w", err)
@@ -51,13 +58,57 @@ func newIntake(up *bulk.Upload, turn *turn, body io.Reader, room int) (*intake, 
 }
 
 // end is the offset up to which the file was read.
-func (in *intake) end() int64 { return in.start + int64(len(in.buf)) }
+func (in *intake) end() int64 { return in.head + int64(len(in.buf)) }
+
+// held is how many bytes there are since the last boundary.
+func (in *intake) held() int { return int(in.end() - in.start) }
 
 // fill reads until n bytes are there since the boundary, or the body ends.
 func (in *intake) fill(n int) {
-	for len(in.buf) < n && in.ended == nil {
-		in.pull(n-len(in.buf), n)
+	for in.held() < n && in.ended == nil {
+		in.pull(n-in.held(), n)
 	}
+}
+
+// load reads the tail, before which nothing but fill and piece may be called.
+func (in *intake) load() error {
+	if in.head == in.start {
+		return nil
+	}
+	tail, err := in.read(in.start)
+	if err != nil {
+		return err
+	}
+	in.buf, in.head = append(tail, in.buf...), in.start
+	return nil
+}
+
+// read returns the tail from one of its pieces on.
+func (in *intake) read(from int64) (tail []byte, err error) {
+	in.turn.without(func() { tail, err = in.tail(from) })
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read tail: %w", err)
+	case int64(len(tail)) != in.known-from:
+		return nil, bulk.ErrSuperseded // by a writer that is at it
+	}
+	return tail, nil
+}
+
+// piece returns the bytes that the tail is to end with, in place of its pieces from
+// there on, so that it reaches to the end. It takes those pieces in that are not longer
+// than what follows them: there are then as few as the length has bits, and each byte
+// was written as often at most.
+func (in *intake) piece() ([]byte, error) {
+	from := in.known
+	for i := len(in.pieces) - 1; i >= 0 && from-in.pieces[i] <= in.end()-from; i-- {
+		from = in.pieces[i]
+	}
+	if from >= in.head {
+		return in.since(from), nil
+	}
+	tail, err := in.read(from)
+	return append(tail, in.buf...), err
 }
 
 // Read gives the file's bytes from pos on; io.EOF stands for every end of the body.
@@ -66,12 +117,12 @@ func (in *intake) Read(p []byte) (int, error) {
 		if in.ended != nil {
 			return 0, io.EOF
 		}
-		if len(in.buf) >= in.room {
+		if in.held() >= in.room {
 			return 0, errRoom
 		}
 		in.pull(pullBytes, in.room+pullBytes)
 	}
-	n := copy(p, in.buf[in.pos-in.start:])
+	n := copy(p, in.since(in.pos))
 	in.pos += int64(n)
 	return n, nil
 }
@@ -92,12 +143,12 @@ func (in *intake) pull(n, most int) {
 }
 
 // since returns the bytes from off on. They are valid until the next call.
-func (in *intake) since(off int64) []byte { return in.buf[off-in.start:] }
+func (in *intake) since(off int64) []byte { return in.buf[off-in.head:] }
 
 // digest returns the state of the digest over [0, off). off never goes back.
 func (in *intake) digest(off int64) ([]byte, error) {
 	if off > in.known {
-		in.sum.Write(in.buf[in.known-in.start : off-in.start])
+		in.sum.Write(in.since(in.known)[:off-in.known])
 		in.known = off
 	}
 	return in.sum.(encoding.BinaryMarshaler).MarshalBinary()
@@ -109,12 +160,16 @@ func (in *intake) total() string { return hex.EncodeToString(in.sum.Sum(nil)) }
 // cede makes the end the last boundary and gives the bytes before it away.
 func (in *intake) cede() []byte {
 	given := in.buf
-	in.start, in.pos, in.buf = in.end(), in.end(), nil
+	in.head, in.start, in.pos, in.buf, in.pieces = in.end(), in.end(), in.end(), nil, nil
 	return given
 }
 
-// boundary makes off the last boundary: the bytes before it are forgotten.
+// boundary makes off the last boundary: the bytes before it are forgotten. What is
+// acknowledged behind it is the tail's one piece.
 func (in *intake) boundary(off int64) {
-	in.buf = slices.Delete(in.buf, 0, int(off-in.start))
-	in.start = off
+	in.buf = slices.Delete(in.buf, 0, int(off-in.head))
+	in.head, in.start, in.pieces = off, off, nil
+	if in.known > off {
+		in.pieces = []int64{off}
+	}
 }

@@ -11,9 +11,11 @@ type Ledger interface {
 	// Upload reads an upload's position without taking it over.
 	// A foreign or unknown import is a KindNotFound error.
 	Upload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error)
+	// Tail reads an upload's tail from one of its pieces on.
+	Tail(ctx context.Context, account bulk.AccountID, id bulk.ImportID, from int64) ([]byte, error)
 	// TakeUpload makes the caller the upload's one writer: it raises the epoch, so
 	// that every earlier writer's Advance fails, moves an open import to receiving
-	// and returns the position. An import that takes no bytes any more (sealed,
+	// and returns the position. An import that takes no bytes any more (complete,
 	// terminal, cancelling) is a KindConflict error.
 	TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error)
 	// Advance applies one durable step in one transaction: the batch's manifest, the
@@ -26,7 +28,14 @@ type Ledger interface {
 	Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error
 	// Undecoded lists spooled uploads that are complete but not sealed, oldest first,
 	// for a process that starts or sweeps.
-	Undecoded(ctx context.Context, limit int) ([]bulk.Upload, error)
+	Undecoded(ctx context.Context, limit int) ([]bulk.Undecoded, error)
+	// TakeDecoding makes the caller the one who decodes the upload, like TakeUpload, and
+	// returns its parts too. It fails with bulk.ErrSuperseded when anybody worked on it
+	// since it was listed.
+	TakeDecoding(ctx context.Context, seen bulk.Undecoded) (bulk.Upload, error)
+	// Worked shows that who took a decoding still works on it. It fails with
+	// bulk.ErrSuperseded when another took it or the import takes no bytes any more.
+	Worked(ctx context.Context, account bulk.AccountID, id bulk.ImportID, epoch int64) error
 }
 
 // Objects is where batch objects and spooled parts are kept. Put returns after the

@@ -72,7 +72,7 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 		return w.stage.acked, u.refuse(ctx, &up, err)
 	}
 	if w.spooled {
-		u.decodes.announce(up.Import.ID)
+		u.decodes.announce(&up)
 	}
 	return w.stage.acked, w.cut()
 }
@@ -113,7 +113,7 @@ func (u *Uploads) why(ctx context.Context, r request, conflict error) error {
 // refuse fails the import when err is about its file, and returns err.
 func (u *Uploads) refuse(ctx context.Context, up *bulk.Upload, err error) error {
 	refusal, ok := errors.AsType[*bulk.Error](err)
-	if !ok {
+	if !ok || refusal.Kind == bulk.KindUnavailable {
 		return err
 	}
 	if failed := u.Ledger.Refuse(ctx, up.Import.AccountID, up.Import.ID, refusal); failed != nil {

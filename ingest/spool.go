@@ -28,7 +28,7 @@ func (w *writer) spool() error {
 			}
 			w.spooled = true
 			return w.part()
-		case len(w.in.buf) <= w.u.TailBytes:
+		case w.in.held() <= w.u.TailBytes:
 			return w.keep(w.up.Boundary)
 		default:
 			return w.part()

@@ -45,7 +45,7 @@ type Config struct {
 	TailBytes int
 	PartBytes int           // of one part of a spooled file, default 8 MiB
 	Sweep     time.Duration // between two looks for spooled files to decode, default 3 s
-	Patience  time.Duration // until a decoding that does not move is taken for abandoned, default 15 s
+	Patience  time.Duration // until a decoding on which nobody shows work is taken for abandoned, default 15 s
 	Grace     time.Duration // for storing what arrived once a request has ended, default 8 s
 }
 

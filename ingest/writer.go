@@ -39,7 +39,8 @@ func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader
 		limit = up.Length
 	}
 	turn := u.turns.of(up.Import.AccountID)
-	in, err := newIntake(up, turn, io.LimitReader(body, limit-up.Offset), u.room())
+	tail := func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) }
+	in, err := newIntake(up, turn, tail, io.LimitReader(body, limit-up.Offset), u.room())
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +56,13 @@ func (w *writer) run() error {
 	switch {
 	case w.in.end() > w.u.Limits.FileBytes:
 		return tooLarge(w.u.Limits.FileBytes)
-	case w.in.ended != nil && !w.complete() && len(w.in.buf) <= w.u.TailBytes:
+	case w.in.ended != nil && !w.complete() && w.in.held() <= w.u.TailBytes:
 		return w.keep(w.up.Boundary)
-	case w.up.Spooled:
+	}
+	if err := w.in.load(); err != nil {
+		return err
+	}
+	if w.up.Spooled {
 		return w.spool()
 	}
 	d, spool, err := w.dialect()
@@ -150,20 +155,24 @@ func (w *writer) skip(d bulk.Dialect) error {
 
 // pause ends a request that does not end the file.
 func (w *writer) pause() error {
-	if len(w.in.buf) <= w.u.TailBytes || w.batch.at.Offset == w.batch.last.Offset {
+	if w.in.held() <= w.u.TailBytes || w.batch.at.Offset == w.batch.last.Offset {
 		return w.keep(w.batch.last)
 	}
 	w.pausing = true
 	return w.batch.close(false)
 }
 
-// keep makes the bytes since the boundary the upload's tail.
+// keep adds what the request brought since the boundary to the upload's tail.
 func (w *writer) keep(at bulk.Boundary) error {
+	tail, err := w.in.piece()
+	if err != nil {
+		return err
+	}
 	p, err := w.progress(w.in.end())
 	if err != nil {
 		return err
 	}
-	p.Boundary, p.Layout, p.Tail = at, w.fresh, slices.Clone(w.in.buf)
+	p.Boundary, p.Layout, p.Tail, p.Append = at, w.fresh, tail, true
 	return w.put(step{Progress: p})
 }
 

@@ -6,24 +6,35 @@ import "time"
 // the reader stood at the last batch boundary.
 //
 // Bytes [0, Offset) of the file are durable. Of these, [0, Boundary.Offset) are
-// staged in batches and the rest is Tail, so a reader that resumes starts at the
-// boundary with Tail followed by what the client sends from Offset on.
+// staged in batches and the rest is the tail, so a reader that resumes starts at the
+// boundary with the tail followed by what the client sends from Offset on.
 //
 // A file that is compressed or not UTF-8 cannot be entered in its middle. Its
 // bytes are first kept as part objects and read from there once the upload is
 // complete (Spooled); Boundary then counts decoded bytes.
 type Upload struct {
 	Import   Import
-	Spec     Spec  // as it was when the import was created
-	Epoch    int64 // of the writer that may advance it; a later writer takes the next one
-	Offset   int64 // bytes acknowledged
-	Length   int64 // of the file; -1 when not known yet
-	Tail     []byte
-	Digest   []byte // state of the running SHA-256 over [0, Offset), see crypto/sha256 BinaryMarshaler
+	Spec     Spec    // as it was when the import was created
+	Epoch    int64   // of the writer that may advance it; a later writer takes the next one
+	Offset   int64   // bytes acknowledged
+	Length   int64   // of the file; -1 when not known yet
+	Tail     []int64 // where the pieces of the tail begin, in order; each ends where the next begins, the last at Offset
+	Digest   []byte  // state of the running SHA-256 over [0, Offset), see crypto/sha256 BinaryMarshaler
 	Boundary Boundary
 	Spooled  bool
-	Parts    []Part // of a spooled upload, in order, tiling [0, Offset)
+	Parts    []Part // of one that is being decoded, in order, tiling [0, Offset)
+	Checks   int    // how often a decoder began to read it through before its first batch
 	Expires  time.Time
+}
+
+// Undecoded is a spooled upload that is complete and waits for a decoder, or has one.
+type Undecoded struct {
+	Account AccountID     `db:"account_id"`
+	Import  ImportID      `db:"import_id"`
+	Epoch   int64         `db:"epoch"`
+	Length  int64         `db:"length"`
+	Worked  int64         `db:"worked_at"` // changes whenever somebody works on it
+	Idle    time.Duration // since then, by the store's clock
 }
 
 // Boundary is the reader's position after the last staged batch.
@@ -53,12 +64,14 @@ type Progress struct {
 
 	Offset   int64    // bytes acknowledged from now on, ≥ From
 	Length   int64    // -1: still not known
-	Tail     []byte   // replaces the tail, ≤ 1 MiB + one request's remainder
+	Tail     []byte   // the bytes before Offset that are not staged; with Append, those behind the pieces that stay
+	Append   bool     // the pieces of the tail that begin before Tail stay
 	Digest   []byte   // SHA-256 state over [0, Offset)
 	Boundary Boundary // after Batch, or as before
 	Layout   *Layout  // set once, when the header was read
 	Batch    *Batch   // staged with this step; nil for none
 	Part     *Part    // stored with this step; nil for none
+	Check    bool     // a decoder begins to read the file through
 	Seal     *Seal    // the upload is complete with this step; nil for not yet
 }
 

@@ -15,6 +15,7 @@ type engine interface {
 	ahead() string                       // the same, so many seconds (?) later
 	sharedClock() string                 // expression of the database's own time; "" where this process is the only one
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
+	clock() string                       // the database's own time, in milliseconds since 1970
 	columnType(t bulk.Type) string       // of a typed table
 	tableOptions() string                // that follow CREATE TABLE
 	wall() string                        // statement that narrows a transaction to one account (?), "" for none

@@ -102,6 +102,9 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM upload_tails WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
+			return err
+		}
 		return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s; %d rows were not processed.", inWords(r.Outcome), r.Unprocessed+dropped))
 	})
 }

@@ -271,53 +271,6 @@ func TestHeaderAloneCompletesAtItsSeal(t *testing.T) {
 	})
 }
 
-// Of two writers the later one has the upload; offsets never go back (invariant 6).
-func TestUploadHasOneWriter(t *testing.T) {
-	onEngines(t, func(t *testing.T, f *fixture) {
-		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
-		old, err := f.TakeUpload(t.Context(), f.account, imp.ID)
-		f.must(err)
-		wantState(t, f.get(imp), bulk.StateReceiving)
-		u, err := f.TakeUpload(t.Context(), f.account, imp.ID)
-		f.must(err)
-		p := f.next(old)
-		p.Offset = 10
-		if err := f.Advance(t.Context(), p); !errors.Is(err, bulk.ErrSuperseded) {
-			t.Fatalf("the earlier writer: %v", err)
-		}
-		p.Epoch, p.Tail = u.Epoch, []byte("tail")
-		f.must(f.Advance(t.Context(), p))
-		if err := f.Advance(t.Context(), p); !errors.Is(err, bulk.ErrSuperseded) {
-			t.Fatalf("a repeated step: %v", err)
-		}
-		got, err := f.Upload(t.Context(), f.account, imp.ID)
-		f.must(err)
-		if got.Offset != 10 || string(got.Tail) != "tail" || got.Import.Bytes.Received != 10 {
-			t.Fatalf("upload %+v", got)
-		}
-	})
-}
-
-func TestSpooledUploadIsListedUntilSealed(t *testing.T) {
-	onEngines(t, func(t *testing.T, f *fixture) {
-		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
-		u, err := f.TakeUpload(t.Context(), f.account, imp.ID)
-		f.must(err)
-		p := f.next(u)
-		p.Offset, p.Length, p.Part = 5, 5, &bulk.Part{Object: "parts/1", From: 0, Size: 5, SHA256: "x"}
-		f.must(f.Advance(t.Context(), p))
-		list, err := f.Undecoded(t.Context(), 10)
-		f.must(err)
-		if len(list) != 1 || !list[0].Spooled || len(list[0].Parts) != 1 || list[0].Parts[0] != *p.Part {
-			t.Fatalf("undecoded %+v", list)
-		}
-		f.seal(imp)
-		if list, err = f.Undecoded(t.Context(), 10); err != nil || len(list) != 0 {
-			t.Fatalf("undecoded %+v, %v", list, err)
-		}
-	})
-}
-
 // A process that dies between ending an import and winding it up leaves that to the sweep.
 func TestSweepWindsUpAndExpires(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
@@ -446,6 +399,10 @@ func TestForeignAccountsSeeNothing(t *testing.T) {
 			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, 0, 10); return err },
 			"Upload":       func() error { _, err := f.Upload(ctx, other, imp.ID); return err },
 			"TakeUpload":   func() error { _, err := f.TakeUpload(ctx, other, imp.ID); return err },
+			"TakeDecoding": func() error {
+				_, err := f.TakeDecoding(ctx, bulk.Undecoded{Account: other, Import: imp.ID})
+				return err
+			},
 			"Refuse":       func() error { return f.Refuse(ctx, other, imp.ID, bulk.Errorf(bulk.KindInvalid, "x", "x")) },
 			"BatchRejects": func() error { _, _, err := f.BatchRejects(ctx, other, bulk.BatchID{Import: imp.ID}); return err },
 			"ImportSpec":   func() error { _, err := f.ImportSpec(ctx, other, imp.ID); return err },

@@ -61,6 +61,8 @@ func (sqliteEngine) sharedClock() string { return "" }
 
 func (sqliteEngine) rowLock() string { return "" }
 
+func (sqliteEngine) clock() string { return "CAST(unixepoch('subsec') * 1000 AS INTEGER)" }
+
 // Decimals are text, since SQLite's numbers are not exact.
 func (sqliteEngine) columnType(t bulk.Type) string {
 	switch t {

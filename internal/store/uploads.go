@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,6 @@ type uploadRow struct {
 	Epoch    int64     `db:"epoch"`
 	Offset   int64     `db:"byte_offset"`
 	Length   int64     `db:"length"`
-	Tail     []byte    `db:"tail"`
 	Digest   []byte    `db:"digest"`
 	Spooled  bool      `db:"spooled"`
 	BOffset  int64     `db:"boundary_offset"`
@@ -21,38 +21,51 @@ type uploadRow struct {
 	BRow     int64     `db:"boundary_row"`
 	BBlank   int64     `db:"boundary_blank"`
 	BBatchNo int64     `db:"boundary_batch_no"`
+	Checks   int       `db:"checks"`
 	Expires  time.Time `db:"expires_at"`
 }
 
 // Upload reads an upload's position without taking it over.
 func (s *Store) Upload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
-	u, _, err := s.upload(ctx, s.read, account, id)
+	u, err := s.upload(ctx, s.read, account, id)
 	return u, s.error("read upload", err)
 }
 
-func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, r importRow, err error) {
-	if r, err = getImport(ctx, q, account, id); err != nil {
-		return u, r, err
+func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, err error) {
+	r, err := getImport(ctx, q, account, id)
+	if err != nil {
+		return u, err
 	}
 	if u.Import, err = r.public(); err != nil {
-		return u, r, err
+		return u, err
 	}
 	if u.Spec, err = s.spec(ctx, q, r.Dataset, r.SpecVersion); err != nil {
-		return u, r, err
+		return u, err
 	}
 	var p uploadRow
 	if err = q.GetContext(ctx, &p, `
 		SELECT `+columnsOf[uploadRow]()+`
 		FROM uploads WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
-		return u, r, err
+		return u, err
 	}
-	u.Epoch, u.Offset, u.Length, u.Tail, u.Digest, u.Spooled, u.Expires = p.Epoch, p.Offset, p.Length, p.Tail, p.Digest, p.Spooled, p.Expires
+	u.Epoch, u.Offset, u.Length, u.Spooled, u.Checks, u.Expires = p.Epoch, p.Offset, p.Length, p.Spooled, p.Checks, p.Expires
+	u.Digest = bytes.TrimPrefix(p.Digest, tailMark)
 	u.Boundary = bulk.Boundary{Offset: p.BOffset, Line: p.BLine, Row: p.BRow, Blank: p.BBlank, BatchNo: p.BBatchNo}
-	if u.Spooled {
-		err = q.SelectContext(ctx, &u.Parts, `
-			SELECT object, byte_from AS "from", bytes AS size, sha256 FROM upload_parts WHERE account_id = ? AND import_id = ? ORDER BY byte_from`, account, id)
-	}
-	return u, r, err
+	err = q.SelectContext(ctx, &u.Tail, `SELECT byte_from FROM upload_tails WHERE account_id = ? AND import_id = ? ORDER BY byte_from`, account, id)
+	return u, err
+}
+
+// tailMark stands before the digest of an upload that has a tail in pieces. A program
+// that looks for the tail in the upload's own row cannot resume from such a digest, so
+// it fails instead of going on without the tail.
+var tailMark = []byte("t")
+
+// Tail reads an upload's tail from one of its pieces on.
+func (s *Store) Tail(ctx context.Context, account bulk.AccountID, id bulk.ImportID, from int64) ([]byte, error) {
+	var pieces [][]byte
+	err := s.read.SelectContext(ctx, &pieces, `
+		SELECT data FROM upload_tails WHERE account_id = ? AND import_id = ? AND byte_from >= ? ORDER BY byte_from`, account, id, from)
+	return bytes.Join(pieces, nil), s.error("read tail", err)
 }
 
 // TakeUpload makes the caller the upload's one writer by raising its epoch.
@@ -63,7 +76,7 @@ func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 			return err
 		}
 		if r.Sealed || !acceptsBytes(r.State) {
-			return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", r.State)
+			return closed(r.State)
 		}
 		if r.State == bulk.StateOpen {
 			if _, err := tx.ExecContext(ctx, `
@@ -74,10 +87,21 @@ func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE uploads SET epoch = epoch + 1 WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO upload_tails (account_id, import_id, byte_from, data)
+			SELECT account_id, import_id, byte_offset - length(tail), tail FROM uploads WHERE account_id = ? AND import_id = ? AND length(tail) > 0`, account, id); err != nil {
 			return err
 		}
-		u, _, err = s.upload(ctx, tx, account, id)
+		// Whoever decodes a complete file is not to be disturbed.
+		n, err := changed(tx.ExecContext(ctx, `
+			UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ? AND NOT (spooled AND byte_offset = length)`, account, id))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return bulk.Errorf(bulk.KindConflict, "upload_closed", "The file is complete and takes no more bytes.")
+		}
+		u, err = s.upload(ctx, tx, account, id)
 		return err
 	})
 	return u, err
@@ -85,6 +109,10 @@ func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 
 func acceptsBytes(s bulk.State) bool {
 	return s == bulk.StateOpen || s == bulk.StateReceiving || s == bulk.StatePaused
+}
+
+func closed(s bulk.State) error {
+	return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", s)
 }
 
 // Advance applies one durable step of an upload: compare-and-set on (epoch, offset).
@@ -101,16 +129,19 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE uploads SET byte_offset = ?, length = ?, tail = ?, digest = ?, boundary_offset = ?, boundary_line = ?, boundary_row = ?,
-				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = ?
+			UPDATE uploads SET byte_offset = ?, length = ?, digest = ?, boundary_offset = ?, boundary_line = ?, boundary_row = ?,
+				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = ?, checks = checks + CASE WHEN ? THEN 1 ELSE 0 END, worked_at = `+s.engine.clock()+`
 			WHERE account_id = ? AND import_id = ? AND epoch = ? AND byte_offset = ?`,
-			p.Offset, p.Length, p.Tail, p.Digest, p.Boundary.Offset, p.Boundary.Line, p.Boundary.Row,
-			p.Boundary.Blank, p.Boundary.BatchNo, p.Part != nil, now().Add(uploadLife), p.Account, p.Import, p.Epoch, p.From))
+			p.Offset, p.Length, markedDigest(p), p.Boundary.Offset, p.Boundary.Line, p.Boundary.Row,
+			p.Boundary.Blank, p.Boundary.BatchNo, p.Part != nil, now().Add(uploadLife), p.Check, p.Account, p.Import, p.Epoch, p.From))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return bulk.ErrSuperseded
+		}
+		if err := keepTail(ctx, tx, p); err != nil {
+			return err
 		}
 		if p.Part != nil {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO upload_parts (account_id, import_id, byte_from, object, bytes, sha256) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -128,6 +159,29 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 		return s.windUp(ctx, p.Account, p.Import)
 	}
 	return err
+}
+
+// keepTail replaces the tail, or the pieces at its end, by one piece.
+func keepTail(ctx context.Context, tx *txn, p bulk.Progress) error {
+	from, stays := p.Offset-int64(len(p.Tail)), int64(0)
+	if p.Append {
+		stays = from
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM upload_tails WHERE account_id = ? AND import_id = ? AND byte_from >= ?`, p.Account, p.Import, stays); err != nil {
+		return err
+	}
+	if len(p.Tail) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO upload_tails (account_id, import_id, byte_from, data) VALUES (?, ?, ?, ?)`, p.Account, p.Import, from, p.Tail)
+	return err
+}
+
+func markedDigest(p bulk.Progress) []byte {
+	if p.Append || len(p.Tail) > 0 {
+		return append(bytes.Clone(tailMark), p.Digest...)
+	}
+	return p.Digest
 }
 
 // stage inserts the batch's manifest; unpublished, it waits for the relay.
@@ -151,7 +205,7 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, 
 		return r, err
 	}
 	if r.Sealed || !acceptsBytes(r.State) {
-		return r, bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", r.State)
+		return r, closed(r.State)
 	}
 	r.ByteCounts = bulk.ByteCounts{Total: p.Length, Received: p.Offset}
 	r.BlankLines = p.Boundary.Blank
@@ -164,6 +218,9 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, 
 		if err := describe(ctx, tx, &r, p); err != nil {
 			return r, err
 		}
+		if _, err := tx.ExecContext(ctx, `UPDATE imports SET layout = ? WHERE account_id = ? AND id = ?`, r.Layout, p.Account, p.Import); err != nil {
+			return r, err // apart, since it may be long and a step is short
+		}
 	}
 	if p.Seal != nil {
 		r.Sealed, r.SHA256 = true, &p.Seal.SHA256
@@ -175,7 +232,7 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, 
 		}
 	}
 	_, err = tx.NamedExecContext(ctx, `
-		UPDATE imports SET state = :state, layout = :layout, sealed = :sealed, sha256 = :sha256, bytes_total = :bytes_total, bytes_received = :bytes_received,
+		UPDATE imports SET state = :state, sealed = :sealed, sha256 = :sha256, bytes_total = :bytes_total, bytes_received = :bytes_received,
 			blank_lines = :blank_lines, rows_read = :rows_read, batches_staged = :batches_staged, batches_total = :batches_total, version = version + 1
 		WHERE account_id = :account_id AND id = :id`, r)
 	return r, err
@@ -190,25 +247,4 @@ func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error
 	r.Layout = &text
 	return event(ctx, tx, p.Account, p.Import, "layout", fmt.Sprintf("Header read: %d columns, delimiter %q, encoding %s.",
 		len(p.Layout.Header), string(rune(p.Layout.Dialect.Delimiter)), p.Layout.Dialect.Encoding))
-}
-
-// Undecoded lists spooled uploads that are complete but not sealed, oldest first.
-func (s *Store) Undecoded(ctx context.Context, limit int) ([]bulk.Upload, error) {
-	var ids []struct {
-		Account bulk.AccountID `db:"account_id"`
-		ID      bulk.ImportID  `db:"id"`
-	}
-	if err := s.read.SelectContext(ctx, &ids, `
-		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
-		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.state IN ('receiving', 'paused') ORDER BY i.id LIMIT ?`, limit); err != nil {
-		return nil, s.error("list undecoded uploads", err)
-	}
-	out := make([]bulk.Upload, len(ids))
-	for i, id := range ids {
-		var err error
-		if out[i], err = s.Upload(ctx, id.Account, id.ID); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
