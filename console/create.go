@@ -123,14 +123,17 @@ func cut(imp bulk.Import) bool {
 }
 
 // receive streams a file into an open import and returns how that stands then. An
-// import for which there was no room is withdrawn, unless the client can come back to
+// import for which there was no room is forgotten, unless the client can come back to
 // it by its idempotency key.
 func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, length int64) (bulk.Import, error) {
 	who := s.principal(r).Account
 	if err := s.Uploads.Receive(r.Context(), who, id, body, length); err != nil {
 		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" {
-			if _, gone := s.Imports.Cancel(r.Context(), who, id); gone != nil {
+			switch forgotten, gone := s.Imports.Forget(r.Context(), who, id); {
+			case gone != nil:
 				err = errors.Join(err, gone)
+			case forgotten:
+				return bulk.Import{}, err
 			}
 		}
 		return bulk.Import{}, &importError{id, err}

@@ -138,6 +138,10 @@ func (w *demo) move(id bulk.ImportID, to bulk.State, text string, from ...bulk.S
 	})
 }
 
+func (w *demo) Forget(context.Context, bulk.AccountID, bulk.ImportID) (bool, error) {
+	return false, nil
+}
+
 func (w *demo) Cancel(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	return w.move(id, bulk.StateCancelled, "Cancelled.", bulk.StateOpen, bulk.StateReceiving, bulk.StateProcessing, bulk.StatePaused, bulk.StateAwaitingApproval)
 }

@@ -48,6 +48,8 @@ type Imports interface {
 	CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error)
 	Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	ListImports(ctx context.Context, account bulk.AccountID, f ImportFilter) (imports []bulk.Import, next string, err error)
+	// Forget deletes an import of whose file nothing was taken in; false: something was.
+	Forget(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bool, error)
 	// Cancel returns the import once no further row of it can land; repeating it is harmless.
 	Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	Pause(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 
 	"bulkhead/internal/bulk"
@@ -130,10 +131,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeProblem(w, p)
 }
 
+// writeProblem sends a problem whole: its client may still be sending, and does not
+// wait for more than the length that it is told.
 func writeProblem(w http.ResponseWriter, p *Problem) {
+	body, _ := json.Marshal(p) // of strings and numbers
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
 	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p) // a client that left does not read its problem
+	w.Write(append(body, '\n')) // a client that left does not read its problem
 }
 
 // wantsPage tells a person at an address of the pages from a program.

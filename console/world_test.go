@@ -246,6 +246,17 @@ func (w *apiWorld) steer(ctx context.Context, account bulk.AccountID, id bulk.Im
 	return w.Import(ctx, account, id)
 }
 
+func (w *apiWorld) Forget(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	imp := w.imports[id]
+	if imp == nil || imp.State != bulk.StateOpen {
+		return false, nil
+	}
+	delete(w.imports, id)
+	return true, nil
+}
+
 func (w *apiWorld) Cancel(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	return w.steer(ctx, a, id, bulk.StateCancelled, bulk.StateOpen, bulk.StateReceiving, bulk.StateProcessing, bulk.StatePaused)
 }

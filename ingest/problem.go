@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -75,15 +76,10 @@ const problemType = "application/problem+json"
 
 func writeProblem(w http.ResponseWriter, r *http.Request, status int, e *bulk.Error) {
 	h := w.Header()
-	h.Del("Content-Length")
 	h.Set("Content-Type", problemType)
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusServiceUnavailable || status == http.StatusLocked {
 		h.Set("Retry-After", retryAfter)
-	}
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return
 	}
 	p := problem{
 		Type: "urn:bulkhead:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code,
@@ -95,7 +91,12 @@ func writeProblem(w http.ResponseWriter, r *http.Request, status int, e *bulk.Er
 	if id := contentID(r.URL.Path); bulk.ValidID("imp", id) {
 		p.Import = id
 	}
-	json.NewEncoder(w).Encode(p) // a client that left does not read it
+	body, _ := json.Marshal(p)                         // of strings and numbers
+	h.Set("Content-Length", strconv.Itoa(len(body)+1)) // so that a client that still sends knows when it has all
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(append(body, '\n')) // a client that left does not read it
+	}
 }
 
 // problemError carries an error through tusd, to problemWriter.

@@ -151,7 +151,7 @@ func (d *Dev) Run(ctx context.Context) error {
 
 // serve answers requests until ctx ends; those under way then have a few seconds.
 func serve(ctx context.Context, l net.Listener, h http.Handler, onShutdown func(), log *slog.Logger) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	srv := &http.Server{Handler: lingering(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	srv.RegisterOnShutdown(onShutdown)
 	var g errgroup.Group
 	g.Go(func() error {

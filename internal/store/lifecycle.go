@@ -35,6 +35,26 @@ func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	return s.afterEnd(ctx, account, id)
 }
 
+// Forget deletes an import whose upload nobody took, and reports whether it did.
+func (s *Store) Forget(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (forgotten bool, err error) {
+	err = s.tx(ctx, "forget import", func(tx *txn) error {
+		if _, err := lockImport(ctx, tx, account, id); err != nil {
+			return err
+		}
+		n, err := changed(tx.ExecContext(ctx, `DELETE FROM uploads WHERE account_id = ? AND import_id = ? AND epoch = 0`, account, id))
+		if forgotten = n > 0; err != nil || !forgotten {
+			return err
+		}
+		for _, of := range []string{`import_events WHERE account_id = ? AND import_id = ?`, `imports WHERE account_id = ? AND id = ?`} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+of, account, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return forgotten && err == nil, err
+}
+
 // Refuse fails the import because of its file.
 func (s *Store) Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error {
 	err := s.tx(ctx, "refuse file", func(tx *txn) error {

@@ -206,3 +206,24 @@ func TestDecodingHasOneOwner(t *testing.T) {
 		}
 	})
 }
+
+// An import can be forgotten until somebody takes its upload.
+func TestForget(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		untouched, taken := f.newImport(f.account, bulk.ModeCreate, bulk.Options{}), f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		_, err := f.TakeUpload(t.Context(), f.account, taken.ID)
+		f.must(err)
+		if gone, err := f.Forget(t.Context(), f.account, untouched.ID); err != nil || !gone {
+			t.Errorf("untouched: %v, %v", gone, err)
+		}
+		if gone, err := f.Forget(t.Context(), f.account, taken.ID); err != nil || gone {
+			t.Errorf("taken: %v, %v", gone, err)
+		}
+		if list, _, err := f.ListImports(t.Context(), f.account, bulk.ImportFilter{}); err != nil || len(list) != 1 || list[0].ID != taken.ID {
+			t.Errorf("listed %v, %v", list, err)
+		}
+		if _, err := f.Forget(t.Context(), f.newAccount("other", 1), taken.ID); bulk.KindOf(err) != bulk.KindNotFound {
+			t.Errorf("a foreign one: %v", err)
+		}
+	})
+}
