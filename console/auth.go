@@ -76,7 +76,7 @@ func credentialOf(r *http.Request) (c bulk.Credential, err error) {
 		scheme, secret, _ := strings.Cut(header, " ")
 		secret = strings.TrimSpace(secret)
 		if !strings.EqualFold(scheme, "Bearer") || !bulk.ValidSecret(secret) {
-			return c, bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "The Authorization header must be: Bearer bhk_….")
+			return c, bulk.Errorf(bulk.KindUnauthorized, "bad_api_key", "This is not a whole API key: one begins with bhk_ and is sent as Authorization: Bearer bhk_…. Check it, or ask for a new one.")
 		}
 		return bulk.Credential{Hash: bulk.HashSecret(secret)}, nil
 	}
@@ -106,11 +106,42 @@ func (s *Server) requirePage(a access, h handler) http.Handler {
 	})
 }
 
-func loginURL(r *http.Request) string {
-	if r.Method != http.MethodGet || r.URL.Path == "/" {
-		return "/login"
+// recognised adds who the request comes from where nothing asked for it, as far as that
+// can be told.
+func (s *Server) recognised(r *http.Request) *http.Request {
+	c, err := credentialOf(r)
+	if err != nil || s.principal(r).Account != "" {
+		return r
 	}
-	return "/login?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
+	found, err := s.Accounts.Principals(r.Context(), []bulk.Credential{c})
+	if p, ok := found[c]; err == nil && ok {
+		return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
+	}
+	return r
+}
+
+// followed reports whether a person follows a link, rather than a script or a program asks.
+func followed(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Authorization") == ""
+}
+
+func loginURL(r *http.Request) string {
+	if path := pagePath(r); path != "/" {
+		return "/login?" + url.Values{"next": {path}}.Encode()
+	}
+	return "/login"
+}
+
+// pagePath is the page that the request shows, or the one whose form it sends.
+func pagePath(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host {
+		return "/"
+	}
+	return nextPath(from.RequestURI())
 }
 
 // nextPath returns where to go after signing in: the page that asked for it, or the

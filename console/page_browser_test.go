@@ -314,3 +314,44 @@ func writeContacts(t *testing.T, rows int) string {
 	}
 	return path
 }
+
+// dropped lets files of these names fall onto the page.
+func dropped(names string) step {
+	return until(fmt.Sprintf(`(() => {
+		const carried = new DataTransfer();
+		for (const name of %q.split(" ")) carried.items.add(new File(["email,full name\nann@example.com,Ann\n"], name));
+		document.querySelector("h1").dispatchEvent(new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+		return true;
+	})()`, names))
+}
+
+func TestBrowserTakesOneFileAtATime(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	do(t, ctx, chromedp.Navigate(base+"/imports/new"), dropped("a.csv b.csv"), says("#new-error", "These are 2 files, and an import takes one"),
+		until("document.querySelector('#file').files.length === 0"),
+		dropped("b.csv"), says("[data-drop-title]", "b.csv"), chromedp.WaitVisible("#preview .mapping"), chromedp.WaitNotVisible("#new-error"))
+}
+
+// Start is offered exactly when nothing is known that would refuse the file.
+func TestBrowserOffersStartOnlyWhenItCanBegin(t *testing.T) {
+	w := newDemo()
+	base := w.serve(t)
+	ctx := chromium(t, base, w)
+	file := func(name, text string) step {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return chromedp.SetUploadFiles("#file", []string{path})
+	}
+	do(t, ctx, chromedp.Navigate(base+"/imports/new"),
+		file("empty.csv", ""), says("#preview", "This file would be refused"), until("document.querySelector('#start').disabled"), says("#start-says", "would be refused"),
+		until("!document.querySelector('#missing')"), // nothing stands below it that could be mended
+		file("unmapped.csv", "who,name of it\nann@example.com,Ann\n"), says("#missing", "email full_name"), until("document.querySelector('#start').disabled"), says("#start-says", "email, full_name"),
+		chromedp.SetValue("select[data-map=who]", "email"), says("#start-says", "goes to full_name"),
+		chromedp.SetValue("select[data-map='name of it']", "full_name"), until("document.querySelector('#missing').hidden && !document.querySelector('#start').disabled"),
+		says("#start-says", "You can watch every row land"),
+	)
+}

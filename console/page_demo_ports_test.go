@@ -59,6 +59,13 @@ func (w *demo) RedeemLogin(_ context.Context, link, session string, _ time.Durat
 	return nil
 }
 
+// expire ends every session.
+func (w *demo) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.session)
+}
+
 func (w *demo) CloseSession(_ context.Context, session string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -87,6 +94,9 @@ func (w *demo) CreateImport(_ context.Context, n bulk.NewImport, _ int) (bulk.Im
 		Options: n.Options, CreatedAt: time.Now().UTC(), Bytes: bulk.ByteCounts{Total: max(0, n.Size)}, Version: 1,
 	}}
 	w.imports = slices.Insert(w.imports, 0, i)
+	if w.expiring {
+		clear(w.session)
+	}
 	return i.Import, false, nil
 }
 
@@ -295,6 +305,11 @@ func (w *demo) Preview(_ context.Context, sample []byte, whole bool, choice bulk
 		}
 		p.Columns = append(p.Columns, c)
 	}
+	fields := make([]string, len(p.Columns))
+	for i, c := range p.Columns {
+		fields[i] = c.Field
+	}
+	p.Unmapped, p.Missing = spec.Unfed(fields)
 	return p, nil
 }
 

@@ -16,9 +16,11 @@ type demo struct {
 	key     string
 	links   map[string]bool // hash → unspent
 	session map[string]bool
-	imports []*demoImport // newest first
-	spec    bulk.Dataset
-	empty   bulk.Dataset
+	// expiring says that every session ends when an import is created.
+	expiring bool
+	imports  []*demoImport // newest first
+	spec     bulk.Dataset
+	empty    bulk.Dataset
 	demoCluster
 }
 

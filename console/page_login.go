@@ -48,6 +48,10 @@ func (s *Server) loginWithLink(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+func (s *Server) signedInPage(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, http.StatusOK, web.SignedIn(s.frame(r, "", "Signed in"), nextPath(r.URL.Query().Get("from"))))
+}
+
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := s.signOut(w, r); err != nil {
 		return err

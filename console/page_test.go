@@ -43,7 +43,7 @@ type pageAnswer struct {
 	header http.Header
 }
 
-func (v visitor) send(method, path, contentType string, body io.Reader) pageAnswer {
+func (v visitor) send(method, path, contentType string, body io.Reader, header ...string) pageAnswer {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, body)
 	if err != nil {
@@ -51,6 +51,9 @@ func (v visitor) send(method, path, contentType string, body io.Reader) pageAnsw
 	}
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Content-Type", contentType)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	res, err := v.Do(r)
 	if err != nil {
 		v.t.Fatal(err)

@@ -38,9 +38,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"GET /imports":                      s.importsPage,
 		"GET /imports/new":                  s.newImportPage,
 		"POST /imports":                     s.startImport,
-		"POST /imports/preview":             s.previewPart,
 		"GET /imports/{id}":                 s.importPage,
-		"GET /imports/{id}/live":            s.livePart,
 		"GET /imports/{id}/cancel":          s.cancelPage,
 		"POST /imports/{id}/cancel":         s.steerPage(s.Imports.Cancel),
 		"POST /imports/{id}/pause":          s.steerPage(s.Imports.Pause),
@@ -51,18 +49,25 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"GET /datasets/{name}/template.csv": s.templateCSV,
 		"GET /datasets/{name}/sample.csv":   s.sampleCSV,
 		"GET /usage":                        s.usagePage,
+		"GET /signed-in":                    s.signedInPage,
 	} {
 		mux.Handle(pattern, s.requirePage(account, lenient(pageQueries[pattern], h)))
 	}
+	for pattern, h := range map[string]handler{ // fetched by scripts, which must not be given the sign-in page
+		"POST /imports/preview":  s.previewPart,
+		"GET /imports/{id}/live": s.livePart,
+	} {
+		mux.Handle(pattern, s.serve(account, h))
+	}
 	for pattern, h := range map[string]handler{
 		"GET /fairness":       s.fairnessPage,
-		"GET /fairness/live":  s.fairnessPart,
 		"POST /fairness/{id}": s.steerAccount,
 		"GET /cluster":        s.clusterPage,
-		"GET /cluster/live":   s.clusterPart,
 	} {
 		mux.Handle(pattern, s.requirePage(operator, lenient(pageQueries[pattern], h)))
 	}
+	mux.Handle("GET /fairness/live", s.serve(operator, s.fairnessPart))
+	mux.Handle("GET /cluster/live", s.serve(operator, s.clusterPart))
 }
 
 func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {
@@ -72,7 +77,10 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {
 
 // frame is what every page's layout shows for this request.
 func (s *Server) frame(r *http.Request, section web.Section, title string) web.Page {
-	return web.Page{Title: title, Section: section, Account: s.accountName(r), Operator: s.principal(r).Operator, Now: time.Now()}
+	p := s.principal(r)
+	return web.Page{
+		Title: title, Section: section, Path: pagePath(r), Account: s.accountName(r), AccountID: string(p.Account), Operator: p.Operator, Now: time.Now(),
+	}
 }
 
 // accountName is shown in the header; a failure to read it must not cost the page.
@@ -87,10 +95,14 @@ func (s *Server) accountName(r *http.Request) string {
 	return string(p.Account)
 }
 
-// problemPage shows a failure to a person.
+// problemPage shows a failure to a person, who keeps the navigation where they are signed
+// in: also at addresses that need no credential, or that there are not.
 func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, p *Problem) {
+	r = s.recognised(r)
 	v := web.ProblemView{Page: s.frame(r, "", p.Title), Status: p.Status, Message: p.Detail, RequestID: p.RequestID}
 	switch p.Status {
+	case http.StatusUnauthorized:
+		v.Title, v.Message = "You are signed out", "Sign in again to go on."
 	case http.StatusNotFound:
 		v.Title = "This page does not exist"
 		if strings.HasPrefix(r.URL.Path, "/imports/") {

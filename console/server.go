@@ -109,10 +109,16 @@ const (
 	operator        // one that may steer the platform
 )
 
-// serve makes an http.Handler of h that lets in whom a allows.
+// serve makes an http.Handler of h that lets in whom a allows. A person who follows a
+// link while signed out comes back to it from /login.
 func (s *Server) serve(a access, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.authorized(w, r, a, h); err != nil {
+		err := s.authorized(w, r, a, h)
+		switch {
+		case err == nil:
+		case bulk.KindOf(err) == bulk.KindUnauthorized && followed(r):
+			http.Redirect(w, r, loginURL(r), http.StatusSeeOther)
+		default:
 			s.fail(w, r, err)
 		}
 	})

@@ -4,14 +4,16 @@ import "time"
 
 // Page is what the layout needs to know of any page.
 type Page struct {
-	Title    string
-	Section  Section
-	Account  string    // of the header; "" when nobody is signed in
-	Operator bool      // sees the pages of operators
-	Now      time.Time // relative times count from here
-	Refresh  int       // seconds after which a browser without JavaScript loads the page again; 0: never
-	Scripts  []string  // besides app.js; names of static files
-	Notice   string    // one sentence about what was just refused, shown above the page
+	Title     string
+	Section   Section
+	Path      string    // of the page, with its query; where to come back to
+	Account   string    // of the header; "" when nobody is signed in
+	AccountID string    // of it
+	Operator  bool      // sees the pages of operators
+	Now       time.Time // relative times count from here
+	Refresh   int       // seconds after which a browser without JavaScript loads the page again; 0: never
+	Scripts   []string  // besides app.js; names of static files
+	Notice    string    // one sentence about what was just refused, shown above the page
 }
 
 // Section is an entry of the navigation.

@@ -1,6 +1,50 @@
 // What every page does: relative times, copy buttons, dialogs, shortcuts, lists
-// that refresh while something in them runs.
+// that refresh while something in them runs, and a session that ended meanwhile.
 "use strict";
+
+// session is fetch for the scripts of all pages. Who was signed out is told so and keeps the
+// page as it is; once somebody of the same account signed in again, in another tab,
+// "signedin" happens on the document.
+class SignedOut extends Error {}
+const session = {
+  ended: false,
+  fetch: async (url, options) => {
+    const answer = await fetch(url, options);
+    if (answer.status === 401 || (answer.redirected && new URL(answer.url).pathname === "/login")) {
+      session.end();
+      throw new SignedOut("You were signed out. Sign in again, then go on here.");
+    }
+    return answer;
+  },
+  end: () => {
+    const notice = document.getElementById("signed-out");
+    if (session.ended || !notice) return;
+    session.ended = true;
+    notice.hidden = false;
+    notice.scrollIntoView({ block: "nearest" });
+  },
+  begin: () => {
+    if (!session.ended) return;
+    session.ended = false;
+    document.getElementById("signed-out").hidden = true;
+    document.dispatchEvent(new Event("signedin"));
+  },
+};
+{
+  const key = "bulkhead.signed-in"; // the account that signed in last, and when
+  const account = document.body.dataset.account;
+  if (document.querySelector("[data-signed-in]")) {
+    try { localStorage.setItem(key, JSON.stringify([account, Date.now()])); } catch { /* the other tab asks by itself */ }
+  }
+  addEventListener("storage", (e) => {
+    if (e.key !== key || !e.newValue || !session.ended) return;
+    if (JSON.parse(e.newValue)[0] === account) session.begin(); else location.reload();
+  });
+  document.addEventListener("visibilitychange", async () => {
+    if (document.hidden || !session.ended) return;
+    try { if ((await fetch("/v1/limits")).ok) session.begin(); } catch { /* the next time */ }
+  });
+}
 {
   const announce = (text) => { document.getElementById("announce").textContent = text; };
 
@@ -88,9 +132,9 @@
   const poll = async () => {
     const list = document.querySelector("[data-poll]");
     if (!list) return;
-    if (!document.hidden && !list.contains(document.activeElement)) {
+    if (!document.hidden && !session.ended && !list.contains(document.activeElement)) {
       try {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+        const answer = await session.fetch(location.href, { headers: { Accept: "text/html" } });
         const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(list.id);
         if (fresh) list.replaceWith(fresh);
       } catch { /* the next round tries again */ }

@@ -15,8 +15,8 @@
     const el = root.querySelector("[data-live-chip]");
     if (!el) return;
     const out = lost ? Math.round((Date.now() - last) / 1000) : 0;
-    const mode = !lost ? "live" : out < 5 ? "again" : "stale";
-    const word = { live: "Live", again: "Reconnecting", stale: `Stale ${out} s` }[mode];
+    const mode = session.ended ? "stale" : !lost ? "live" : out < 5 ? "again" : "stale";
+    const word = session.ended ? "Signed out" : { live: "Live", again: "Reconnecting", stale: `Stale ${out} s` }[mode];
     el.dataset.mode = mode;
     el.querySelector("[data-live-word]").textContent = word;
   };
@@ -56,12 +56,12 @@
   };
 
   const ask = async () => {
-    if (!root.dataset.events && document.hidden) return;
+    if (session.ended || (!root.dataset.events && document.hidden)) return;
     if (asking) { again = true; return; }
     asking = true;
     try {
-      const answer = await fetch(root.dataset.live, { headers: { Accept: "text/html" } });
-      if (answer.redirected || answer.status === 404) { location.reload(); return; }
+      const answer = await session.fetch(root.dataset.live, { headers: { Accept: "text/html" } });
+      if (answer.status === 403 || answer.status === 404) { location.reload(); return; }
       if (!answer.ok) throw new Error(answer.statusText);
       connected();
       swap(await answer.text());
@@ -94,9 +94,14 @@
     source.addEventListener("error", () => {
       disconnected();
       soon(); // it may simply have ended
-      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && listen(), 3000);
+      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && !session.ended && listen(), 3000);
     });
   };
+  document.addEventListener("signedin", () => {
+    if (!watch) return;
+    if (root.dataset.events) { source?.close(); listen(); }
+    soon();
+  });
 
   const begun = Date.now();
   let watch = setInterval(() => {

@@ -31,7 +31,12 @@
       uploadUrl: url, chunkSize: chunk, retryDelays: retries, storeFingerprintForResuming: false,
       onProgress: (sent, total) => report.progress(sent, total),
       onSuccess: resolve,
-      onError: reject,
+      onError: (err) => {
+        if (err.originalResponse?.getStatus() !== 401) { reject(err); return; }
+        session.end();
+        report.trouble?.("signed out");
+        document.addEventListener("signedin", () => upload.start(), { once: true });
+      },
       onShouldRetry: (err) => {
         const status = err.originalResponse ? err.originalResponse.getStatus() : 0;
         const retry = status === 0 || status === 409 || status === 423 || status >= 500;
@@ -59,7 +64,10 @@
     }
     input.dataset.busy = "";
     try {
-      await send(file, input.dataset.continue, { progress: (sent, total) => { says.textContent = `Sending: ${size(sent)} of ${size(total)}`; } });
+      await send(file, input.dataset.continue, {
+        progress: (sent, total) => { says.textContent = `Sending: ${size(sent)} of ${size(total)}`; },
+        trouble: (why) => { says.textContent = `Not sending: ${why}.`; },
+      });
       says.textContent = "Everything is sent.";
       forget(keyOf(file));
     } catch (err) {
@@ -73,8 +81,34 @@
     const fileInput = $("#file"), drop = $("#drop"), preview = $("#preview"), problem = $("#new-error");
     const bound = (name) => Number(form.getAttribute("data-" + name)); // form.dataset is the select of that name
     let turn = 0; // the latest preview asked for
+    let due = false; // a preview that a lost session kept from coming
 
     const complain = (text) => { problem.hidden = !text; problem.textContent = text; if (text) problem.scrollIntoView({ block: "nearest" }); };
+
+    // judge offers the start exactly when nothing is known that would refuse the file, and says what does.
+    const judge = () => {
+      const file = fileInput.files[0], refused = preview.querySelector("[data-refused]"), fed = new Set(), missing = preview.querySelector("#missing");
+      for (const s of form.querySelectorAll("select[data-map]")) fed.add(s.value);
+      const lacking = missing ? JSON.parse(missing.dataset.required).filter((name) => !fed.has(name)) : [];
+      if (missing) {
+        missing.hidden = !lacking.length;
+        missing.querySelector("[data-lacking]").replaceChildren(...lacking.flatMap((name) => {
+          const code = document.createElement("code");
+          code.className = "code-tag";
+          code.textContent = name;
+          return [code, " "];
+        }));
+      }
+      let why = "";
+      if (file && file.size > bound("limit")) why = `This file has ${size(file.size)}; the limit is ${size(bound("limit"))}. Split it, or compress it with gzip or zstd.`;
+      else if (refused) why = "This file would be refused, see above. Mend it, or choose another one.";
+      else if (lacking.length) why = `Choose above which column of the file goes to ${lacking.join(", ")}.`;
+      const says = $("[data-start-says]");
+      says.dataset.else ??= says.textContent;
+      says.textContent = why || says.dataset.else;
+      says.classList.toggle("hinders", Boolean(why));
+      $("#start").disabled = Boolean(why);
+    };
 
     const dialect = () => {
       const out = {};
@@ -86,23 +120,28 @@
       return out;
     };
 
+    const readable = async (file) => { try { await file.slice(0, 1).arrayBuffer(); return true; } catch { return false; } };
     const showPreview = async () => {
       const file = fileInput.files[0];
       if (!file) return;
       const mine = ++turn, limit = bound("preview-bytes");
+      due = false;
       const query = new URLSearchParams({ dataset: form.elements.dataset.value, ...dialect() });
       if (file.size <= limit) query.set("whole", "1");
       preview.setAttribute("aria-busy", "true");
       try {
-        const answer = await fetch("/imports/preview?" + query, {
+        const answer = await session.fetch("/imports/preview?" + query, {
           method: "POST", body: file.slice(0, limit), headers: { "Content-Type": "application/octet-stream", Accept: "text/html" },
         });
         const html = await answer.text();
         if (mine !== turn) return;
         if (!answer.ok) throw new Error("The preview is not available now. You can start the import without it.");
         preview.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+        judge();
       } catch (err) {
-        if (mine === turn) complain(err.message);
+        if (mine !== turn) return;
+        if (err instanceof SignedOut) due = true;
+        else complain(await readable(file) ? err.message : `The browser cannot read ${file.name} any more. Was it moved or changed? Choose it again.`);
       } finally {
         if (mine === turn) preview.removeAttribute("aria-busy");
       }
@@ -116,24 +155,34 @@
       $("[data-drop-or]").hidden = Boolean(file);
       $("[data-drop-says]").textContent = file ? size(file.size) + " · choose another" : "CSV, TSV, gzip or zstd";
       preview.replaceChildren();
+      judge();
       if (!file) return;
-      if (file.size > bound("limit")) complain(`The file is larger than the limit of ${size(bound("limit"))}.`);
       const known = unfinished().find((u) => u.key === keyOf(file));
       $("#start").lastChild.textContent = known ? " Continue the upload" : " Start the import";
       showPreview();
     };
 
-    for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (e) => { e.preventDefault(); drop.dataset.over = ""; });
-    for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => delete drop.dataset.over);
-    drop.addEventListener("drop", (e) => {
+    // A file may be dropped anywhere on the page; the browser would show it instead of the page.
+    const carriesFiles = (e) => e.dataTransfer?.types.includes("Files");
+    for (const name of ["dragenter", "dragover"]) {
+      addEventListener(name, (e) => { if (carriesFiles(e)) { e.preventDefault(); drop.dataset.over = ""; } });
+    }
+    addEventListener("dragleave", (e) => { if (!e.relatedTarget) delete drop.dataset.over; });
+    addEventListener("drop", (e) => {
+      if (!carriesFiles(e)) return;
       e.preventDefault();
-      if (!e.dataTransfer.files.length) return;
-      fileInput.files = e.dataTransfer.files;
-      chosen();
+      delete drop.dataset.over;
+      const { files, items } = e.dataTransfer;
+      if (fileInput.matches(":disabled")) complain("A file is being sent. Drop the next one when it has arrived.");
+      else if (files.length > 1) complain(`These are ${files.length} files, and an import takes one. Drop one of them; each of the others can follow as an import of its own.`);
+      else if (items[0]?.webkitGetAsEntry?.()?.isDirectory) complain("This is a folder. Drop one file of it.");
+      else if (files.length) { fileInput.files = files; chosen(); }
     });
     fileInput.addEventListener("change", chosen);
+    document.addEventListener("signedin", () => { complain(""); if (due) showPreview(); });
     form.addEventListener("change", (e) => {
       if (e.target.matches("[data-dialect], #dataset")) showPreview();
+      else if (e.target.matches("[data-map]")) judge();
     });
 
     const mapping = () => {
@@ -146,7 +195,7 @@
     };
     const create = async (file) => {
       const f = form.elements;
-      const answer = await fetch("/v1/imports", {
+      const answer = await session.fetch("/v1/imports", {
         method: "POST", headers: { "Content-Type": "application/json" },
         body: JSON.stringify({
           dataset: f.dataset.value, mode: f.mode.value, priority: f.priority.value, filename: file.name, size: file.size, mapping: mapping(),
@@ -205,12 +254,12 @@
         leave(target.id);
       } catch (err) {
         removeEventListener("beforeunload", warn);
-        if (!target) { complain(err.message); start.disabled = false; return; }
+        if (!target) { complain(err.message); judge(); return; }
         const status = err.originalResponse ? err.originalResponse.getStatus() : 0;
         if (status >= 400 && status < 500) { forget(keyOf(file)); leave(target.id); return; } // its page says why
         complain(await reason(err));
         for (const step of form.querySelectorAll("fieldset")) step.disabled = false;
-        start.disabled = false;
+        judge();
       }
     });
     const warn = (e) => e.preventDefault();
