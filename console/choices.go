@@ -98,7 +98,7 @@ func parseMapping(texts []string) (map[string]string, error) {
 // inBody says where the choices stand in a JSON request.
 var inBody = map[string]string{
 	"dataset": "/dataset", "mode": "/mode", "filename": "/filename", "priority": "/priority", "size": "/size",
-	"on_error": "/options/on_error", "dry_run": "/options/dry_run", "map": "/options/mapping", "sha256": "/options/sha256",
+	"on_error": "/options/on_error", "dry_run": "/options/dry_run", "map": "/options/mapping", "sha256": "/options/sha256", "digests": "/options/digests",
 	"delimiter": "/options/dialect/delimiter", "quote": "/options/dialect/quote", "escape": "/options/dialect/escape",
 	"encoding": "/options/dialect/encoding", "no_header": "/options/dialect/no_header",
 }
@@ -142,6 +142,9 @@ func checkChoices(wrong *faults, n *bulk.NewImport) {
 		wrong.add(inQuery("sha256"), "bad_sha256", "sha256 must be the 64 hex digits of the file's SHA-256.")
 	}
 	n.Options.SHA256 = strings.ToLower(n.Options.SHA256)
+	if e, ok := errors.AsType[*bulk.Error](checkDigests(n.Options.Digests)); ok {
+		wrong.addError(inQuery("digests"), e)
+	}
 	if e, ok := errors.AsType[*bulk.Error](n.Options.OnError.Check()); ok {
 		wrong.addError(inQuery("on_error"), e)
 	}

@@ -9,9 +9,12 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/digest"
+	"bulkhead/internal/resumable"
 )
 
 // csvTypes are the content types of a file; curl -T sends none.
@@ -28,17 +31,31 @@ type newImport struct {
 	Priority bulk.Priority     `json:"priority"`
 }
 
-// createImport serves the three ways to begin: a tus creation, a JSON description, or
-// the file itself.
+// createImport serves the ways to begin: a JSON description, the file itself, or the
+// beginning of an upload by tus or by the IETF's draft.
 func (s *Server) createImport(w http.ResponseWriter, r *http.Request) error {
+	draft, isDraft, err := resumable.ParseDraft(r)
+	if err != nil {
+		return err
+	}
 	t := mediaType(r)
 	switch {
 	case r.Header.Get("Tus-Resumable") != "":
 		return s.createTus(w, r)
-	case t == "application/json":
+	case isDraft && !draft.Said:
+		return bulk.Errorf(bulk.KindInvalid, "bad_upload_complete", "Say with Upload-Complete: ?1 that this request has the whole file, or with ?0 that it has not.")
+	case isDraft && !draft.Complete:
+		return s.createPart(w, r, draft)
+	case !isDraft:
+		if err := onlyWhole(r); err != nil {
+			return err
+		}
+	}
+	switch {
+	case t == "application/json" && !isDraft:
 		return s.createJSON(w, r)
 	case slices.Contains(csvTypes, t):
-		return s.createFile(w, r)
+		return s.createFile(w, r, draft)
 	}
 	return statusError(http.StatusUnsupportedMediaType)
 }
@@ -86,23 +103,61 @@ func notEmpty(size int64) error {
 	return nil
 }
 
-// createFile takes a whole file in one request.
-func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
+// knownEncoding reports whether the file's Content-Encoding is one that can be undone.
+func knownEncoding(r *http.Request) bool {
+	return slices.Contains([]string{"", "identity", "gzip", "zstd"}, strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ",")))
+}
+
+// readFileRequest returns what a request with a whole file asks for.
+func readFileRequest(r *http.Request, draft resumable.Draft) (n bulk.NewImport, err error) {
 	query := r.URL.Query()
-	if !slices.Contains([]string{"", "identity", "gzip", "zstd"}, strings.ToLower(r.Header.Get("Content-Encoding"))) {
-		return statusError(http.StatusUnsupportedMediaType)
+	if draft.Said {
+		query, err = uploadChoices(r)
 	}
-	n, err := parseChoices(query)
+	if err != nil {
+		return n, err
+	}
+	if !knownEncoding(r) {
+		return n, statusError(http.StatusUnsupportedMediaType)
+	}
+	if n, err = parseChoices(query); err != nil {
+		return n, err
+	}
+	if name, is := digest.InTrailer(r.Trailer); is {
+		return n, bulk.Errorf(bulk.KindInvalid, "bad_digest", "Send %s as a header; it comes too late in a trailer.", name)
+	}
+	if err := wholeDigests(r.Header, &n.Options); err != nil {
+		return n, err
+	}
+	content, err := digest.Content(r.Header) // all of the file is in this request
+	if err != nil {
+		return n, err
+	}
+	if err := addDigests(content, &n.Options); err != nil {
+		return n, err
+	}
+	n.Size, err = resumable.Draft{Complete: true}.Length(r, 0)
+	return n, err
+}
+
+// createFile takes a whole file in one request. Who speaks the draft learns where to go
+// on should the request break off.
+func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resumable.Draft) error {
+	n, err := readFileRequest(r, draft)
 	if err != nil {
 		return err
 	}
-	n.Size = r.ContentLength
 	imp, replayed, err := s.create(w, r, n)
 	if err == nil && replayed { // the first answer is from before the file came
 		imp, err = s.Imports.Import(r.Context(), imp.AccountID, imp.ID)
 	}
 	if err != nil {
 		return err
+	}
+	at := importPath(imp.ID)
+	if draft.Said {
+		at = contentPath(imp.ID)
+		draft.Announce(w, at, s.uploadLimits())
 	}
 	if !replayed || imp.State == bulk.StateOpen {
 		if imp, err = s.receive(r, imp.ID, r.Body, n.Size); err != nil {
@@ -112,7 +167,11 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request) error {
 		return &importError{imp.ID, bulk.Errorf(bulk.KindConflict, "upload_incomplete",
 			"An earlier request with this Idempotency-Key is still sending, or was cut after %d bytes. Continue it at %s, or cancel it and send the file under a new key.", imp.Bytes.Received, contentPath(imp.ID))}
 	}
-	w.Header().Set("Location", importPath(imp.ID))
+	if draft.Said {
+		draft.SetComplete(w.Header(), true)
+		w.Header().Set("Upload-Offset", strconv.FormatInt(imp.Bytes.Received, 10))
+	}
+	w.Header().Set("Location", at)
 	return writeJSON(w, http.StatusAccepted, imp)
 }
 
@@ -147,6 +206,9 @@ func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, leng
 
 // create checks and stores a new import of the request's account.
 func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
+	if n.Filename == "" {
+		n.Filename = dispositionName(r)
+	}
 	if err := s.checkNew(&n); err != nil {
 		return imp, false, err
 	}

@@ -168,7 +168,7 @@ func TestOpenAPISchemasAreTheGoTypes(t *testing.T) {
 	dialect := bulk.DialectChoice{Delimiter: ";", Quote: "'", Escape: "\\", Encoding: "utf-8", NoHeader: true}
 	column := bulk.Column{Name: "a", Type: "text", Required: true, Aliases: []string{"b"}, Min: "1", Max: "2", MinLength: 1, MaxLength: 2, Pattern: "p", Values: []string{"v"}, Default: "d", Format: "f", Timezone: "UTC"}
 	spec := bulk.Spec{Name: "n", Title: "t", Key: []string{"a"}, Columns: []bulk.Column{column}}
-	options := bulk.Options{OnError: "skip", DryRun: true, Mapping: map[string]string{"a": "b"}, Dialect: dialect, SHA256: "s"}
+	options := bulk.Options{OnError: "skip", DryRun: true, Mapping: map[string]string{"a": "b"}, Dialect: dialect, SHA256: "s", Digests: map[string]string{"md5": "s"}}
 	for name, v := range map[string]any{
 		"Problem": Problem{Line: 1, Offset: &offset, Import: "i", Errors: []Fault{{}}}, "Fault": Fault{}, "Error": fail, "Counts": bulk.Counts{}, "DialectChoice": dialect, "Dialect": bulk.Dialect{}, "Layout": bulk.Layout{},
 		"Options": options, "Import": bulk.Import{}, "CreatedImport": created{}, "NewImport": newImport{}, "ImportList": importList{},

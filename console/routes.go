@@ -25,6 +25,8 @@ func (s *Server) routes() []route {
 		{"GET /v1/imports/{id}", account, s.getImport, nil},
 		{"HEAD /v1/imports/{id}/content", account, plain(s.Content), nil},
 		{"PATCH /v1/imports/{id}/content", account, plain(s.Content), nil},
+		{"DELETE /v1/imports/{id}/content", account, plain(s.Content), nil},
+		{"POST /v1/imports/{id}/content", account, plain(s.Content), nil}, // X-HTTP-Method-Override
 		{"OPTIONS /v1/imports/{id}/content", public, plain(s.Content), nil},
 		{"POST /v1/imports/{id}/cancel", account, s.steer(s.Imports.Cancel), nil},
 		{"POST /v1/imports/{id}/pause", account, s.steer(s.Imports.Pause), nil},

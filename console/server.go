@@ -28,8 +28,8 @@ type Config struct {
 
 	// RejectsCSV makes the writer of a rejects.csv for a file of that layout.
 	RejectsCSV func(w io.Writer, layout bulk.Layout, raw bool) (RejectWriter, error)
-	// Content serves HEAD, PATCH and OPTIONS of /v1/imports/{id}/content (tus 1.0). The
-	// request's context carries the principal, see [PrincipalFrom].
+	// Content serves /v1/imports/{id}/content: uploads in pieces, and POST for clients that
+	// have no other method. The request's context carries the principal, see [PrincipalFrom].
 	Content http.Handler
 
 	Health        Health                // default: always ready
@@ -113,7 +113,10 @@ const (
 // link while signed out comes back to it from /login.
 func (s *Server) serve(a access, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := s.authorized(w, r, a, h)
+		err := noRange(r)
+		if err == nil {
+			err = s.authorized(w, r, a, h)
+		}
 		switch {
 		case err == nil:
 		case bulk.KindOf(err) == bulk.KindUnauthorized && followed(r):

@@ -3,40 +3,35 @@ package console
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/resumable"
 )
-
-// tusVersion is the version of the resumable upload protocol, https://tus.io/protocols/resumable-upload
-const tusVersion = "1.0.0"
-
-// tusIgnored is metadata that upload widgets add by themselves.
-var tusIgnored = []string{"filetype", "type", "name", "relativePath"}
 
 // tusOptions answers discovery.
 func (s *Server) tusOptions(w http.ResponseWriter, _ *http.Request) error {
-	h := w.Header()
-	h.Set("Tus-Resumable", tusVersion)
-	h.Set("Tus-Version", tusVersion)
-	h.Set("Tus-Extension", "creation,creation-defer-length")
-	h.Set("Tus-Max-Size", strconv.FormatInt(s.Limits.FileBytes, 10))
+	resumable.Discover(w.Header(), s.Limits.FileBytes)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // createTus serves the creation extension. The import's choices come as metadata, by
-// the names that a query would use.
+// the names that a query would use; what else the metadata says is kept for the client.
 func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Tus-Resumable", tusVersion)
-	if r.Header.Get("Tus-Resumable") != tusVersion {
-		w.Header().Set("Tus-Version", tusVersion)
+	w.Header().Set("Tus-Resumable", resumable.TusVersion)
+	switch {
+	case r.Header.Get("Tus-Resumable") != resumable.TusVersion:
+		w.Header().Set("Tus-Version", resumable.TusVersion)
 		return statusError(http.StatusPreconditionFailed)
-	}
-	if r.Header.Get("Upload-Concat") != "" {
+	case r.Header.Get("Upload-Concat") != "":
 		return bulk.Errorf(bulk.KindInvalid, "no_concatenation", "Upload-Concat is not supported: a file is sent as one upload.")
+	case r.ContentLength != 0 && mediaType(r) != resumable.TusPiece:
+		return bulk.Errorf(bulk.KindInvalid, "invalid_content_type", "The bytes that come with a creation are %s.", resumable.TusPiece)
 	}
 	size, err := tusLength(r)
 	if err != nil {
@@ -45,32 +40,7 @@ func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
 	if err := notEmpty(size); err != nil {
 		return err
 	}
-	meta, err := tusMetadata(r.Header.Get("Upload-Metadata"))
-	if err != nil {
-		return err
-	}
-	choices, err := readParameters(meta, choices)
-	if err != nil {
-		return err
-	}
-	for name, values := range r.URL.Query() {
-		if choices.Has(name) {
-			return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata.", name)
-		}
-		choices[name] = values
-	}
-	n, err := parseChoices(choices)
-	if err != nil {
-		return err
-	}
-	n.Size = size
-	imp, _, err := s.create(w, r, n)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Location", contentPath(imp.ID))
-	w.WriteHeader(http.StatusCreated)
-	return nil
+	return s.createUpload(w, r, size, resumable.Draft{}, resumable.TusPiece)
 }
 
 // tusLength returns the announced size, -1 when it is deferred.
@@ -86,6 +56,148 @@ func tusLength(r *http.Request) (int64, error) {
 	return n, nil
 }
 
+// createUpload makes an import whose file comes in pieces, the first of them perhaps
+// with this request.
+func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, size int64, draft resumable.Draft, piece string) error {
+	if r.ContentLength > size && size >= 0 {
+		return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, but this request has %d.", size, r.ContentLength)
+	}
+	choices, err := uploadChoices(r)
+	if err != nil {
+		return err
+	}
+	n, err := parseChoices(choices)
+	if err != nil {
+		return err
+	}
+	if err := wholeDigests(r.Header, &n.Options); err != nil {
+		return err
+	}
+	n.Size, n.Metadata = size, r.Header.Get("Upload-Metadata")
+	imp, replayed, err := s.create(w, r, n)
+	if err != nil {
+		return err
+	}
+	at := contentPath(imp.ID)
+	draft.Announce(w, at, s.uploadLimits())
+	answer := &creation{ResponseWriter: w, location: at}
+	if r.ContentLength != 0 && !replayed {
+		s.Content.ServeHTTP(answer, asPiece(r, imp.ID, piece))
+		return nil
+	}
+	s.uploadLimits().Set(w.Header())
+	w.Header().Set("Upload-Offset", strconv.FormatInt(imp.Bytes.Received, 10))
+	if draft.Said {
+		draft.SetComplete(w.Header(), false)
+	}
+	answer.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// uploadLimits are those of a new upload.
+func (s *Server) uploadLimits() resumable.Limits {
+	life := time.Duration(s.Limits.UploadExpiryDays * 24 * float64(time.Hour))
+	return resumable.Limits{FileBytes: s.Limits.FileBytes, Expires: time.Now().Add(life)}
+}
+
+// asPiece makes the content of a creation the first piece of its upload.
+func asPiece(r *http.Request, id bulk.ImportID, piece string) *http.Request {
+	p := r.Clone(r.Context())
+	p.Method, p.URL.Path, p.URL.RawPath, p.URL.RawQuery = http.MethodPatch, contentPath(id), "", ""
+	p.SetPathValue("id", string(id))
+	p.Header.Set("Content-Type", piece)
+	p.Header.Set("Upload-Offset", "0")
+	for _, name := range []string{"Upload-Metadata", "Upload-Length", "Upload-Defer-Length", "Content-Encoding", "Content-Disposition", "Repr-Digest", "Digest", "X-Http-Method-Override"} {
+		p.Header.Del(name) // they were of the file
+	}
+	return p
+}
+
+// creation answers a creation by what became of its content. Where there was no room for
+// that now, the upload is there nevertheless, and continues at its beginning.
+type creation struct {
+	http.ResponseWriter
+	location string
+	silent   bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *creation) WriteHeader(status int) {
+	h := c.Header()
+	switch status {
+	case http.StatusNoContent:
+		status = http.StatusCreated
+	case http.StatusServiceUnavailable, http.StatusLocked:
+		c.silent, status = true, http.StatusCreated
+		h.Del("Content-Type")
+		h.Del("Content-Length")
+		if h.Get("Upload-Offset") == "" {
+			h.Set("Upload-Offset", "0")
+		}
+	}
+	h.Set("Location", c.location)
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *creation) Write(b []byte) (int, error) {
+	if c.silent {
+		return len(b), nil
+	}
+	return c.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (c *creation) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// uploadChoices returns the parameters of a new import from the query and from what is
+// ours of the metadata. What else there is belongs to the client: upload widgets send
+// more by themselves.
+func uploadChoices(r *http.Request) (url.Values, error) {
+	meta, err := tusMetadata(r.Header.Get("Upload-Metadata"))
+	if err != nil {
+		return nil, err
+	}
+	var ours []parameter
+	name := ""
+	for _, p := range meta {
+		if slices.Contains(choices, p.name) {
+			ours = append(ours, p)
+		} else if err := noSlip(p.name); err != nil {
+			return nil, err
+		}
+		if p.name == "name" {
+			name = p.value
+		}
+	}
+	v, err := readParameters(ours, choices)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range r.URL.Query() {
+		if v.Has(name) {
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata.", name)
+		}
+		v[name] = values
+	}
+	if v.Get("filename") == "" && validName(name) { // what widgets call it
+		v.Set("filename", name)
+	}
+	return v, nil
+}
+
+// noSlip refuses what is a slip of a name of ours: a "dry-run" must not become a real
+// import.
+func noSlip(name string) error {
+	bare := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
+	for _, choice := range choices {
+		if choice != "filename" && bare(name) == bare(choice) {
+			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "Upload-Metadata has %q; write %s.", bulk.Cut(name), choice)
+		}
+	}
+	return nil
+}
+
 // tusMetadata decodes "name base64, name base64"; a name may stand alone.
 func tusMetadata(header string) (meta []parameter, err error) {
 	for pair := range strings.SplitSeq(header, ",") {
@@ -94,11 +206,8 @@ func tusMetadata(header string) (meta []parameter, err error) {
 			continue
 		}
 		value, err := base64.StdEncoding.DecodeString(strings.TrimSpace(code))
-		if slices.Contains(tusIgnored, name) {
-			continue
-		}
 		if err != nil || name == "" {
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name and a Base64 value; %q is not.", name)
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name and a Base64 value; %q is not.", bulk.Cut(name))
 		}
 		meta = append(meta, parameter{name, string(value), len(value) == 0})
 	}

@@ -44,6 +44,10 @@ func (m *memory) Tail(context.Context, bulk.AccountID, bulk.ImportID, int64) ([]
 	return nil, nil
 }
 
+func (m *memory) Cancel(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Import, error) {
+	return bulk.Import{}, nil
+}
+
 func (m *memory) Put(_ context.Context, _ string, data []byte) error {
 	m.bytes.Add(int64(len(data)))
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -36,13 +35,13 @@ func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
 	if err != nil {
 		return fmt.Errorf("take decoding: %w", err)
 	}
-	sum := sha256.New()
-	if err := sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
-		return fmt.Errorf("resume digest: %w", err)
+	sum, err := newSums(&up)
+	if err != nil {
+		return err
 	}
 	ctx, rest := u.showWork(ctx, &up)
 	defer rest()
-	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up), sum: hex.EncodeToString(sum.Sum(nil))}
+	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up), sum: sum.sha256()}
 	err = d.run()
 	if err := d.stage.finish(); err != nil {
 		return err

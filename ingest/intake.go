@@ -1,11 +1,7 @@
 package ingest
 
 import (
-	"crypto/sha256"
-	"encoding"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 
@@ -14,7 +10,7 @@ import (
 
 // intake reads a file from where its upload stands: the tail, then a request's body.
 // It remembers every byte since the last boundary, because until the next one they
-// may have to become the tail, and it keeps the file's running digest.
+// may have to become the tail, and it keeps the file's running digests.
 type intake struct {
 	turn  *turn // which whoever reads has; the body is waited for without it
 	body  io.Reader
@@ -26,7 +22,7 @@ type intake struct {
 	head   int64   // the last boundary once the tail is loaded
 	start  int64   // the last boundary
 	pos    int64   // next byte that Read gives
-	sum    hash.Hash
+	sum    *sums
 	known  int64 // sum covers [0, known), which is acknowledged or on its way to be
 	room   int   // most bytes of buf; see errRoom
 }
@@ -41,19 +37,18 @@ const pullBytes = 128 << 10
 
 // newIntake goes on behind the upload's tail, of which it reads nothing yet.
 func newIntake(up *bulk.Upload, turn *turn, tail func(int64) ([]byte, error), body io.Reader, room int) (*intake, error) {
+	sum, err := newSums(up)
+	if err != nil {
+		return nil, err
+	}
 	in := &intake{
 		turn: turn, body: body, tail: tail, pieces: up.Tail, start: up.Offset, head: up.Offset,
-		sum: sha256.New(), known: up.Offset, room: room,
+		sum: sum, known: up.Offset, room: room,
 	}
 	if len(in.pieces) > 0 {
 		in.start = in.pieces[0]
 	}
 	in.pos = in.start
-	if len(up.Digest) > 0 {
-		if err := in.sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(up.Digest); err != nil {
-			return nil, fmt.Errorf("resume digest: %w", err)
-		}
-	}
 	return in, nil
 }
 
@@ -145,17 +140,29 @@ func (in *intake) pull(n, most int) {
 // since returns the bytes from off on. They are valid until the next call.
 func (in *intake) since(off int64) []byte { return in.buf[off-in.head:] }
 
-// digest returns the state of the digest over [0, off). off never goes back.
+// digest returns the state of the digests over [0, off). off never goes back.
 func (in *intake) digest(off int64) ([]byte, error) {
 	if off > in.known {
 		in.sum.Write(in.since(in.known)[:off-in.known])
 		in.known = off
 	}
-	return in.sum.(encoding.BinaryMarshaler).MarshalBinary()
+	return in.sum.state()
 }
 
-// total returns the digest in hex; it covers what the last call of digest did.
-func (in *intake) total() string { return hex.EncodeToString(in.sum.Sum(nil)) }
+// prove refuses a file, all of which is in the buffer, that has another digest than its
+// sender said.
+func (in *intake) prove(imp bulk.Import) error {
+	state, err := in.sum.state()
+	if err != nil {
+		return err
+	}
+	whole, err := newSums(&bulk.Upload{Import: imp, Digest: state})
+	if err != nil {
+		return err
+	}
+	whole.Write(in.since(in.known))
+	return whole.check(imp.Options)
+}
 
 // cede makes the end the last boundary and gives the bytes before it away.
 func (in *intake) cede() []byte {

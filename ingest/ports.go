@@ -26,6 +26,9 @@ type Ledger interface {
 	// Refuse fails the import because of its file: nothing of it is committed that
 	// was not before, staged batches are dropped.
 	Refuse(ctx context.Context, account bulk.AccountID, id bulk.ImportID, why *bulk.Error) error
+	// Cancel ends the import: no further row of it lands. Repeating it is harmless; one
+	// that has ended otherwise is a KindConflict error.
+	Cancel(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	// Undecoded lists spooled uploads that are complete but not sealed, oldest first,
 	// for a process that starts or sweeps.
 	Undecoded(ctx context.Context, limit int) ([]bulk.Undecoded, error)

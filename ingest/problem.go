@@ -1,15 +1,16 @@
 package ingest
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
-	"strings"
-
-	"github.com/tus/tusd/v2/pkg/handler"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/resumable"
 )
 
 // statuses maps kinds of errors to HTTP for tus clients, which give up at 413, 422 and
@@ -26,35 +27,55 @@ var statuses = map[bulk.Kind]int{
 	bulk.KindUnavailable:  http.StatusServiceUnavailable,
 }
 
-// tusStatuses replaces those of tusd's own answers that would mislead a client.
-var tusStatuses = map[string]int{
-	"ERR_UPLOAD_SIZE_EXCEEDED": http.StatusBadRequest,
-	"ERR_MAX_SIZE_EXCEEDED":    http.StatusBadRequest,
-	"ERR_LOCK_TIMEOUT":         http.StatusLocked,
-	"ERR_UPLOAD_INTERRUPTED":   http.StatusLocked,
-	"ERR_READ_TIMEOUT":         http.StatusServiceUnavailable,
-	"ERR_CONNECTION_RESET":     http.StatusServiceUnavailable,
-	"ERR_NOT_IMPLEMENTED":      http.StatusBadRequest,
-}
-
 // retryAfter is the number of seconds after which a client may come again.
 const retryAfter = "2"
 
+// statusChecksum is what tus answers when a checksum is not that of the content.
+const statusChecksum = 460
+
+// goneError says that an upload ended because of its file.
+type goneError struct{ why *bulk.Error }
+
+func (e *goneError) Error() string { return e.why.Error() }
+
 func classify(err error) (int, *bulk.Error) {
+	if gone, ok := errors.AsType[*goneError](err); ok {
+		return http.StatusGone, gone.why
+	}
 	if e, ok := errors.AsType[*bulk.Error](err); ok && statuses[e.Kind] != 0 {
+		if e.Code == bulk.ErrUploadClosed {
+			return http.StatusGone, e
+		}
 		return statuses[e.Kind], e
 	}
-	if errors.Is(err, bulk.ErrSuperseded) {
+	_, body := errors.AsType[*bodyError](err)
+	switch {
+	case errors.Is(err, errTusVersion):
+		return http.StatusPreconditionFailed, bulk.Errorf("", "unsupported_version", "Say Tus-Resumable: %s, or speak the IETF's protocol for resumable uploads.", resumable.TusVersion)
+	case errors.Is(err, bulk.ErrSuperseded):
 		return http.StatusLocked, bulk.Errorf("", "superseded", "Another request took over this upload.")
+	case errors.Is(err, errExcess):
+		return http.StatusBadRequest, bulk.Errorf("", "upload_size_exceeded", "More bytes came than the file was announced with.")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusServiceUnavailable, bulk.Errorf("", "idle_timeout", "No byte came for too long. What arrived is kept; ask for the offset and continue there.")
+	case body:
+		return http.StatusServiceUnavailable, bulk.Errorf("", "body_cut", "The body broke off. What arrived is kept; ask for the offset and continue there.")
 	}
 	return http.StatusInternalServerError, bulk.Errorf("", "internal", "Something went wrong on our side. Ask for the offset and continue there.")
 }
 
-// fail answers outside of tusd.
-func (c *content) fail(w http.ResponseWriter, r *http.Request, err error) {
+// fail answers a request with its error.
+func (u *Uploads) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, shown := classify(err)
-	if status == http.StatusUnauthorized {
+	switch {
+	case status == http.StatusInternalServerError && !errors.Is(err, context.Canceled):
+		u.Logger.ErrorContext(r.Context(), "upload failed", "error", err)
+	case status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="bulkhead"`)
+	case status == http.StatusPreconditionFailed:
+		w.Header().Set("Tus-Version", resumable.TusVersion)
+	case shown.Code == bulk.ErrContentMismatch && r.Header.Get("Upload-Checksum") != "":
+		status = statusChecksum
 	}
 	writeProblem(w, r, status, shown)
 }
@@ -82,7 +103,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, status int, e *bulk.Er
 		h.Set("Retry-After", retryAfter)
 	}
 	p := problem{
-		Type: "urn:bulkhead:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code,
+		Type: "urn:bulkhead:problem:" + e.Code, Title: cmp.Or(http.StatusText(status), "Checksum Mismatch"), Status: status, Detail: e.Message, Code: e.Code,
 		RequestID: h.Get("X-Request-Id"), Line: e.Line,
 	}
 	if e.Line > 0 {
@@ -97,60 +118,4 @@ func writeProblem(w http.ResponseWriter, r *http.Request, status int, e *bulk.Er
 	if r.Method != http.MethodHead {
 		w.Write(append(body, '\n')) // a client that left does not read it
 	}
-}
-
-// problemError carries an error through tusd, to problemWriter.
-func problemError(status int, e *bulk.Error) error {
-	body, err := json.Marshal(carried{Code: e.Code, Message: e.Message, Line: e.Line, Offset: e.Offset})
-	if err != nil {
-		return err
-	}
-	return handler.Error{ErrorCode: e.Code, Message: e.Message, HTTPResponse: handler.HTTPResponse{
-		StatusCode: status, Body: string(body), Header: handler.HTTPHeader{"Content-Type": problemType},
-	}}
-}
-
-// carried is an error on its way through tusd.
-type carried struct {
-	Code, Message string
-	Line, Offset  int64
-}
-
-// problemWriter turns what tusd says of failures into problems. tusd writes a body at once.
-type problemWriter struct {
-	http.ResponseWriter
-	r      *http.Request
-	status int // of a failure whose body is to come
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *problemWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// WriteHeader implements http.ResponseWriter.
-func (w *problemWriter) WriteHeader(status int) {
-	switch {
-	case status < 400:
-		w.ResponseWriter.WriteHeader(status)
-	case w.r.Method == http.MethodHead:
-		writeProblem(w.ResponseWriter, w.r, status, &bulk.Error{})
-	default:
-		w.status = status
-	}
-}
-
-// Write implements http.ResponseWriter.
-func (w *problemWriter) Write(body []byte) (int, error) {
-	if w.status == 0 {
-		return w.ResponseWriter.Write(body)
-	}
-	e := carried{}
-	if json.Unmarshal(body, &e) != nil { // tusd's own: "ERR_CODE: message"
-		e.Code, e.Message, _ = strings.Cut(strings.TrimSpace(string(body)), ": ")
-		if replaced := tusStatuses[e.Code]; replaced != 0 {
-			w.status = replaced
-		}
-		e.Code = strings.ToLower(strings.TrimPrefix(e.Code, "ERR_"))
-	}
-	writeProblem(w.ResponseWriter, w.r, w.status, &bulk.Error{Code: e.Code, Message: e.Message, Line: e.Line, Offset: e.Offset})
-	return len(body), nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/digest"
 )
 
 // request is one request's bytes for an upload.
@@ -15,8 +16,9 @@ type request struct {
 	id      bulk.ImportID
 	offset  int64 // in the file, of the body's first byte
 	body    io.Reader
-	length  int64 // of the file; -1: not known
-	whole   bool  // a clean end of the body ends the file
+	length  int64      // of the file; -1: not known
+	whole   bool       // a clean end of the body ends the file
+	digests digest.Set // of the body, which is not acknowledged unless they are right; nil for none
 }
 
 // Receive takes in a whole file; length is -1 when only the body's end tells it. It
@@ -37,28 +39,30 @@ func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.I
 
 // Write continues an upload at offset, which must be where it stands, and returns
 // where it stands then; length is the file's, -1 for not known yet. A body that ends
-// before the file does is no error. Otherwise it is like Receive, but that the body
-// itself must end when it is idle.
+// before the file does is no error. Otherwise it is like Receive.
 func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.ImportID, offset int64, body io.Reader, length int64) (int64, error) {
 	return u.write(ctx, request{account: account, id: id, offset: offset, body: body, length: length})
 }
 
 func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error) {
-	leave, err := u.admit(workUpload, r.account, u.uploadBytes(r.length))
+	leave, err := u.admit(workUpload, r.account, u.requestBytes(r))
 	if err != nil {
 		return r.offset, err
 	}
 	defer leave()
-	if r.whole { // else tusd watches over it
-		idle := newIdleReader(ctx, r.body, u.idle())
-		defer idle.Close()
-		r.body = idle
-	}
+	idle := newIdleReader(ctx, r.body, u.idle())
+	defer idle.Close()
+	r.body = idle
 	ctx, end := outlive(ctx, u.Grace)
 	defer end()
 	up, err := u.take(ctx, r)
 	if err != nil {
 		return r.offset, err
+	}
+	if r.body = u.bound(&up, r.body); r.digests != nil {
+		if r.body, err = u.hold(ctx, r); err != nil {
+			return r.offset, err
+		}
 	}
 	w, err := u.newWriter(ctx, &up, r.body, r.whole)
 	if err != nil {
@@ -75,6 +79,15 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 		u.decodes.announce(&up)
 	}
 	return w.stage.acked, w.cut()
+}
+
+// requestBytes is what a request may take: one whose body is held takes a part more.
+func (u *Uploads) requestBytes(r request) int64 {
+	n := u.uploadBytes(r.length)
+	if r.digests != nil {
+		n += 5 * int64(u.PartBytes) / 2
+	}
+	return n
 }
 
 // take makes the request the upload's writer and checks that it continues it.
@@ -129,8 +142,14 @@ func (w *writer) cut() error {
 	case w.complete(), w.in.ended == io.EOF && !w.whole:
 		return nil
 	case w.in.ended == io.EOF:
-		return fmt.Errorf("read body: %w", io.ErrUnexpectedEOF)
+		return &bodyError{io.ErrUnexpectedEOF}
 	default:
-		return fmt.Errorf("read body: %w", w.in.ended)
+		return &bodyError{w.in.ended}
 	}
 }
+
+// bodyError is why a body ended before it should.
+type bodyError struct{ cause error }
+
+func (e *bodyError) Error() string { return "read body: " + e.cause.Error() }
+func (e *bodyError) Unwrap() error { return e.cause }

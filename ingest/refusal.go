@@ -18,3 +18,16 @@ func offsetMismatch(stands, begins int64) error {
 func lengthMismatch(announced, length int64) error {
 	return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, not %d.", announced, length)
 }
+
+func digestMismatch(algorithm, is, want string) error {
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDigestMismatch,
+		"The file's %s is %s, not %s. Check that it is the right file and that it was not continued with another one.", algorithm, is, want)
+}
+
+func lengthExceeded(announced int64) error {
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrLengthMismatch, "More bytes came than the %d that were announced. Send the file again with its right length.", announced)
+}
+
+func contentMismatch(algorithm string) error {
+	return bulk.Errorf(bulk.KindInvalid, bulk.ErrContentMismatch, "The %s of what arrived is not the one that was sent with it. Nothing of it was kept; send it again.", algorithm)
+}

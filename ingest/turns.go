@@ -57,8 +57,13 @@ func (t *turn) give() {
 	t.turns.end(t, took)
 }
 
-// without waits for something without the turn, and for the next one afterwards.
+// without waits for something without the turn, and for the next one afterwards. Who has
+// none just waits.
 func (t *turn) without(wait func()) {
+	if t == nil {
+		wait()
+		return
+	}
 	t.give()
 	wait()
 	t.take()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/resumable"
 )
 
 // tus sends a request with the protocol's headers and returns the answer with its body.
@@ -104,11 +105,11 @@ func TestTusProblems(t *testing.T) {
 		{"concatenation", "PATCH", contentOf(id), "x", []string{"Upload-Offset", "0", "Upload-Concat", "partial"}, 400, "concatenation_unsupported"},
 		{"unknown import", "PATCH", contentOf(bulk.NewImportID()), "x", []string{"Upload-Offset", "0"}, 404, "not_found"},
 		{"no import", "PATCH", contentOf("x"), "x", []string{"Upload-Offset", "0"}, 404, "not_found"},
-		{"cancelled", "PATCH", contentOf(closed), "x", []string{"Upload-Offset", "0"}, 409, "upload_closed"},
+		{"cancelled", "PATCH", contentOf(closed), "x", []string{"Upload-Offset", "0"}, 410, "upload_closed"},
 		{"bad file", "PATCH", contentOf(bad), "id,id\n1,2,\n\n", []string{"Upload-Offset", "0"}, 422, "bad_header"},
-		{"bad file again", "PATCH", contentOf(bad), "id,id\n1,2,\n\n", []string{"Upload-Offset", "0"}, 422, "bad_header"},
+		{"bad file again", "PATCH", contentOf(bad), "id,id\n1,2,\n\n", []string{"Upload-Offset", "0"}, 410, "bad_header"},
 		{"download", "GET", contentOf(id), "", nil, 405, "method_not_allowed"},
-		{"deletion", "DELETE", contentOf(id), "", nil, 405, "method_not_allowed"},
+		{"deletion of what is gone", "DELETE", contentOf(closed), "", nil, 410, "upload_closed"},
 		{"override", "POST", contentOf(id), "x", []string{"X-HTTP-Method-Override", "PATCH", "Content-Type", "application/offset+octet-stream", "Upload-Offset", "3"}, 409, "mismatched_offset"},
 	} {
 		w, text := f.tus(server, c.method, c.path, strings.NewReader(c.body), c.headers...)
@@ -137,7 +138,7 @@ func TestTusDiscovery(t *testing.T) {
 	f := newFixture(t)
 	server := f.serve(f.Content())
 	w, _ := f.tus(server, http.MethodOptions, contentOf(bulk.NewImportID()), nil)
-	if got := w.Header.Get("Tus-Extension"); w.StatusCode != http.StatusNoContent || got != "creation,creation-defer-length" || w.Header.Get("Tus-Version") != "1.0.0" ||
+	if got := w.Header.Get("Tus-Extension"); w.StatusCode != http.StatusNoContent || got != resumable.TusExtensions || w.Header.Get("Tus-Version") != "1.0.0" ||
 		w.Header.Get("Tus-Max-Size") != strconv.FormatInt(bulk.DefaultLimits().FileBytes, 10) {
 		t.Errorf("OPTIONS: %d %v", w.StatusCode, w.Header)
 	}

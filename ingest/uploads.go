@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -89,16 +88,13 @@ func New(c Config) (*Uploads, error) {
 	turns, decoders, requests := u.divide()
 	u.turns, u.decoders, u.budget = newTurns(turns, c.Metrics.TurnWait), decoders, newBudget(requests)
 	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests))
-	content, err := newContent(u)
-	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	u.content = content
+	u.content = &content{u: u, visits: newVisits()}
 	return u, nil
 }
 
-// Content serves HEAD, PATCH and OPTIONS of /v1/imports/{id}/content: tus 1.0
-// without creation, which belongs to POST /v1/imports.
+// Content serves HEAD, PATCH, DELETE and OPTIONS of /v1/imports/{id}/content, and POST
+// that stands for one of them: tus 1.0 and the IETF's resumable uploads, both without
+// creation, which belongs to POST /v1/imports.
 func (u *Uploads) Content() http.Handler { return u.content }
 
 // idle is how long a request may go without a byte.

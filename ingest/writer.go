@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -34,13 +33,9 @@ type writer struct {
 }
 
 func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader, whole bool) (*writer, error) {
-	limit := u.Limits.FileBytes + 1 // one more tells that it is too much
-	if up.Length >= 0 {
-		limit = up.Length
-	}
 	turn := u.turns.of(up.Import.AccountID)
 	tail := func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) }
-	in, err := newIntake(up, turn, tail, io.LimitReader(body, limit-up.Offset), u.room())
+	in, err := newIntake(up, turn, tail, body, u.room())
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +47,14 @@ func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader
 func (w *writer) run() error {
 	w.turn.take()
 	defer w.turn.give()
+	err := w.takeIn()
+	if err == nil && w.in.ended == errExcess {
+		err = lengthExceeded(w.up.Length)
+	}
+	return err
+}
+
+func (w *writer) takeIn() error {
 	w.in.fill(w.u.TailBytes)
 	switch {
 	case w.in.end() > w.u.Limits.FileBytes:
@@ -62,8 +65,13 @@ func (w *writer) run() error {
 	if err := w.in.load(); err != nil {
 		return err
 	}
-	if w.up.Spooled {
+	switch {
+	case w.up.Spooled, w.unproven() && !w.complete():
 		return w.spool()
+	case w.unproven():
+		if err := w.in.prove(w.up.Import); err != nil {
+			return err
+		}
 	}
 	d, spool, err := w.dialect()
 	if err != nil {
@@ -75,12 +83,18 @@ func (w *writer) run() error {
 	return w.read(d)
 }
 
-// complete reports whether every byte of the file is there.
+// unproven reports whether no row may land before all bytes are there and their digest
+// is the one that the sender said.
+func (w *writer) unproven() bool {
+	return announced(w.up.Import.Options) && w.up.Import.Layout == nil
+}
+
+// complete reports whether every byte of the file is there, and none more came.
 func (w *writer) complete() bool {
 	if w.up.Length < 0 && w.whole && w.in.ended == io.EOF {
 		w.up.Length = w.in.end()
 	}
-	return w.in.end() == w.up.Length
+	return w.in.ended != nil && w.in.ended != errExcess && w.in.end() == w.up.Length
 }
 
 // dialect returns how the file is read, or that it must be spooled.
@@ -193,18 +207,13 @@ func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) er
 	return w.putBatch(rec, from, to, &bulk.Seal{SHA256: sum})
 }
 
-// digest returns the file's SHA-256 in hex, and refuses a file that has another one
-// than its owner said.
+// digest returns the file's SHA-256 in hex, and refuses a file that has another digest
+// than its sender said.
 func (w *writer) digest() (string, error) {
 	if _, err := w.in.digest(w.up.Length); err != nil {
 		return "", err
 	}
-	sum := w.in.total()
-	if want := w.up.Import.Options.SHA256; want != "" && !strings.EqualFold(want, sum) {
-		return "", bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDigestMismatch,
-			"The file's SHA-256 is %s, not %s. Check that it is the right file and that it was not continued with another one.", sum, want)
-	}
-	return sum, nil
+	return w.in.sum.sha256(), w.in.sum.check(w.up.Import.Options)
 }
 
 // putBatch queues the step to a boundary. It acknowledges the bytes up to there, never

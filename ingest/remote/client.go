@@ -19,6 +19,7 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/peer"
+	"bulkhead/internal/resumable"
 )
 
 // Client is a console's way to the ingest processes. It has the methods of what the
@@ -146,7 +147,10 @@ var patient = func() http.RoundTripper {
 	return t
 }()
 
-// Content passes tus requests on. While no process can be reached it answers 503,
+// idle is how long a client may be silent; an ingest process gives up earlier and says so.
+const idle = time.Minute
+
+// Content passes requests for uploads in pieces on. While no process can be reached it answers 503,
 // upon which clients come again.
 func (c *Client) Content() http.Handler {
 	proxy := &httputil.ReverseProxy{
@@ -170,7 +174,14 @@ func (c *Client) Content() http.Handler {
 			proxy.ErrorHandler(w, r, err)
 			return
 		}
+		body := resumable.NewBody(w, r, idle)
+		defer body.Stop()
+		r.Body = body
 		one := *proxy
+		one.ModifyResponse = func(*http.Response) error {
+			body.Stop() // who answers reads no more
+			return nil
+		}
 		one.Rewrite = func(pr *httputil.ProxyRequest) {
 			pr.SetURL(home)
 			pr.Out.Header.Del("Cookie")

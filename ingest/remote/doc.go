@@ -1,7 +1,7 @@
 // Package remote lets a console hand uploads to ingest processes: the console knows
 // who a request comes from, the ingest process reads the file.
 //
-//	HEAD|PATCH /v1/imports/{id}/content         tus, passed on as it is
+//	/v1/imports/{id}/content                    uploads in pieces, passed on as they are
 //	POST       /cluster/uploads/{id}?length=N   body: the file
 //	POST       /cluster/preview                 JSON
 //

@@ -135,6 +135,7 @@ type Options struct {
 	Mapping map[string]string `json:"mapping,omitempty"`  // header name → column; others match by name and alias
 	Dialect DialectChoice     `json:"dialect,omitzero"`   // what is set here is not sniffed
 	SHA256  string            `json:"sha256,omitempty"`   // hex, of the file; a different one is refused
+	Digests map[string]string `json:"digests,omitempty"`  // others of the file, in hex, by RFC 9530's name of the algorithm
 }
 
 // DialectChoice overrides what the sniffer would find; zero fields are sniffed.
@@ -205,6 +206,7 @@ type NewImport struct {
 	Filename       string
 	Size           int64 // bytes; -1: not known yet
 	Options        Options
+	Metadata       string // tus's Upload-Metadata, as the client wrote it
 	IdempotencyKey string // "" for none
 	RequestHash    string // of the request, compared when the key is repeated
 }

@@ -19,12 +19,13 @@ type Upload struct {
 	Offset   int64   // bytes acknowledged
 	Length   int64   // of the file; -1 when not known yet
 	Tail     []int64 // where the pieces of the tail begin, in order; each ends where the next begins, the last at Offset
-	Digest   []byte  // state of the running SHA-256 over [0, Offset), see crypto/sha256 BinaryMarshaler
+	Digest   []byte  // states of the running digests over [0, Offset), that of SHA-256 first
 	Boundary Boundary
 	Spooled  bool
 	Parts    []Part // of one that is being decoded, in order, tiling [0, Offset)
 	Checks   int    // how often a decoder began to read it through before its first batch
 	Expires  time.Time
+	Metadata string // tus's Upload-Metadata, as the client wrote it
 }
 
 // Undecoded is a spooled upload that is complete and waits for a decoder, or has one.
@@ -66,7 +67,7 @@ type Progress struct {
 	Length   int64    // -1: still not known
 	Tail     []byte   // the bytes before Offset that are not staged; with Append, those behind the pieces that stay
 	Append   bool     // the pieces of the tail that begin before Tail stay
-	Digest   []byte   // SHA-256 state over [0, Offset)
+	Digest   []byte   // as of [0, Offset), see [Upload]
 	Boundary Boundary // after Batch, or as before
 	Layout   *Layout  // set once, when the header was read
 	Batch    *Batch   // staged with this step; nil for none

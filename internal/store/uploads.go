@@ -23,6 +23,7 @@ type uploadRow struct {
 	BBatchNo int64     `db:"boundary_batch_no"`
 	Checks   int       `db:"checks"`
 	Expires  time.Time `db:"expires_at"`
+	Metadata string    `db:"metadata"`
 }
 
 // Upload reads an upload's position without taking it over.
@@ -48,7 +49,7 @@ func (s *Store) upload(ctx context.Context, q querier, account bulk.AccountID, i
 		FROM uploads WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 		return u, err
 	}
-	u.Epoch, u.Offset, u.Length, u.Spooled, u.Checks, u.Expires = p.Epoch, p.Offset, p.Length, p.Spooled, p.Checks, p.Expires
+	u.Epoch, u.Offset, u.Length, u.Spooled, u.Checks, u.Expires, u.Metadata = p.Epoch, p.Offset, p.Length, p.Spooled, p.Checks, p.Expires, p.Metadata
 	u.Digest = bytes.TrimPrefix(p.Digest, tailMark)
 	u.Boundary = bulk.Boundary{Offset: p.BOffset, Line: p.BLine, Row: p.BRow, Blank: p.BBlank, BatchNo: p.BBatchNo}
 	err = q.SelectContext(ctx, &u.Tail, `SELECT byte_from FROM upload_tails WHERE account_id = ? AND import_id = ? ORDER BY byte_from`, account, id)
