@@ -12,8 +12,8 @@
 //   - A lease is extended while work goes on; work on a lost lease is stopped. If it
 //     went on regardless, the ledger would still apply the batch once.
 //   - What may pass (a busy store, an object store that is away, a shutdown) is
-//     tried again for ever; what will not (a damaged object, a panic, a violated
-//     constraint) is counted, and the batch quarantined at bulk.MaxFailures.
+//     tried again for ever, and so is what the database says without speaking of the rows;
+//     what will not (a damaged object, a panic) is counted, and the batch quarantined at bulk.MaxFailures.
 //   - Draining first stops taking leases, then, when told, stops working.
 package processors
 

@@ -125,7 +125,7 @@ func TestDryRunChecksOnly(t *testing.T) {
 
 func TestErrorsDecideWhatComesNext(t *testing.T) {
 	busy := bulk.Errorf(bulk.KindUnavailable, "store_busy", "Busy.")
-	internal := errors.New("constraint failed: ds_contacts.age")
+	internal := errors.New("batch 1 does not balance")
 	for name, c := range map[string]struct {
 		work, commit error
 		want         processors.Result
@@ -138,7 +138,8 @@ func TestErrorsDecideWhatComesNext(t *testing.T) {
 		"ledger down":             {work: errors.New("connection refused"), want: processors.Retry},
 		"ledger busy":             {commit: fmt.Errorf("commit: %w", busy), want: processors.Retry},
 		"ledger timed out":        {commit: context.DeadlineExceeded, want: processors.Retry},
-		"violated constraint":     {commit: internal, want: processors.Retry, failures: 1},
+		"ledger's schema":         {commit: fmt.Errorf("commit: %w: cached plan must not change result type", bulk.ErrDatabase), want: processors.Retry},
+		"does not balance":        {commit: internal, want: processors.Retry, failures: 1},
 		"panic in the commitment": {commit: errPanic, want: processors.Retry, failures: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func passing(err error) error {
 // mayPass tells failures of the surroundings from failures of the batch.
 func mayPass(ctx context.Context, err error) bool {
 	_, marked := errors.AsType[transient](err)
-	return marked || ctx.Err() != nil || bulk.KindOf(err) == bulk.KindUnavailable ||
+	return marked || errors.Is(err, bulk.ErrDatabase) || ctx.Err() != nil || bulk.KindOf(err) == bulk.KindUnavailable ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

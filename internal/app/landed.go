@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -33,7 +34,7 @@ type landed struct {
 // Of implements mirror.Rows.
 func (l *landed) Of(ctx context.Context, w bulk.Work, use func(bulk.Records) error) error {
 	id := bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}
-	duplicate, overQuota, err := l.store.BatchRejects(ctx, w.Account, id)
+	refused, err := l.store.BatchRejects(ctx, w.Account, id)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (l *landed) Of(ctx context.Context, w bulk.Work, use func(bulk.Records) err
 	}
 	defer batch.Release()
 	found := v.Batch(batch)
-	records := without(found.Records, duplicate, overQuota)
+	records := without(found.Records, slices.Collect(maps.Values(refused))...)
 	if keepsOthers(w, found.Superseded) {
 		if records, err = l.store.LandedRecords(ctx, w, keysOf(w.Spec, records)); err != nil {
 			return err

@@ -53,7 +53,7 @@ func (r rejects) Each(ctx context.Context, imp bulk.Import, fn func(bulk.Reject)
 }
 
 func (r rejects) batch(ctx context.Context, imp bulk.Import, v *validate.Validator, b bulk.Batch, fn func(bulk.Reject) error) error {
-	duplicate, overQuota, err := r.store.BatchRejects(ctx, imp.AccountID, bulk.BatchID{Import: imp.ID, No: b.No})
+	refused, err := r.store.BatchRejects(ctx, imp.AccountID, bulk.BatchID{Import: imp.ID, No: b.No})
 	if err != nil {
 		return err
 	}
@@ -70,11 +70,10 @@ func (r rejects) batch(ctx context.Context, imp bulk.Import, v *validate.Validat
 	}
 	defer batch.Release()
 	return v.Rejects(batch, func(row int64) bulk.Code {
-		switch {
-		case duplicate.Contains(row):
-			return bulk.CodeDuplicateKey
-		case overQuota.Contains(row):
-			return bulk.CodeOverQuota
+		for code, rows := range refused {
+			if rows.Contains(row) {
+				return code
+			}
 		}
 		return ""
 	}, fn)

@@ -6,11 +6,13 @@ import "unicode/utf8"
 const MaxValue = 120
 
 // Cut shortens s to MaxValue bytes at a rune boundary.
-func Cut(s string) string {
-	if len(s) <= MaxValue {
+func Cut(s string) string { return CutTo(s, MaxValue) }
+
+// CutTo shortens s to that many bytes at a rune boundary.
+func CutTo(s string, end int) string {
+	if len(s) <= end {
 		return s
 	}
-	end := MaxValue
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}

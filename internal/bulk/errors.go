@@ -74,6 +74,9 @@ var (
 	ErrSkip = errors.New("nothing left to do for this batch")
 	// ErrHeld says that an import is paused: its batch stays staged and comes again after a resume.
 	ErrHeld = errors.New("the import is paused")
+	// ErrDatabase says that the database failed in a way that it does not say will pass. It
+	// speaks of the statement, the session or the schema, never of a batch's rows.
+	ErrDatabase = errors.New("the database failed")
 	// ErrNotFound says that an object or row is absent, for callers that handle it themselves.
 	ErrNotFound = errors.New("not found")
 )

@@ -13,9 +13,9 @@ const (
 	MaxRowBytes = 7900
 )
 
-// longText is the most that a text takes in its row: a longer one is moved out of it
-// and leaves 18 bytes, or, compressed to 24 or less, stays, aligned to 4.
-const longText = 27
+// LongText is the most that a text takes in its row, in bytes: a longer one is moved out of
+// it and leaves 18, or, compressed to 24 or less, stays, aligned to 4.
+const LongText = 27
 
 // Width counts the bytes that a record's values take at most in their row, whatever the
 // order of its columns and however well texts compress: 8 for an integer, a float and a
@@ -37,7 +37,7 @@ func (w *Width) Add(t Type, v Value) {
 	case t.fixed() > 0:
 		w.add(t.fixed(), t.fixed())
 	default:
-		w.add(1, min(len(text)+1, longText))
+		w.add(1, min(len(text)+1, LongText))
 	}
 }
 
@@ -45,7 +45,7 @@ func (w *Width) Add(t Type, v Value) {
 func (w *Width) AddMost(t Type) {
 	n := t.fixed()
 	if n == 0 {
-		n = longText
+		n = LongText
 	}
 	w.add(n, n)
 }

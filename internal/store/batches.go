@@ -46,15 +46,23 @@ func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.Imp
 }
 
 // BatchRejects reads the rows of a batch that only its transaction could reject.
-func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (duplicate, overQuota bulk.RowSet, err error) {
-	var d, q []byte
+func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (map[bulk.Code]bulk.RowSet, error) {
+	var d, q, u []byte
 	if err := s.own(ctx, "read batch rejects", account, func(r reader) error {
-		row := r.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
-		return noRows(row.Scan(&d, &q), "batch")
+		row := r.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows, unstorable_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
+		return noRows(row.Scan(&d, &q, &u), "batch")
 	}); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return duplicate, overQuota, s.error("read batch rejects", errors.Join(duplicate.UnmarshalBinary(d), overQuota.UnmarshalBinary(q)))
+	out := map[bulk.Code]bulk.RowSet{}
+	for code, data := range map[bulk.Code][]byte{bulk.CodeDuplicateKey: d, bulk.CodeOverQuota: q, bulk.CodeUnstorable: u} {
+		var rows bulk.RowSet
+		if err := rows.UnmarshalBinary(data); err != nil {
+			return nil, s.error("read batch rejects", err)
+		}
+		out[code] = rows
+	}
+	return out, nil
 }
 
 // ImportSpec reads the spec that an import was created with.

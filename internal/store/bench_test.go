@@ -43,11 +43,8 @@ func BenchmarkBareCopy(b *testing.B) {
 		c := commitOf(bulk.Work{Account: bulk.AccountID(fmt.Sprint(writer)), Spec: things}, benchBatch(no)...)
 		f.must(f.tx(b.Context(), "copy", func(tx *txn) error {
 			r := &postgresRows{store: f.Store, tx: tx}
-			f.must(r.begin(b.Context(), c))
-			all := make([]int, c.Records.Len())
-			for i := range all {
-				all[i] = i
-			}
+			all := others(c, nil)
+			r.begin(c, all)
 			_, err := copyFrom(b.Context(), tx, []string{things.Table()}, columns, &rowSource{r: r, rows: all})
 			return err
 		}))

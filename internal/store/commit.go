@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,38 +15,63 @@ import (
 
 // Commit applies a batch in one transaction, or nothing of it. What other batches of the
 // account wait for, its quota and the import, is locked last and held over few steps.
+//
+// Rows that the database does not take, or that would make a record too large, are rejects
+// (unstorable); they never fail the batch.
 func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
+	counts, err = s.commit(ctx, c, nil)
+	if s.engine.fault(err) != faultOfTheData {
+		return counts, err
+	}
+	refused, ferr := s.refusedRows(ctx, c, others(c, nil))
+	if ferr != nil {
+		return counts, ferr
+	}
+	if len(refused) == 0 { // it was not about the rows, or they fit by now
+		return counts, err
+	}
+	return s.commit(ctx, c, refused)
+}
+
+func (s *Store) commit(ctx context.Context, c bulk.Commit, refused []int) (counts bulk.Counts, err error) {
 	for {
-		counts, err = s.commit(ctx, c)
+		counts, err = s.apply(ctx, c, refused)
 		if !errors.Is(err, errKeyExists) {
 			return counts, err
 		}
 	}
 }
 
-func (s *Store) commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
+// others are the rows of a batch but the refused ones.
+func others(c bulk.Commit, refused []int) (rows []int) {
+	for i := range c.Records.Len() {
+		if _, is := slices.BinarySearch(refused, i); !is {
+			rows = append(rows, i)
+		}
+	}
+	return rows
+}
+
+func (s *Store) apply(ctx context.Context, c bulk.Commit, refused []int) (counts bulk.Counts, err error) {
 	ending := false
 	err = s.tx(ctx, "commit batch", func(tx *txn) error {
 		begun := time.Now()
 		if err := claim(ctx, tx, c.Work); err != nil {
 			return err
 		}
-		table := s.engine.rows(s, tx)
-		defer table.close()
-		if err := table.begin(ctx, c); err != nil {
-			return err
-		}
-		l := landing{c: c, table: table}
-		if err := l.run(ctx); err != nil {
-			return err
-		}
-		over, err := takeQuota(ctx, tx, c, table, l.out.created)
+		l, err := s.land(ctx, tx, c, others(c, refused))
 		if err != nil {
 			return err
 		}
+		defer l.table.close()
+		over, err := takeQuota(ctx, tx, c, l.table, l.out.created)
+		if err != nil {
+			return err
+		}
+		rejects := rejectedRows{bulk.CodeDuplicateKey: l.out.duplicate, bulk.CodeOverQuota: over, bulk.CodeUnstorable: slices.Concat(refused, l.out.unstorable)}
 		counts = bulk.Counts{
 			Read: c.Work.Batch.Rows.Read, Created: int64(len(l.out.created) - len(over)), Updated: l.out.updated,
-			Superseded: c.Superseded + l.out.superseded, Rejected: c.Rejected + int64(len(l.out.duplicate)), OverQuota: int64(len(over)),
+			Superseded: c.Superseded + l.out.superseded, Rejected: c.Rejected + rejects.count(bulk.CodeDuplicateKey, bulk.CodeUnstorable), OverQuota: int64(len(over)),
 		}
 		if counts.Sum() != counts.Read {
 			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Work.Batch.No, c.Work.Import.ID, counts)
@@ -54,12 +80,10 @@ func (s *Store) commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 		if err != nil {
 			return err
 		}
-		clusters := append(slices.Clone(c.Clusters), clustersOf(c, bulk.CodeDuplicateKey, l.out.duplicate)...)
-		clusters = append(clusters, clustersOf(c, bulk.CodeOverQuota, over)...)
-		if err := addClusters(ctx, tx, c.Work, clusters); err != nil {
+		if err := addClusters(ctx, tx, c.Work, slices.Concat(c.Clusters, rejects.clusters(c))); err != nil {
 			return err
 		}
-		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rowSet(c, l.out.duplicate), rowSet(c, over), time.Since(begun)); err != nil {
+		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rejects, time.Since(begun)); err != nil {
 			return err
 		}
 		ending, err = judge(ctx, tx, &imp, c.Work)
@@ -86,7 +110,7 @@ func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
 		if err := addClusters(ctx, tx, c.Work, c.Clusters); err != nil {
 			return err
 		}
-		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, nil, 0); err != nil {
+		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, 0); err != nil {
 			return err
 		}
 		ending, err = judge(ctx, tx, &imp, c.Work)
@@ -153,6 +177,23 @@ func overQuota(c bulk.Commit, created []int, room int) []int {
 	return over
 }
 
+// rejectedRows are those that only the transaction could reject, by their index.
+type rejectedRows map[bulk.Code][]int
+
+func (r rejectedRows) count(codes ...bulk.Code) (n int64) {
+	for _, code := range codes {
+		n += int64(len(r[code]))
+	}
+	return n
+}
+
+func (r rejectedRows) clusters(c bulk.Commit) (all []bulk.Cluster) {
+	for _, code := range slices.Sorted(maps.Keys(r)) {
+		all = append(all, clustersOf(c, code, r[code])...)
+	}
+	return all
+}
+
 func rowSet(c bulk.Commit, indexes []int) bulk.RowSet {
 	out := make(bulk.RowSet, len(indexes))
 	for i, x := range indexes {
@@ -175,10 +216,15 @@ func clustersOf(c bulk.Commit, code bulk.Code, indexes []int) []bulk.Cluster {
 	return []bulk.Cluster{cl}
 }
 
+// maxLabel bounds the name of a file's column that clusters go by, in bytes: it is part of
+// a key, and an index entry ends at 2,704.
+const maxLabel = 2000
+
 // addClusters merges a batch's clusters into its import's. The lowest rows stay as
 // examples, so that they do not depend on the order of commits.
 func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Cluster) error {
 	for _, c := range clusters {
+		c.Column = bulk.CutTo(c.Column, maxLabel)
 		var old []string
 		if err := tx.SelectContext(ctx, &old, `
 			SELECT examples FROM error_clusters WHERE account_id = ? AND import_id = ? AND source_column = ? AND code = ?`,
@@ -209,17 +255,18 @@ func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Clus
 }
 
 // closeBatch notes what became of a claimed batch.
-func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState, n bulk.Counts, duplicate, over bulk.RowSet, took time.Duration) error {
-	d, err1 := duplicate.MarshalBinary()
-	q, err2 := over.MarshalBinary()
-	if err := errors.Join(err1, err2); err != nil {
+func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState, n bulk.Counts, rejects rejectedRows, took time.Duration) error {
+	d, err1 := rowSet(c, rejects[bulk.CodeDuplicateKey]).MarshalBinary()
+	q, err2 := rowSet(c, rejects[bulk.CodeOverQuota]).MarshalBinary()
+	u, err3 := rowSet(c, rejects[bulk.CodeUnstorable]).MarshalBinary()
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
 	closed, err := changed(tx.ExecContext(ctx, `
 		UPDATE batches SET state = ?, node = ?, committed_at = `+tx.clock+`, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
-			duplicate_rows = ?, over_quota_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
+			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
-		to, c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		to, c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
 		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
 	if err == nil && closed == 0 {
 		return bulk.ErrSkip

@@ -66,10 +66,10 @@ func TestModes(t *testing.T) {
 		f.stage(again, 3)
 		f.commit(again, 0, row{1, "a", "again"}, row{2, "c", "again"}, row{3, "b", "again"})
 		wantCounts(t, f.get(again).Rows, bulk.Counts{Read: 3, Created: 1, Rejected: 2})
-		dup, _, err := f.BatchRejects(t.Context(), f.account, bulk.BatchID{Import: again.ID})
+		refused, err := f.BatchRejects(t.Context(), f.account, bulk.BatchID{Import: again.ID})
 		f.must(err)
-		if !slices.Equal(dup, bulk.RowSet{1, 3}) {
-			t.Fatalf("duplicate rows %v", dup)
+		if !slices.Equal(refused[bulk.CodeDuplicateKey], bulk.RowSet{1, 3}) {
+			t.Fatalf("duplicate rows %v", refused)
 		}
 		cl, err := f.Clusters(t.Context(), f.account, again.ID)
 		f.must(err)
@@ -231,10 +231,10 @@ func TestOverQuotaKeepsTheFirstRows(t *testing.T) {
 		imp := f.newImport(account, bulk.ModeCreate, bulk.Options{})
 		f.stage(imp, 5)
 		f.commit(imp, 0, row{1, "z", ""}, row{2, "y", ""}, row{3, "a", ""}, row{4, "b", ""}, row{5, "c", ""})
-		_, over, err := f.BatchRejects(t.Context(), account, bulk.BatchID{Import: imp.ID})
+		refused, err := f.BatchRejects(t.Context(), account, bulk.BatchID{Import: imp.ID})
 		f.must(err)
-		if !slices.Equal(over, bulk.RowSet{4, 5}) {
-			t.Fatalf("over quota %v", over)
+		if !slices.Equal(refused[bulk.CodeOverQuota], bulk.RowSet{4, 5}) {
+			t.Fatalf("over quota %v", refused)
 		}
 		if got, want := f.live(account), []string{"a=", "y=", "z="}; !slices.Equal(got, want) {
 			t.Fatalf("live %v, want %v", got, want)

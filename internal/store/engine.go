@@ -20,7 +20,7 @@ type engine interface {
 	tableOptions() string                // that follow CREATE TABLE
 	wall() string                        // statement that narrows a transaction to one account (?), "" for none
 	afterTable(table string) []string    // statements that follow the creation of a typed table
-	passes(err error) bool               // whether the same call may succeed later
+	fault(err error) fault               // what an error speaks of
 	rows(s *Store, tx *txn) rowTable     // how a batch's rows are written
 	value(t bulk.Type, v any) bulk.Value // a column's Go type for what the driver returned
 }

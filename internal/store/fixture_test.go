@@ -152,10 +152,17 @@ func (f *fixture) stage(imp bulk.Import, sizes ...int) {
 
 func (f *fixture) stageOpen(imp bulk.Import, sizes ...int) {
 	f.t.Helper()
+	f.stageAs(imp, bulk.Layout{Header: []string{"id", "name", "size"}, Fields: []string{"id", "name", "size"}}, sizes...)
+}
+
+// stageAs stages batches of a file with that layout.
+func (f *fixture) stageAs(imp bulk.Import, layout bulk.Layout, sizes ...int) {
+	f.t.Helper()
 	for _, size := range sizes {
 		u, err := f.TakeUpload(f.t.Context(), imp.AccountID, imp.ID)
 		f.must(err)
 		p := f.next(u)
+		p.Layout = &layout
 		p.Batch = &bulk.Batch{
 			No: u.Boundary.BatchNo, Object: fmt.Sprintf("o/%s/%d", imp.ID, u.Boundary.BatchNo), Size: 1, SHA256: "x",
 			FirstRow: u.Boundary.Row + 1, ByteFrom: u.Offset, ByteTo: u.Offset + 100, Rows: bulk.Counts{Read: int64(size)},

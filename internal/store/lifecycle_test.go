@@ -404,7 +404,7 @@ func TestForeignAccountsSeeNothing(t *testing.T) {
 				return err
 			},
 			"Refuse":       func() error { return f.Refuse(ctx, other, imp.ID, bulk.Errorf(bulk.KindInvalid, "x", "x")) },
-			"BatchRejects": func() error { _, _, err := f.BatchRejects(ctx, other, bulk.BatchID{Import: imp.ID}); return err },
+			"BatchRejects": func() error { _, err := f.BatchRejects(ctx, other, bulk.BatchID{Import: imp.ID}); return err },
 			"ImportSpec":   func() error { _, err := f.ImportSpec(ctx, other, imp.ID); return err },
 		}
 		for name, call := range calls {

@@ -201,8 +201,7 @@ func (s *Store) Digests(ctx context.Context, d bulk.Dataset) (map[bulk.AccountID
 // digestOfValues weighs each column by its place: texts by their bytes, whole numbers
 // by their value, what engines render differently by whether it is there.
 func digestOfValues(spec bulk.Spec) string {
-	const group = 64 // SQLite bounds the depth of an expression
-	var groups, sum []string
+	var terms []string
 	for i, c := range spec.Columns {
 		term := fmt.Sprintf(`CASE WHEN %q IS NULL THEN 0 ELSE 1 END`, c.Name)
 		switch c.Type {
@@ -213,11 +212,7 @@ func digestOfValues(spec bulk.Spec) string {
 		case bulk.TypeBoolean:
 			term = fmt.Sprintf(`CASE WHEN %[1]q THEN 2 WHEN NOT %[1]q THEN 1 ELSE 0 END`, c.Name)
 		}
-		sum = append(sum, fmt.Sprintf(`%d * %s`, i+1, term))
-		if len(sum) == group || i+1 == len(spec.Columns) {
-			groups = append(groups, "("+strings.Join(sum, " + ")+")")
-			sum = sum[:0]
-		}
+		terms = append(terms, fmt.Sprintf(`%d * %s`, i+1, term))
 	}
-	return strings.Join(groups, " + ")
+	return sumOf(terms)
 }

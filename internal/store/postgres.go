@@ -112,18 +112,32 @@ func (postgresEngine) afterTable(table string) []string {
 	}
 }
 
-// passes: a lost connection, a deadlock or serialization failure, too many
-// connections, a shutdown, or a full disk, but no fault of the statement.
-func (postgresEngine) passes(err error) bool {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch e.Code[:2] {
-		case "08", "40", "53", "55", "57", "58":
-			return e.Code != "57014" // the caller itself gave up
-		case "25":
-			return e.Code == "25P03" // idle in a transaction too long
-		}
-		return false
+// fault: what passes is a lost connection, a deadlock or serialization failure, too many
+// connections, a shutdown, or a full disk. Of the data speak its exceptions, violated
+// constraints, and limits of the program such as the size of a row.
+func (postgresEngine) fault(err error) fault {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok && broken(err):
+		return faultPasses
+	case !ok:
+		return notDatabase
+	case e.Code == "57014": // the caller itself gave up
+		return faultUnknown
+	case e.Code == "25P03": // idle in a transaction too long
+		return faultPasses
 	}
+	switch e.Code[:2] {
+	case "08", "40", "53", "55", "57", "58":
+		return faultPasses
+	case "22", "23", "54":
+		return faultOfTheData
+	}
+	return faultUnknown
+}
+
+// broken reports whether it is the way to the database that failed.
+func broken(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}

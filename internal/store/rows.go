@@ -14,7 +14,8 @@ import (
 // rowTable writes rows of one batch into its dataset's typed table. Rows are given
 // by their index in bulk.Records, ascending, which is the order of their keys.
 type rowTable interface {
-	begin(ctx context.Context, c bulk.Commit) error
+	// begin prepares for these rows of the batch; others stay out.
+	begin(c bulk.Commit, rows []int)
 	// chunk is how many rows are best handled at once.
 	chunk() int
 	// insert adds rows whose keys are new, skips the others and returns how many it added;
@@ -34,7 +35,10 @@ type rowTable interface {
 var errKeyExists = errors.New("a key exists")
 
 // owner is the row that holds a key.
-type owner struct{ op, row int64 }
+type owner struct {
+	op, row int64
+	kept    bulk.Width // of the record, if this batch overwrites it; see [selectKept]
+}
 
 // landed says what became of a batch's rows.
 type landed struct {
@@ -42,6 +46,7 @@ type landed struct {
 	updated    int64
 	superseded int64 // this row, or an earlier row of the same import that it displaced
 	duplicate  []int // mode create: the key belongs to another import
+	unstorable []int // with what the record keeps it would be too large
 }
 
 // landing puts a batch's rows into their table and settles repeated keys by
@@ -51,24 +56,31 @@ type landed struct {
 // chunk that met an existing key is looked at row by row, and as soon as half of
 // one does, the next chunks look first.
 type landing struct {
-	c     bulk.Commit
-	table rowTable
-	out   landed
+	c      bulk.Commit
+	table  rowTable
+	widths *widths
+	out    landed
 }
 
-func (l *landing) run(ctx context.Context) error {
+// land puts these rows of a batch into their table. The table must be closed.
+func (s *Store) land(ctx context.Context, tx *txn, c bulk.Commit, rows []int) (*landing, error) {
+	l := &landing{c: c, table: s.engine.rows(s, tx), widths: newWidths(c)}
+	l.table.begin(c, rows)
+	if err := l.run(ctx, rows); err != nil {
+		l.table.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *landing) run(ctx context.Context, rows []int) error {
 	lookFirst := false
-	size := l.table.chunk()
-	for from := 0; from < l.c.Records.Len(); from += size {
-		rows := make([]int, 0, size)
-		for i := from; i < min(from+size, l.c.Records.Len()); i++ {
-			rows = append(rows, i)
-		}
-		conflicts, err := l.chunk(ctx, rows, lookFirst)
+	for chunk := range slices.Chunk(rows, l.table.chunk()) {
+		conflicts, err := l.chunk(ctx, chunk, lookFirst)
 		if err != nil {
 			return err
 		}
-		lookFirst = 2*conflicts > len(rows)
+		lookFirst = 2*conflicts > len(chunk)
 	}
 	return nil
 }
@@ -112,15 +124,17 @@ func (l *landing) settle(rows []int, owners map[int]owner) (fresh, winners []int
 			fresh = append(fresh, i)
 		case own && o.row == l.c.Records.RowNo[i]:
 			l.out.created = append(l.out.created, i) // inserted just now
-		case own:
+		case own && o.row > l.c.Records.RowNo[i]:
 			l.out.superseded++
-			if o.row < l.c.Records.RowNo[i] {
-				winners = append(winners, i)
-			}
-		case l.c.Work.Import.Mode == bulk.ModeCreate:
+		case !own && l.c.Work.Import.Mode == bulk.ModeCreate:
 			l.out.duplicate = append(l.out.duplicate, i)
 		case o.op > l.c.Work.OpSeq:
 			l.out.superseded++ // a later import was here first
+		case l.widths.overflow(i, o.kept):
+			l.out.unstorable = append(l.out.unstorable, i)
+		case own:
+			l.out.superseded++
+			winners = append(winners, i)
 		default:
 			l.out.updated++
 			winners = append(winners, i)
@@ -172,14 +186,14 @@ func tuples(n, width int) string {
 	return strings.Repeat(tuple+", ", n-1) + tuple
 }
 
-// readOwners reads (row index, op_seq, row_no).
+// readOwners reads (row index, op_seq, row_no) and what selectKept selects.
 func readOwners(found *sql.Rows) (map[int]owner, error) {
 	defer found.Close()
 	out := map[int]owner{}
 	for found.Next() {
 		var i int
 		var o owner
-		if err := found.Scan(&i, &o.op, &o.row); err != nil {
+		if err := found.Scan(&i, &o.op, &o.row, &o.kept.Bytes, &o.kept.Eights, &o.kept.Fours, &o.kept.Others); err != nil {
 			return nil, err
 		}
 		out[i] = o

@@ -20,7 +20,8 @@ type postgresRows struct {
 	c       bulk.Commit
 	columns []string
 	types   []bulk.Type // of the records' columns
-	staged  bool        // the batch's rows are in the temporary table
+	all     []int       // the rows that are written
+	staged  bool        // they are in the temporary table
 }
 
 // overlapFor is how many batches of an import go through the temporary table after
@@ -29,20 +30,19 @@ const overlapFor = 16
 
 func (postgresEngine) rows(s *Store, tx *txn) rowTable { return &postgresRows{store: s, tx: tx} }
 
-func (r *postgresRows) begin(_ context.Context, c bulk.Commit) error {
-	r.c, r.columns = c, rowColumns(c)
+func (r *postgresRows) begin(c bulk.Commit, rows []int) {
+	r.c, r.columns, r.all = c, rowColumns(c), rows
 	for _, name := range c.Records.Columns {
 		r.types = append(r.types, c.Work.Spec.Column(name).Type)
 	}
-	return nil
 }
 
-func (r *postgresRows) chunk() int { return max(1, r.c.Records.Len()) }
+func (r *postgresRows) chunk() int { return max(1, len(r.all)) }
 
 func (r *postgresRows) close() {}
 
 func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
-	if len(rows) == r.c.Records.Len() && !r.staged && !r.overlapping() {
+	if len(rows) == len(r.all) && !r.staged && !r.overlapping() {
 		n, err := copyFrom(ctx, r.tx, []string{r.c.Work.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
 		if uniqueViolation(err) {
 			r.store.expectOverlap(r.c.Work.Import.ID)
@@ -54,11 +54,11 @@ func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 		return 0, err
 	}
 	return changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
-		INSERT INTO %q (%s) SELECT %s FROM _staged WHERE _i = ANY($1) ORDER BY _i ON CONFLICT DO NOTHING`,
-		r.c.Work.Spec.Table(), quoted(r.columns), quoted(r.columns)), indexes(rows)))
+		INSERT INTO %q (%s) SELECT %s FROM _staged WHERE _i = ANY($1) ORDER BY _i ON CONFLICT (_account_id, %s) DO NOTHING`,
+		r.c.Work.Spec.Table(), quoted(r.columns), quoted(r.columns), quoted(r.c.Work.Spec.Key)), indexes(rows)))
 }
 
-// stage copies the batch into the temporary table, once.
+// stage copies the rows into the temporary table, once.
 func (r *postgresRows) stage(ctx context.Context) error {
 	if r.staged {
 		return nil
@@ -68,11 +68,7 @@ func (r *postgresRows) stage(ctx context.Context) error {
 		CREATE TEMP TABLE _staged ON COMMIT DROP AS SELECT 0 AS _i, %s FROM %q WITH NO DATA`, quoted(r.columns), r.c.Work.Spec.Table())); err != nil {
 		return err
 	}
-	all := make([]int, r.c.Records.Len())
-	for i := range all {
-		all[i] = i
-	}
-	if _, err := copyFrom(ctx, r.tx, []string{"_staged"}, append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: all, numbered: true}); err != nil {
+	if _, err := copyFrom(ctx, r.tx, []string{"_staged"}, append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: r.all, numbered: true}); err != nil {
 		return err
 	}
 	_, err := r.tx.Tx.ExecContext(ctx, `ANALYZE _staged`)
@@ -84,8 +80,8 @@ func (r *postgresRows) owners(ctx context.Context, rows []int) (map[int]owner, e
 		return nil, err
 	}
 	found, err := r.tx.Tx.QueryContext(ctx, fmt.Sprintf(`
-		SELECT v._i, t._op_seq, t._row_no FROM _staged v JOIN %q t ON t._account_id = v._account_id AND %s
-		WHERE v._i = ANY($1) ORDER BY v._i FOR NO KEY UPDATE OF t`, r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows))
+		SELECT v._i, t._op_seq, t._row_no, %s FROM _staged v JOIN %q t ON t._account_id = v._account_id AND %s
+		WHERE v._i = ANY($1) ORDER BY v._i FOR NO KEY UPDATE OF t`, selectKept(r.c), r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows))
 	if err != nil {
 		return nil, err
 	}

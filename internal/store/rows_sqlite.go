@@ -26,9 +26,8 @@ type sqliteRows struct {
 
 func (sqliteEngine) rows(_ *Store, tx *txn) rowTable { return &sqliteRows{tx: tx} }
 
-func (r *sqliteRows) begin(_ context.Context, c bulk.Commit) error {
+func (r *sqliteRows) begin(c bulk.Commit, _ []int) {
 	r.c, r.table, r.columns, r.keys, r.stmts = c, c.Work.Spec.Table(), rowColumns(c), keyIndexes(c), map[string]*sqlx.Stmt{}
-	return nil
 }
 
 func (r *sqliteRows) chunk() int { return max(1, sqliteCells/len(r.columns)) }
@@ -73,8 +72,8 @@ func (r *sqliteRows) owners(ctx context.Context, rows []int) (map[int]owner, err
 		on[j] = fmt.Sprintf(`t.%q = v.column%d`, r.c.Records.Columns[k], j+2)
 	}
 	// CROSS JOIN keeps the planner from scanning the table for the values.
-	st, err := r.prepare(ctx, fmt.Sprintf(`SELECT v.column1, t._op_seq, t._row_no FROM (VALUES %s) v CROSS JOIN %q t ON t._account_id = ? AND %s`,
-		tuples(len(rows), 1+len(r.keys)), r.table, strings.Join(on, " AND ")))
+	st, err := r.prepare(ctx, fmt.Sprintf(`SELECT v.column1, t._op_seq, t._row_no, %s FROM (VALUES %s) v CROSS JOIN %q t ON t._account_id = ? AND %s`,
+		selectKept(r.c), tuples(len(rows), 1+len(r.keys)), r.table, strings.Join(on, " AND ")))
 	if err != nil {
 		return nil, err
 	}

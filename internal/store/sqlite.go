@@ -85,16 +85,18 @@ func (sqliteEngine) wall() string { return "" }
 
 func (sqliteEngine) afterTable(string) []string { return nil }
 
-func (sqliteEngine) passes(err error) bool {
+func (sqliteEngine) fault(err error) fault {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
-		return false
+		return notDatabase
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return true
+		return faultPasses
+	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+		return faultOfTheData
 	}
-	return false
+	return faultUnknown
 }
 
 func (sqliteEngine) value(t bulk.Type, v any) bulk.Value {

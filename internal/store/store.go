@@ -195,8 +195,10 @@ func (s *Store) error(op string, err error) error {
 	switch {
 	case err == nil || bulk.KindOf(err) != "":
 		return err
-	case s.engine.passes(err):
+	case s.engine.fault(err) == faultPasses:
 		return fmt.Errorf("%s: %w (%w)", op, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."), err)
+	case s.engine.fault(err) != notDatabase:
+		return fmt.Errorf("%s: %w: %w", op, bulk.ErrDatabase, err)
 	default:
 		return fmt.Errorf("%s: %w", op, err)
 	}

@@ -119,9 +119,10 @@ const (
 	accepted refusal = iota
 	duplicate
 	overQuota
+	unstorable
 )
 
-var refusals = map[bulk.Code]refusal{bulk.CodeDuplicateKey: duplicate, bulk.CodeOverQuota: overQuota}
+var refusals = map[bulk.Code]refusal{bulk.CodeDuplicateKey: duplicate, bulk.CodeOverQuota: overQuota, bulk.CodeUnstorable: unstorable}
 
 func (v *verification) run() error {
 	v.hasher, v.keys, v.refused = newHasher(), map[hash]claim{}, map[int64]bulk.Code{}
@@ -148,7 +149,7 @@ func (v *verification) compareCounts() {
 	if c.Sum() != c.Read {
 		r.differ("the import's counts do not add up: %d read, %d with an outcome", c.Read, c.Sum())
 	}
-	rejected := total(r.Rejected) + r.Refused[bulk.CodeDuplicateKey]
+	rejected := total(r.Rejected) + r.Refused[bulk.CodeDuplicateKey] + r.Refused[bulk.CodeUnstorable]
 	for _, line := range []struct {
 		what      string
 		got, want int64
