@@ -296,6 +296,17 @@ func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports
 	return st, err
 }
 
+// Steered lists what people changed after the time that a Standing tells of: accounts by
+// weight or cap, imports by a pause, a resume or an end. A change that commits later than
+// it was made is listed as of when it was made.
+func (s *Store) Steered(ctx context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
+	if err := s.read.SelectContext(ctx, &accounts, `SELECT id FROM accounts WHERE steered_at > ?`, after.UTC()); err != nil {
+		return nil, nil, s.error("list steered accounts", err)
+	}
+	err = s.read.SelectContext(ctx, &imports, `SELECT id FROM imports WHERE steered_at > ?`, after.UTC())
+	return accounts, imports, s.error("list steered imports", err)
+}
+
 // listAtOnce bounds the list of one query: engines take 32,766 parameters or more.
 const listAtOnce = 10_000
 

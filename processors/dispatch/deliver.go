@@ -168,8 +168,9 @@ func (d *Dispatcher) add(ref bulk.BatchRef, partition int32, mark *bulk.Mark) {
 }
 
 // sweep adopts staged batches of owned accounts that no reference brought: the
-// broker lost them, or another dispatcher did.
+// broker lost them, or another dispatcher did. It also asks again how all that is queued stands.
 func (d *Dispatcher) sweep(ctx context.Context) {
+	d.refreshAll(ctx)
 	before := time.Now().Add(-sweepAge).UTC()
 	var after bulk.BatchID
 	for {

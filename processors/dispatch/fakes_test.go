@@ -15,7 +15,16 @@ type ledger struct {
 	mu       sync.Mutex
 	staged   map[bulk.BatchID]bulk.BatchRef
 	standing dispatch.Standing
+	steered  map[string]time.Time // accounts and imports, by when
+	asked    []bulk.ImportID      // whose standing was
 	err      error
+}
+
+func (l *ledger) steer(id string) {
+	if l.steered == nil {
+		l.steered = map[string]time.Time{}
+	}
+	l.steered[id] = time.Now()
 }
 
 func (l *ledger) with(f func()) { l.mu.Lock(); defer l.mu.Unlock(); f() }
@@ -34,22 +43,23 @@ func (l *ledger) down(yes bool) {
 }
 
 func (l *ledger) pause(id bulk.ImportID, yes bool) {
-	l.with(func() { l.standing.Paused = map[bulk.ImportID]bool{id: yes} })
+	l.with(func() { l.standing.Paused = map[bulk.ImportID]bool{id: yes}; l.steer(string(id)) })
 }
 
 func (l *ledger) end(id bulk.ImportID) {
-	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true} })
+	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true}; l.steer(string(id)) })
 }
 
 func (l *ledger) bound(id bulk.AccountID, n int) {
 	l.with(func() {
 		l.standing.Weights = map[bulk.AccountID]int{id: 1}
 		l.standing.Caps = map[bulk.AccountID]int{id: n}
+		l.steer(string(id))
 	})
 }
 
 func (l *ledger) weigh(id bulk.AccountID, w int) {
-	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w} })
+	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w}; l.steer(string(id)) })
 }
 
 func (l *ledger) StillStaged(_ context.Context, refs []bulk.BatchRef) (still []bulk.BatchRef, err error) {
@@ -76,8 +86,24 @@ func (l *ledger) StagedBefore(_ context.Context, before time.Time, _ bulk.BatchI
 	return refs, err
 }
 
-func (l *ledger) Standing(context.Context, []bulk.AccountID, []bulk.ImportID) (s dispatch.Standing, err error) {
-	l.with(func() { s, err = l.standing, l.err })
+// Steered does not tell accounts from imports; neither has an id of the other.
+func (l *ledger) Steered(_ context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
+	l.with(func() {
+		for id, at := range l.steered {
+			if at.After(after) {
+				accounts, imports = append(accounts, bulk.AccountID(id)), append(imports, bulk.ImportID(id))
+			}
+		}
+		err = l.err
+	})
+	return accounts, imports, err
+}
+
+func (l *ledger) Standing(_ context.Context, _ []bulk.AccountID, imports []bulk.ImportID) (s dispatch.Standing, err error) {
+	l.with(func() {
+		s, err = l.standing, l.err
+		l.asked = append(l.asked, imports...)
+	})
 	return s, err
 }
 

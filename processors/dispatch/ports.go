@@ -15,6 +15,8 @@ type Ledger interface {
 	// still wait, ordered by (import, no), starting after the given one; with it the
 	// dispatcher finds what the broker lost.
 	StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error)
+	// Steered lists the accounts and imports whose standing people changed after the time.
+	Steered(ctx context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error)
 	// Standing reads the weight of each account and the hold of each import.
 	Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (Standing, error)
 }

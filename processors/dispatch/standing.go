@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -40,18 +41,59 @@ func (d *Dispatcher) queued() subjects {
 	return s
 }
 
-// refresh reads weights and holds of everything that is queued here. With an
-// empty queue it asks nothing.
+// refresh reads weights and holds that people changed lately. What nobody touched costs
+// nothing, however much of it is queued or paused here.
 func (d *Dispatcher) refresh(ctx context.Context) {
-	known := d.ask(ctx, d.queued())
+	if d.idle() {
+		return
+	}
+	accounts, imports, err := d.cfg.Ledger.Steered(ctx, time.Now().Add(-steerWindow))
+	if err != nil {
+		d.cfg.Log.DebugContext(ctx, "changes of standing unknown, the last one holds", "error", err)
+		return
+	}
+	d.update(ctx, d.among(accounts, imports))
+}
+
+// refreshAll reads weights and holds of everything that is queued here: a change may
+// have been committed late, or noted by a clock that is wrong.
+func (d *Dispatcher) refreshAll(ctx context.Context) { d.update(ctx, d.queued()) }
+
+// update asks how the subjects stand and acts on it.
+func (d *Dispatcher) update(ctx context.Context, s subjects) {
+	known := d.ask(ctx, s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.apply(known)
 }
 
+func (d *Dispatcher) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.imports) == 0
+}
+
+// among returns those of the accounts and imports that have batches here.
+func (d *Dispatcher) among(accounts []bulk.AccountID, imports []bulk.ImportID) subjects {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := subjectsOf(nil)
+	for _, id := range accounts {
+		if d.accounts[id] != nil {
+			s.accounts[id] = true
+		}
+	}
+	for _, id := range imports {
+		if d.imports[id] != nil {
+			s.imports[id] = true
+		}
+	}
+	return s
+}
+
 // ask reads standing. While the ledger does not answer, what was known last holds.
 func (d *Dispatcher) ask(ctx context.Context, s subjects) answer {
-	if len(s.imports) == 0 {
+	if len(s.imports)+len(s.accounts) == 0 {
 		return answer{}
 	}
 	known, err := d.cfg.Ledger.Standing(ctx, slices.Collect(maps.Keys(s.accounts)), slices.Collect(maps.Keys(s.imports)))

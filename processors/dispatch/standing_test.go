@@ -34,6 +34,49 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 	})
 }
 
+// Imports that wait for their owner are asked for when somebody touches them, and now and
+// then: as often as the sweep, not four times a second.
+func TestPausedImportsAreNotPolled(t *testing.T) {
+	play(t, func(r *rig) {
+		const paused = 500
+		r.ledger.with(func() { r.ledger.standing.Paused = map[bulk.ImportID]bool{} })
+		var refs []bulk.BatchRef
+		for i := range paused {
+			ref := r.ref(i+1, 0)
+			r.ledger.standing.Paused[ref.Import] = true
+			refs = append(refs, ref)
+		}
+		r.deliver(refs...)
+		r.nothing(time.Second)
+		r.ledger.with(func() { r.ledger.asked = nil })
+		const sweeps = 10
+		r.nothing(sweeps * 30 * time.Second)
+		if asked := len(r.ledger.asked); asked > sweeps*paused {
+			t.Errorf("the standing of paused imports was asked for %d times in 5 minutes, want at most %d", asked, sweeps*paused)
+		}
+		r.ledger.with(func() { r.ledger.asked = nil })
+		r.ledger.pause("i7", false)
+		began := time.Now()
+		if r.lease(); time.Since(began) > tick || len(r.ledger.asked) > 10 {
+			t.Errorf("resumed after %v, %d imports were asked for; want %v and the one", time.Since(began), len(r.ledger.asked), tick)
+		}
+	})
+}
+
+// What a clock that is wrong noted, or an older process did not note, is found by the sweep.
+func TestStandingThatNobodyNotedIsFound(t *testing.T) {
+	play(t, func(r *rig) {
+		r.ledger.pause("i1", true)
+		r.deliver(r.ref(1, 0))
+		r.nothing(time.Minute)
+		r.ledger.with(func() { r.ledger.standing.Paused = nil })
+		began := time.Now()
+		if r.lease(); time.Since(began) > 30*time.Second {
+			t.Errorf("found after %v, want at most the time between sweeps", time.Since(began))
+		}
+	})
+}
+
 func TestResumeWakesEveryWaitingNode(t *testing.T) {
 	play(t, func(r *rig) {
 		a0, a1, a2 := r.ref(1, 0), r.ref(1, 1), r.ref(1, 2)
