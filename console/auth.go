@@ -90,6 +90,7 @@ func credentialOf(r *http.Request) (c bulk.Credential, err error) {
 // requirePage makes a page's handler that lets in whom a allows and sends who is not
 // signed in to /login, from where they come back.
 func (s *Server) requirePage(a access, h handler) http.Handler {
+	h = s.holding(smallAnswer, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		let := false
 		err := s.authorized(w, r, a, func(w http.ResponseWriter, r *http.Request) error {

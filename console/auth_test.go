@@ -221,7 +221,7 @@ func TestPanicsBecomeProblems(t *testing.T) {
 func TestEveryKindHasItsStatus(t *testing.T) {
 	want := map[bulk.Kind]int{
 		bulk.KindInvalid: 400, bulk.KindUnauthorized: 401, bulk.KindForbidden: 403, bulk.KindNotFound: 404, bulk.KindConflict: 409,
-		bulk.KindTooLarge: 413, bulk.KindUnprocessed: 422, bulk.KindUnavailable: 503,
+		bulk.KindTooLarge: 413, bulk.KindUnprocessed: 422, bulk.KindUnavailable: 503, bulk.KindTooMany: 429,
 	}
 	for kind, status := range want {
 		if p := newProblem(errors.Join(errors.New("outer"), bulk.Errorf(kind, "c", "m")), "r"); p.Status != status || p.Code != "c" {

@@ -14,14 +14,8 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// How often a live stream looks at the ledger: at once while something changes, less
-// often while nothing does; and how often it proves that it lives.
-const (
-	pollFast  = 300 * time.Millisecond
-	pollSlow  = 2 * time.Second
-	heartbeat = 15 * time.Second
-	eventPage = 500 // milestones read at once
-)
+// heartbeat is how often a live stream proves that it lives.
+const heartbeat = 15 * time.Second
 
 // position is how far a client has read: the id of every event, "version.seq".
 type position struct {
@@ -40,6 +34,18 @@ func parsePosition(id string) (p position) {
 	return p
 }
 
+// importSummary is an import without what grows with its file's columns, its layout and
+// mapping, as lists and events show it.
+type importSummary struct {
+	bulk.Import
+	Layout *bulk.Layout `json:"layout,omitempty"` // hides the one inside; always nil
+}
+
+func summaryOf(imp bulk.Import) importSummary {
+	imp.Options.Mapping = nil
+	return importSummary{Import: imp}
+}
+
 // events streams an import as it changes, as Server-Sent Events: "milestone" for every
 // bulk.Event that the client has not seen, oldest first, then "import" with the newest
 // state. It ends after a terminal state; a client that reconnects then and has seen it
@@ -54,11 +60,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	watcher, leave, err := s.streams.enter(imp)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	if err := live.run(r.Context(), imp); err != nil && r.Context().Err() == nil && !errors.Is(err, errGone) {
+	if err := live.run(r.Context(), watcher, imp.Version); err != nil && r.Context().Err() == nil && !errors.Is(err, errGone) {
 		s.Logger.WarnContext(r.Context(), "event stream ended", "error", err, "request_id", infoOf(r).id, "import", imp.ID)
 	}
 	return nil // the client reconnects where it was
@@ -75,15 +86,27 @@ type liveStream struct {
 	at   position
 }
 
-func (l *liveStream) run(ctx context.Context, imp bulk.Import) error {
+// run sends what the watcher finds, beginning with a version that is not older than the
+// one that this client could have read elsewhere.
+func (l *liveStream) run(ctx context.Context, w *watcher, least int64) error {
 	if err := l.send([]byte("retry: 1000\n\n")); err != nil {
 		return err
 	}
-	beat, poll := time.NewTicker(heartbeat), time.NewTimer(0)
+	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	defer poll.Stop()
-	wait, first := pollFast, true
-	for {
+	for shown := false; ; {
+		found, changed := w.look()
+		switch {
+		case found.gone:
+			return nil
+		case found.version >= least:
+			if err := l.show(ctx, w, found); err != nil || found.ended {
+				return err
+			}
+			shown, least = true, found.version+1
+		case !shown && found.version > 0:
+			w.await()
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -93,52 +116,40 @@ func (l *liveStream) run(ctx context.Context, imp bulk.Import) error {
 			if err := l.send([]byte(": alive\n\n")); err != nil {
 				return err
 			}
-			continue
-		case <-poll.C:
+		case <-changed:
 		}
-		if !first {
-			var err error
-			if imp, err = l.s.Imports.Import(ctx, imp.AccountID, imp.ID); err != nil {
-				return err
-			}
-		}
-		wait = min(wait*3/2, pollSlow)
-		if first || imp.Version != l.at.version {
-			if err := l.show(ctx, imp); err != nil {
-				return err
-			}
-			wait, first = pollFast, false
-		}
-		if imp.State.Terminal() {
-			return nil
-		}
-		poll.Reset(wait)
 	}
 }
 
-// show sends what is new. The milestones are read after the import and sent before it,
-// so that a client that stops at a terminal state has seen them all.
-func (l *liveStream) show(ctx context.Context, imp bulk.Import) error {
+// show sends what is new: first milestones, then the import.
+func (l *liveStream) show(ctx context.Context, w *watcher, found sight) error {
 	var out bytes.Buffer
-	for {
-		events, err := l.s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, l.at.seq, eventPage)
-		if err != nil {
+	for l.at.seq < found.dropped { // the watcher has them no more
+		events, err := l.s.Imports.ImportEvents(ctx, w.account, w.id, l.at.seq, eventPage)
+		if err != nil || len(events) == 0 {
 			return err
 		}
 		for _, e := range events {
-			l.at.seq = e.Seq
-			if err := writeEvent(&out, "milestone", l.at, e); err != nil {
+			data, err := json.Marshal(e)
+			if err != nil {
 				return err
 			}
+			l.at.seq = e.Seq
+			writeEvent(&out, "milestone", l.at, data)
 		}
-		if len(events) < eventPage {
-			break
+		if err := l.send(out.Bytes()); err != nil {
+			return err
+		}
+		out.Reset()
+	}
+	for _, m := range found.milestones {
+		if m.seq > l.at.seq {
+			l.at.seq = m.seq
+			writeEvent(&out, "milestone", l.at, m.data)
 		}
 	}
-	l.at.version = imp.Version
-	if err := writeEvent(&out, "import", l.at, imp); err != nil {
-		return err
-	}
+	l.at.version = found.version
+	writeEvent(&out, "import", l.at, found.data)
 	return l.send(out.Bytes())
 }
 
@@ -152,11 +163,6 @@ func (l *liveStream) send(b []byte) error {
 	return nil
 }
 
-func writeEvent(out *bytes.Buffer, name string, at position, v any) error {
-	data, err := json.Marshal(v) // one line: JSON escapes line endings
-	if err != nil {
-		return err
-	}
+func writeEvent(out *bytes.Buffer, name string, at position, data []byte) {
 	fmt.Fprintf(out, "id: %s\nevent: %s\ndata: %s\n\n", at, name, data)
-	return nil
 }

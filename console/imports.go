@@ -12,14 +12,20 @@ import (
 
 // importList is a page of imports, newest first.
 type importList struct {
-	Imports []bulk.Import `json:"imports"`
-	Next    string        `json:"next_cursor"` // "" at the end
+	Imports []importSummary `json:"imports"`
+	Next    string          `json:"next_cursor"` // "" at the end
 }
 
 // batchList is a page of an import's batches, in file order.
 type batchList struct {
 	Batches []bulk.Batch `json:"batches"`
 	Next    string       `json:"next_cursor"` // "" at the end
+}
+
+// clusterList is a page of the causes of rejects, most frequent first.
+type clusterList struct {
+	Clusters []bulk.Cluster `json:"errors"`
+	Next     string         `json:"next_cursor"` // "" at the end
 }
 
 func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
@@ -36,7 +42,11 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list imports: %w", err)
 	}
-	return writeJSON(w, http.StatusOK, importList{orEmpty(list), next})
+	page := importList{make([]importSummary, len(list)), next}
+	for i, imp := range list {
+		page.Imports[i] = summaryOf(imp)
+	}
+	return writeJSON(w, http.StatusOK, page)
 }
 
 // importOf reads the import that the path names.
@@ -80,11 +90,23 @@ func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	clusters, err := s.Imports.Clusters(r.Context(), s.principal(r).Account, id)
+	limit, err := queryInt(r, "limit", bulk.MaxClusters, 1, bulk.MaxClusters)
+	if err != nil {
+		return err
+	}
+	after, err := queryInt(r, "cursor", 0, 1, 1<<30)
+	if err != nil {
+		return err
+	}
+	clusters, err := s.Imports.ClusterPage(r.Context(), s.principal(r).Account, id, int(after), int(limit))
 	if err != nil {
 		return fmt.Errorf("list errors: %w", err)
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"errors": orEmpty(clusters)})
+	list := clusterList{Clusters: orEmpty(clusters)}
+	if len(clusters) == int(limit) {
+		list.Next = strconv.FormatInt(after+limit, 10)
+	}
+	return writeJSON(w, http.StatusOK, list)
 }
 
 func (s *Server) listBatches(w http.ResponseWriter, r *http.Request) error {

@@ -339,8 +339,15 @@ func TestBatchesErrorsReceipt(t *testing.T) {
 	if len(nos) != 3 || nos[0] != 0 || nos[2] != 2 {
 		t.Errorf("batches %v, want 0 1 2", nos)
 	}
-	if body := a.do(a.alice, "GET", importPath(imp.ID)+"/errors", "").Body.String(); body != `{"errors":[]}`+"\n" {
+	if body := a.do(a.alice, "GET", importPath(imp.ID)+"/errors", "").Body.String(); body != `{"errors":[],"next_cursor":""}`+"\n" {
 		t.Errorf("no errors are %s", body)
+	}
+	a.clusters = make([]bulk.Cluster, 5)
+	if list := decode[clusterList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3", "")); len(list.Clusters) != 3 || list.Next != "3" {
+		t.Errorf("the first page of errors: %+v", list)
+	}
+	if list := decode[clusterList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3&cursor=3", "")); len(list.Clusters) != 2 || list.Next != "" {
+		t.Errorf("the last page of errors: %+v", list)
 	}
 	wantProblem(t, a.do(a.alice, "GET", importPath(imp.ID)+"/receipt", ""), 409, "not_finished")
 	a.move(imp.ID, bulk.StateCompleted)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 
 	"bulkhead/internal/bulk"
 )
@@ -42,7 +43,8 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // chain puts around the routes, from the outside in: request id and access log,
 // recovery, security headers, same-origin check, compression, routing.
 func (s *Server) chain(mux *http.ServeMux) (http.Handler, error) {
-	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.ContentTypes([]string{
+	// Stateless: a compressor that remembers holds a megabyte for as long as a client reads.
+	compress, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.StatelessCompression), gzhttp.EnableZstd(false), gzhttp.MinSize(1024), gzhttp.ContentTypes([]string{
 		"application/json", "application/problem+json", "application/x-ndjson", "text/html", "text/css", "text/csv", "text/javascript", "image/svg+xml",
 	}))
 	if err != nil {

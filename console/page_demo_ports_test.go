@@ -179,7 +179,7 @@ func (w *demo) Batches(_ context.Context, _ bulk.AccountID, id bulk.ImportID, af
 	return slices.Clone(i.batches[from:min(from+limit, len(i.batches))]), nil
 }
 
-func (w *demo) Clusters(_ context.Context, _ bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
+func (w *demo) ClusterPage(_ context.Context, _ bulk.AccountID, id bulk.ImportID, _, _ int) ([]bulk.Cluster, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i, err := w.find(id)

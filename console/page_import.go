@@ -9,8 +9,12 @@ import (
 	"bulkhead/web"
 )
 
-// shownEvents bounds the milestones of a page; an import has far fewer.
-const shownEvents = 200
+// What a page shows at most: the first milestones, of which an import has far fewer, and
+// the most frequent causes of rejects.
+const (
+	shownEvents   = 200
+	shownClusters = web.MaxClusters
+)
 
 func (s *Server) importPage(w http.ResponseWriter, r *http.Request) error {
 	return s.showImport(w, r, http.StatusOK, "")
@@ -83,7 +87,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 	if v.Batches, err = s.latestBatches(ctx, imp); err != nil {
 		return v, fmt.Errorf("list batches: %w", err)
 	}
-	if v.Clusters, err = s.Imports.Clusters(ctx, imp.AccountID, imp.ID); err != nil {
+	if v.Clusters, err = s.Imports.ClusterPage(ctx, imp.AccountID, imp.ID, 0, shownClusters); err != nil {
 		return v, fmt.Errorf("list errors: %w", err)
 	}
 	if v.Events, err = s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, 0, shownEvents); err != nil {

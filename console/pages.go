@@ -31,42 +31,42 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"POST /login/{token}": s.loginWithLink,
 		"POST /logout":        s.logout,
 	} {
-		mux.Handle(pattern, s.serve(public, lenient(pageQueries[pattern], h)))
+		mux.Handle(pattern, s.serve(public, s.holding(smallAnswer, lenient(pageQueries[pattern], h))))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                          s.startPage,
-		"GET /imports":                      s.importsPage,
-		"GET /imports/new":                  s.newImportPage,
+		"GET /imports":                      s.holding(listAnswer, s.importsPage),
+		"GET /imports/new":                  s.holding(listAnswer, s.newImportPage),
 		"POST /imports":                     s.startImport,
-		"GET /imports/{id}":                 s.importPage,
+		"GET /imports/{id}":                 s.holding(viewAnswer, s.importPage),
 		"GET /imports/{id}/cancel":          s.cancelPage,
 		"POST /imports/{id}/cancel":         s.steerPage(s.Imports.Cancel),
 		"POST /imports/{id}/pause":          s.steerPage(s.Imports.Pause),
 		"POST /imports/{id}/resume":         s.steerPage(s.Imports.Resume),
 		"POST /imports/{id}/approve":        s.steerPage(s.Imports.Approve),
-		"GET /datasets":                     s.datasetsPage,
-		"GET /datasets/{name}":              s.datasetPage,
+		"GET /datasets":                     s.holding(listAnswer, s.datasetsPage),
+		"GET /datasets/{name}":              s.holding(recordsAnswer, s.datasetPage),
 		"GET /datasets/{name}/template.csv": s.templateCSV,
-		"GET /datasets/{name}/sample.csv":   s.sampleCSV,
+		"GET /datasets/{name}/sample.csv":   s.holding(listAnswer, s.sampleCSV),
 		"GET /usage":                        s.usagePage,
 		"GET /signed-in":                    s.signedInPage,
 	} {
 		mux.Handle(pattern, s.requirePage(account, lenient(pageQueries[pattern], h)))
 	}
 	for pattern, h := range map[string]handler{ // fetched by scripts, which must not be given the sign-in page
-		"POST /imports/preview":  s.previewPart,
-		"GET /imports/{id}/live": s.livePart,
+		"POST /imports/preview":  s.holding(viewAnswer, s.previewPart),
+		"GET /imports/{id}/live": s.holding(viewAnswer, s.livePart),
 	} {
 		mux.Handle(pattern, s.serve(account, h))
 	}
 	for pattern, h := range map[string]handler{
-		"GET /fairness":       s.fairnessPage,
+		"GET /fairness":       s.holding(listAnswer, s.fairnessPage),
 		"POST /fairness/{id}": s.steerAccount,
 		"GET /cluster":        s.clusterPage,
 	} {
 		mux.Handle(pattern, s.requirePage(operator, lenient(pageQueries[pattern], h)))
 	}
-	mux.Handle("GET /fairness/live", s.serve(operator, s.fairnessPart))
+	mux.Handle("GET /fairness/live", s.serve(operator, s.holding(listAnswer, s.fairnessPart)))
 	mux.Handle("GET /cluster/live", s.serve(operator, s.clusterPart))
 }
 

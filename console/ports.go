@@ -57,7 +57,8 @@ type Imports interface {
 	// Approve commits a dry run's staged batches.
 	Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
-	Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error)
+	// ClusterPage lists at most limit causes of rejects, most frequent first, after so many.
+	ClusterPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error)
 	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)
 	// ImportEvents lists the milestones of an import after the given sequence number, oldest first.
 	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error)

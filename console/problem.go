@@ -38,6 +38,7 @@ var statuses = map[bulk.Kind]int{
 	bulk.KindTooLarge:     http.StatusRequestEntityTooLarge,
 	bulk.KindUnprocessed:  http.StatusUnprocessableEntity,
 	bulk.KindUnavailable:  http.StatusServiceUnavailable,
+	bulk.KindTooMany:      http.StatusTooManyRequests,
 }
 
 // transport lists failures of HTTP itself, which no other room knows.
@@ -121,7 +122,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="bulkhead"`)
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", "2")
 	}
 	if s.errorPage != nil && wantsPage(r) {

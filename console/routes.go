@@ -21,7 +21,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"POST /v1/imports", account, s.createImport, choices},
 		{"OPTIONS /v1/imports", public, s.tusOptions, nil},
-		{"GET /v1/imports", account, s.listImports, []string{"state", "dataset", "search", "cursor", "limit"}},
+		{"GET /v1/imports", account, s.holding(listAnswer, s.listImports), []string{"state", "dataset", "search", "cursor", "limit"}},
 		{"GET /v1/imports/{id}", account, s.getImport, nil},
 		{"HEAD /v1/imports/{id}/content", account, plain(s.Content), nil},
 		{"PATCH /v1/imports/{id}/content", account, plain(s.Content), nil},
@@ -32,36 +32,36 @@ func (s *Server) routes() []route {
 		{"POST /v1/imports/{id}/pause", account, s.steer(s.Imports.Pause), nil},
 		{"POST /v1/imports/{id}/resume", account, s.steer(s.Imports.Resume), nil},
 		{"POST /v1/imports/{id}/approve", account, s.steer(s.Imports.Approve), nil},
-		{"GET /v1/imports/{id}/rejects.csv", account, s.rejectsCSV, []string{"raw"}},
-		{"GET /v1/imports/{id}/errors", account, s.listErrors, nil},
-		{"GET /v1/imports/{id}/batches", account, s.listBatches, []string{"cursor", "limit"}},
-		{"GET /v1/imports/{id}/receipt", account, s.receipt, nil},
+		{"GET /v1/imports/{id}/rejects.csv", account, s.holding(rejectsAnswer, s.rejectsCSV), []string{"raw"}},
+		{"GET /v1/imports/{id}/errors", account, s.holding(listAnswer, s.listErrors), []string{"cursor", "limit"}},
+		{"GET /v1/imports/{id}/batches", account, s.holding(listAnswer, s.listBatches), []string{"cursor", "limit"}},
+		{"GET /v1/imports/{id}/receipt", account, s.holding(listAnswer, s.receipt), nil},
 		{"GET /v1/imports/{id}/events", account, s.events, nil},
-		{"POST /v1/preview", account, s.preview, previewParameters},
+		{"POST /v1/preview", account, s.holding(listAnswer, s.preview), previewParameters},
 
-		{"GET /v1/datasets", account, s.listDatasets, nil},
+		{"GET /v1/datasets", account, s.holding(listAnswer, s.listDatasets), nil},
 		{"GET /v1/datasets/{name}", account, s.getDataset, nil},
 		{"PUT /v1/datasets/{name}", operator, s.putDataset, nil},
-		{"GET /v1/datasets/{name}/records", account, s.listRecords, []string{"cursor", "limit"}},
+		{"GET /v1/datasets/{name}/records", account, s.holding(recordsAnswer, s.listRecords), []string{"cursor", "limit"}},
 
 		{"GET /v1/usage", account, s.usage, nil},
 		{"GET /v1/limits", account, s.limits, nil},
 
-		{"GET /v1/accounts", operator, s.listAccounts, nil},
+		{"GET /v1/accounts", operator, s.holding(listAnswer, s.listAccounts), nil},
 		{"POST /v1/accounts", operator, s.createAccount, nil},
 		{"GET /v1/accounts/{id}", operator, s.getAccount, nil},
 		{"PATCH /v1/accounts/{id}", operator, s.changeAccount, nil},
-		{"GET /v1/accounts/{id}/keys", operator, s.listKeys, nil},
+		{"GET /v1/accounts/{id}/keys", operator, s.holding(listAnswer, s.listKeys), nil},
 		{"POST /v1/accounts/{id}/keys", operator, s.createKey, nil},
 		{"DELETE /v1/accounts/{id}/keys/{key}", operator, s.revokeKey, nil},
 
-		{"GET /v1/fairness", operator, s.fairness, nil},
+		{"GET /v1/fairness", operator, s.holding(listAnswer, s.fairness), nil},
 		{"GET /v1/cluster", operator, s.cluster, nil},
 
-		{"GET /openapi.json", public, s.openapi, nil},
+		{"GET /openapi.json", public, s.holding(smallAnswer, s.openapi), nil},
 		{"GET /healthz", public, s.healthz, nil},
 		{"GET /readyz", public, s.readyz, nil},
-		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})), nil},
+		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 8})), nil},
 	}
 }
 

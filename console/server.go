@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type Config struct {
 	Version       string                // of the program, shown by /healthz; default: dev
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
 	SessionLife   time.Duration         // of a browser session; default: 12 h
+	AnswerBytes   int64                 // memory that answers may take; an account gets a quarter at most; default: 256 MiB
 }
 
 // Server is the console's http.Handler. It is safe for concurrent use. [Server.Run] must
@@ -49,6 +51,9 @@ type Server struct {
 	handler http.Handler
 	origin  *http.CrossOriginProtection
 	watch   *watch
+	answers *answers
+	streams *streams
+	metrics metrics
 	closing chan struct{} // closed by Close
 	close   func()
 
@@ -76,6 +81,8 @@ func New(c Config) (*Server, error) {
 	s.Version = cmp.Or(c.Version, "dev")
 	s.SessionLife = cmp.Or(c.SessionLife, 12*time.Hour)
 	s.watch = newWatch(s.Accounts, s.Logger)
+	s.AnswerBytes = cmp.Or(c.AnswerBytes, 256<<20)
+	s.answers, s.streams, s.metrics = newAnswers(s.AnswerBytes), newStreams(s), newMetrics(s.Registry)
 	if s.CheckSpec == nil {
 		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
 	}
@@ -112,6 +119,9 @@ const (
 // serve makes an http.Handler of h that lets in whom a allows. A person who follows a
 // link while signed out comes back to it from /login.
 func (s *Server) serve(a access, h handler) http.Handler {
+	if a != public {
+		h = s.holding(smallAnswer, h)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := noRange(r)
 		if err == nil {
@@ -131,7 +141,12 @@ func (s *Server) serve(a access, h handler) http.Handler {
 func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if err := c.Render(r.Context(), w); err != nil {
+	out := bufio.NewWriterSize(w, streamBuffer)
+	err := c.Render(r.Context(), out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
 		s.Logger.ErrorContext(r.Context(), "page broke off", "error", err, "request_id", infoOf(r).id)
 		panic(http.ErrAbortHandler)
 	}

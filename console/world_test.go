@@ -27,6 +27,7 @@ type apiWorld struct {
 	datasets map[bulk.DatasetName]bulk.Dataset
 	records  map[bulk.AccountID]bulk.RecordPage
 	rejects  []bulk.Reject
+	clusters []bulk.Cluster
 	broken   error // what Each and Waits end with
 	refusal  error // what Receive answers
 	unready  error
@@ -281,9 +282,9 @@ func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, id bulk.Import
 	return out, err
 }
 
-func (w *apiWorld) Clusters(ctx context.Context, a bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
+func (w *apiWorld) ClusterPage(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error) {
 	_, err := w.Import(ctx, a, id)
-	return nil, err
+	return w.clusters[min(after, len(w.clusters)):min(after+limit, len(w.clusters))], err
 }
 
 func (w *apiWorld) Receipt(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error) {

@@ -18,6 +18,9 @@ type ImportView struct {
 	Wait     *bulk.Wait    // what its next batch waits for; nil: nothing waits
 }
 
+// MaxClusters bounds the causes of rejects that one page shows.
+const MaxClusters = 100
+
 // MaxBatches bounds the batches that one page looks at.
 const MaxBatches = 4000
 

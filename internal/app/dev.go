@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,6 +101,7 @@ func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev
 		return nil, errors.Join(err, d.listener.Close())
 	}
 	d.parts = parts
+	parts.limits.EventStreams = cmp.Or(c.EventStreams, parts.limits.EventStreams)
 	if d.roles, err = newRoles(parts, cluster, runtime.GOMAXPROCS(0)); err == nil {
 		d.account, err = bootstrap(ctx, parts.store, c.DataDir, d.URL)
 	}
@@ -149,9 +151,17 @@ func (d *Dev) Run(ctx context.Context) error {
 	return errors.Join(err, d.parts.close(), d.lock.Unlock())
 }
 
-// serve answers requests until ctx ends; those under way then have a few seconds.
-func serve(ctx context.Context, l net.Listener, h http.Handler, onShutdown func(), log *slog.Logger) error {
-	srv := &http.Server{Handler: lingering(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+// headerBytes bounds the header of a request, in bytes; a mapping of many columns fits.
+const headerBytes = 256 << 10
+
+// serve answers requests until ctx ends; those under way then have a few seconds. A client
+// that takes nothing of its answer for Limits.IdleSeconds is cut.
+func (p *parts) serve(ctx context.Context, l net.Listener, h http.Handler, onShutdown func()) error {
+	srv := &http.Server{
+		Handler: lingering(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: headerBytes,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	l = patientListener{l, time.Duration(p.limits.IdleSeconds) * time.Second}
 	srv.RegisterOnShutdown(onShutdown)
 	var g errgroup.Group
 	g.Go(func() error {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -58,6 +59,7 @@ func openMachine(ctx context.Context, dataDir string, log *slog.Logger) (*parts,
 // nothing: that is the role migrate.
 func openCluster(cfg config.RoleConfig, log *slog.Logger) (*parts, error) {
 	p := newParts(log)
+	p.limits.EventStreams = cmp.Or(cfg.EventStreams, p.limits.EventStreams)
 	var err error
 	if p.store, err = openStore(cfg); err != nil {
 		return nil, err

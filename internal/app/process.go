@@ -101,7 +101,7 @@ func (p *process) run(ctx context.Context) error {
 		take()
 		return nil
 	})
-	g.Go(func() error { return serve(taking, p.listener, p.mux, p.onClose, p.parts.log) })
+	g.Go(func() error { return p.parts.serve(taking, p.listener, p.mux, p.onClose) })
 	for _, f := range p.front {
 		g.Go(func() error { return f(taking) })
 	}

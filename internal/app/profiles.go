@@ -24,6 +24,6 @@ func (p *process) serveProfiles(ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	p.parts.log.Info("serving profiles", "address", l.Addr().String())
-	p.front = append(p.front, func(ctx context.Context) error { return serve(ctx, l, mux, func() {}, p.parts.log) })
+	p.front = append(p.front, func(ctx context.Context) error { return p.parts.serve(ctx, l, mux, func() {}) })
 	return nil
 }

@@ -61,7 +61,7 @@ func (r *roles) run(ctx context.Context, l net.Listener) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 
-	g.Go(func() error { return serve(taking, l, r.console, r.console.Close, r.parts.log) })
+	g.Go(func() error { return r.parts.serve(taking, l, r.console, r.console.Close) })
 	g.Go(func() error { return drainAfter(taking, r.processor.Run) })
 	g.Go(func() error { return sweep(taking, r.parts) })
 

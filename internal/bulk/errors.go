@@ -18,6 +18,7 @@ const (
 	KindConflict     Kind = "conflict"      // the state does not allow it now
 	KindTooLarge     Kind = "too_large"     // a limit of size is exceeded
 	KindUnavailable  Kind = "unavailable"   // try again later
+	KindTooMany      Kind = "too_many"      // more than the account may have at once; try again when some of it has ended
 	KindUnprocessed  Kind = "unprocessable" // well formed, but its content is refused
 )
 

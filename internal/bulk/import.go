@@ -215,7 +215,7 @@ type NewImport struct {
 type Receipt struct {
 	Import   Import    `json:"import"`
 	Balanced bool      `json:"balanced"` // Rows.Read equals the sum of the outcomes
-	Clusters []Cluster `json:"errors"`
+	Clusters []Cluster `json:"errors"`   // at most MaxClusters, the most frequent
 	Usage    Usage     `json:"usage"`
 	Seconds  float64   `json:"seconds"`         // first byte to end
 	Working  float64   `json:"working_seconds"` // of these, in which at least one of its batches was worked on
@@ -237,6 +237,9 @@ type Example struct {
 	Row   int64  `json:"row"`
 	Value string `json:"value"` // at most 120 bytes
 }
+
+// MaxClusters bounds the clusters of a receipt and of a page of them.
+const MaxClusters = 1000
 
 // MaxExamples bounds the examples of a cluster.
 const MaxExamples = 5
@@ -263,6 +266,7 @@ type Limits struct {
 	HeaderBytes      int     `json:"header_bytes"`
 	ExpansionRatio   int     `json:"decompressed_ratio"` // after the first MiB
 	OpenUploads      int     `json:"open_uploads"`       // an account
+	EventStreams     int     `json:"event_streams"`      // an account, at one process
 	IdleSeconds      int     `json:"idle_seconds"`       // without a byte
 	PreviewBytes     int     `json:"preview_bytes"`
 	SpecColumns      int     `json:"dataset_columns"`
@@ -275,6 +279,6 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 100 << 30, RecordBytes: 1 << 20, FieldBytes: 256 << 10, Columns: MaxColumns, HeaderBytes: 64 << 10,
-		ExpansionRatio: 200, OpenUploads: 20, IdleSeconds: 30, PreviewBytes: 64 << 10, SpecColumns: MaxColumns, KeyBytes: MaxKeyBytes, RowBytes: MaxRowBytes, UploadExpiryDays: 7,
+		ExpansionRatio: 200, OpenUploads: 20, EventStreams: 200, IdleSeconds: 30, PreviewBytes: 64 << 10, SpecColumns: MaxColumns, KeyBytes: MaxKeyBytes, RowBytes: MaxRowBytes, UploadExpiryDays: 7,
 	}
 }

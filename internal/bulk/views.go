@@ -10,6 +10,10 @@ type Dataset struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// PageBytes bounds a page of a list: it ends after the item with which it reaches so many
+// bytes, however many were asked for. So it has at least one, and is never much larger.
+const PageBytes = 4 << 20
+
 // RecordPage is a page of live records.
 type RecordPage struct {
 	Columns []string // of Rows, in spec order
@@ -23,6 +27,17 @@ type Record struct {
 	Import ImportID // that wrote it last
 	OpSeq  int64    // of that import
 	Row    int64    // its row number in that import's file
+}
+
+// Bytes is about what the record takes in memory.
+func (r Record) Bytes() int {
+	n := 16 * len(r.Values)
+	for _, v := range r.Values {
+		if text, ok := v.(string); ok {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 // Event is a milestone of an import: a change of state, the header read, the upload sealed.

@@ -12,6 +12,8 @@ type devCommand struct {
 	Listen    string `help:"Address of the console." default:"127.0.0.1:8080" env:"BULKHEAD_LISTEN" placeholder:"HOST:PORT"`
 	Analytics string `help:"auto, off, chdb, or a clickhouse:// address." default:"auto" env:"BULKHEAD_ANALYTICS"`
 	Demo      bool   `help:"Also make a sample file and import it."`
+
+	EventStreams int `help:"Live event streams that an account may have open; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
 }
 
 // Run implements `bulkhead dev`. Ctrl-C is how it is meant to end, so a role that
@@ -20,7 +22,7 @@ func (c *devCommand) Run(e *env) error {
 	if e.roles.Dev == nil {
 		return errors.New("this build has no dev role")
 	}
-	settings := config.DevConfig{DataDir: e.server.DataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo}
+	settings := config.DevConfig{DataDir: e.server.DataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo, EventStreams: c.EventStreams}
 	return e.roles.Dev(e.ctx, settings.WithDefaults())
 }
 

@@ -31,6 +31,7 @@ var exits = map[bulk.Kind]int{
 	bulk.KindConflict:     exitFailed,
 	bulk.KindTooLarge:     exitFailed,
 	bulk.KindUnavailable:  exitUnavailable,
+	bulk.KindTooMany:      exitUnavailable,
 	bulk.KindUnprocessed:  exitFailed,
 }
 

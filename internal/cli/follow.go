@@ -25,16 +25,20 @@ func settled(imp bulk.Import) bool {
 }
 
 // follow calls seen with every newer state of an import until it is settled, and
-// returns the last one. It listens to Server-Sent Events and reconnects; because it
-// also asks once after every stream that ended, it works where streams do not.
+// returns the last one. It listens to Server-Sent Events, whose imports lack layout and
+// mapping, and reconnects; because it also asks once after every stream that ended, it
+// works where streams do not, or are refused.
 func (c *client) follow(ctx context.Context, id bulk.ImportID, seen func(bulk.Import)) (bulk.Import, error) {
 	f := follower{client: c, id: id, seen: seen}
 	for tries := c.patience.start(); ; {
 		f.stream(ctx) // why it ended does not matter: what follows asks again
+		imp, err := c.get(ctx, id)
 		if settled(f.last) {
+			if err == nil && settled(imp) {
+				f.note(imp) // whole
+			}
 			return f.last, nil
 		}
-		imp, err := c.get(ctx, id)
 		if err == nil {
 			tries.progress()
 			f.note(imp)

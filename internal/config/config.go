@@ -21,6 +21,8 @@ type DevConfig struct {
 	Listen    string // host:port of the console; port 0 takes a free one; zero: DefaultListen
 	Analytics string // auto, off, chdb, or a clickhouse:// address; zero: DefaultAnalytics
 	Demo      bool   // also make a sample file and import it
+
+	EventStreams int // live event streams that an account may have open; zero: that of bulk.DefaultLimits
 }
 
 // WithDefaults returns the settings with every zero field set.

@@ -20,6 +20,7 @@ type RoleConfig struct {
 	Listen        string   `help:"Address of this process." default:":8080" env:"BULKHEAD_LISTEN" placeholder:"HOST:PORT"`
 	Advertise     string   `help:"URL under which other roles reach this process; default: http://HOSTNAME:PORT." env:"BULKHEAD_ADVERTISE" placeholder:"URL"`
 	ClusterSecret string   `help:"Shared by every process of the cluster, 16 bytes or more." env:"BULKHEAD_CLUSTER_SECRET"`
+	EventStreams  int      `help:"Live event streams that an account may have open at a console; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
 	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
 	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to 8192; default: 8192." env:"BULKHEAD_BATCH_ROWS"`
 
@@ -54,6 +55,9 @@ func (c RoleConfig) Check(role string) error {
 	}
 	if c.BatchRows < 0 || c.BatchRows > maxBatchRows {
 		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_BATCH_ROWS is %d; set 1 to %d, or leave it out.", c.BatchRows, maxBatchRows)
+	}
+	if c.EventStreams < 0 {
+		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_EVENT_STREAMS is %d; set 1 or more, or leave it out.", c.EventStreams)
 	}
 	needs := map[string][]string{
 		"console": {"secret", "objects"}, "ingest": {"secret", "objects", "brokers"}, "dispatcher": {"secret", "objects", "brokers"},

@@ -32,7 +32,7 @@ func (r batchRow) public() bulk.Batch {
 func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
 	var rows []batchRow
 	err := s.own(ctx, "list batches", account, func(q reader) error {
-		if _, err := getImport(ctx, q, account, id); err != nil {
+		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
 		return q.SelectContext(ctx, &rows, `

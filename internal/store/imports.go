@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,11 @@ func getImport(ctx context.Context, q querier, account bulk.AccountID, id bulk.I
 	return r, noRows(err, "import")
 }
 
+// hasImport returns a KindNotFound error where the account has no such import.
+func hasImport(ctx context.Context, q querier, account bulk.AccountID, id bulk.ImportID) error {
+	return noRows(q.GetContext(ctx, new(string), `SELECT id FROM imports WHERE account_id = ? AND id = ?`, account, id), "import")
+}
+
 // lockImport reads an import that the transaction will change.
 func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID) (r importRow, err error) {
 	err = tx.GetContext(ctx, &r, `SELECT `+importColumns+` FROM imports WHERE account_id = ? AND id = ?`+tx.lock, account, id)
@@ -86,7 +92,11 @@ func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	return i, err
 }
 
-// ListImports lists an account's imports, newest first.
+// listedColumns are those of an import but its layout, which grows with its file's columns.
+var listedColumns = strings.Replace(importColumns, "layout", "NULL AS layout", 1)
+
+// ListImports lists an account's imports, newest first, without their layouts and
+// mappings. A page ends at the limit, 200 at most, or at bulk.PageBytes.
 func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.ImportFilter) (out []bulk.Import, next string, err error) {
 	if f.Limit <= 0 {
 		f.Limit = 50
@@ -106,22 +116,41 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 	if f.Cursor != "" {
 		add(`id < ?`, f.Cursor) // identifiers sort by age
 	}
-	var rows []importRow
-	query := fmt.Sprintf(`SELECT %s FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, importColumns, strings.Join(where, " AND "), f.Limit+1)
-	if err := s.own(ctx, "list imports", account, func(q reader) error { return q.SelectContext(ctx, &rows, query, args...) }); err != nil {
+	query := fmt.Sprintf(`SELECT %s FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, listedColumns, strings.Join(where, " AND "), f.Limit+1)
+	err = s.own(ctx, "list imports", account, func(q reader) error {
+		out, next, err = readImports(ctx, q, f.Limit, query, args)
+		return err
+	})
+	return out, next, err
+}
+
+func readImports(ctx context.Context, q reader, limit int, query string, args []any) (out []bulk.Import, next string, err error) {
+	rows, err := q.QueryxContext(ctx, query, args...)
+	if err != nil {
 		return nil, "", err
 	}
-	if len(rows) > f.Limit {
-		rows = rows[:f.Limit]
-		next = string(rows[f.Limit-1].ID)
-	}
-	out = make([]bulk.Import, len(rows))
-	for i := range rows {
-		if out[i], err = rows[i].public(); err != nil {
-			return nil, "", s.error("list imports", err)
+	defer rows.Close()
+	out = []bulk.Import{}
+	for bytes := 0; rows.Next(); {
+		if len(out) == limit || bytes >= bulk.PageBytes {
+			return out, string(out[len(out)-1].ID), nil
 		}
+		var r importRow
+		if err := rows.StructScan(&r); err != nil {
+			return nil, "", err
+		}
+		i, err := r.public()
+		if err != nil {
+			return nil, "", err
+		}
+		bytes += 1<<10 + len(r.Options)
+		if r.Error != nil {
+			bytes += len(*r.Error)
+		}
+		i.Options.Mapping = nil
+		out = append(out, i)
 	}
-	return out, next, nil
+	return out, "", rows.Err()
 }
 
 // uploadLife is how long an upload may stand unfinished.
@@ -243,7 +272,7 @@ func event(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportI
 func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
 	out := []bulk.Event{}
 	err := s.own(ctx, "list events", account, func(q reader) error {
-		if _, err := getImport(ctx, q, account, id); err != nil {
+		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
 		return q.SelectContext(ctx, &out, `
@@ -253,8 +282,15 @@ func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bul
 	return out, err
 }
 
-// Clusters groups an import's rejects by cause, most frequent first.
+// Clusters groups an import's rejects by cause, most frequent first: all of them, which
+// are as many as its dataset has columns times what can be wrong with one.
 func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
+	return s.ClusterPage(ctx, account, id, 0, math.MaxInt32)
+}
+
+// ClusterPage is at most limit of Clusters, after so many. While rows are still being
+// rejected their order changes.
+func (s *Store) ClusterPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error) {
 	var rows []struct {
 		Column   string    `db:"source_column"`
 		Code     bulk.Code `db:"code"`
@@ -262,12 +298,13 @@ func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.Im
 		Examples string    `db:"examples"`
 	}
 	err := s.own(ctx, "list clusters", account, func(q reader) error {
-		if _, err := getImport(ctx, q, account, id); err != nil {
+		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
 		return q.SelectContext(ctx, &rows, `
 			SELECT source_column, code, rejects, examples FROM error_clusters
-			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code`, account, id)
+			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code LIMIT ? OFFSET ?`,
+			account, id, limit, after)
 	})
 	out := make([]bulk.Cluster, len(rows))
 	for i, r := range rows {
@@ -296,7 +333,7 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 		return r, err
 	}
 	r.Working, r.RowsPerS = working.Seconds(), bulk.PerSecond(r.Import.Rows.Settled(), working)
-	if r.Clusters, err = s.Clusters(ctx, account, id); err != nil {
+	if r.Clusters, err = s.ClusterPage(ctx, account, id, 0, bulk.MaxClusters); err != nil {
 		return r, err
 	}
 	r.Usage, err = s.Usage(ctx, account)

@@ -163,15 +163,14 @@ func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Va
 		for _, k := range chunk {
 			args = append(append(args, string(w.Account)), k...)
 		}
-		var page bulk.RecordPage
-		if err := s.readRecords(ctx, s.read, &page, w.Spec, query, args); err != nil {
-			return out, s.error("read landed records", err)
-		}
-		for _, r := range page.Records {
+		if err := s.readRecords(ctx, s.read, w.Spec, query, args, func(r bulk.Record) bool {
 			if r.OpSeq == w.OpSeq && r.Row >= w.Batch.FirstRow && r.Row < w.Batch.FirstRow+w.Batch.Rows.Read {
 				out.RowNo = append(out.RowNo, r.Row)
 				out.Values = append(out.Values, r.Values)
 			}
+			return true
+		}); err != nil {
+			return out, s.error("read landed records", err)
 		}
 	}
 	return out, nil

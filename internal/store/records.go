@@ -10,8 +10,9 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Records pages through an account's live records in key order. The limit is 1 to
-// 10,000; a cursor that is not one of ours is a KindInvalid error.
+// Records pages through an account's live records in key order. A page ends at the
+// limit, 1 to 10,000, or at bulk.PageBytes; a cursor that is not one of ours is a
+// KindInvalid error.
 func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (p bulk.RecordPage, err error) {
 	d, err := s.Dataset(ctx, name)
 	if err != nil {
@@ -20,31 +21,63 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 	for _, c := range d.Columns {
 		p.Columns = append(p.Columns, c.Name)
 	}
-	query := fmt.Sprintf(`
-		SELECT %s, t._op_seq, t._row_no, COALESCE(i.id, '') FROM %q t
-		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
-		WHERE t._account_id = ?`, prefixed(p.Columns), d.Table())
-	args := []any{name, account}
+	var after []any
 	if cursor != "" {
-		after, err := decodeCursor(cursor, len(d.Key))
-		if err != nil {
+		if after, err = decodeCursor(cursor, len(d.Key)); err != nil {
 			return p, err
 		}
-		query += fmt.Sprintf(` AND (%s) > %s`, prefixed(d.Key), tuples(1, len(d.Key)))
-		args = append(args, after...)
 	}
-	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(d.Key), limit+1)
-	if err := s.own(ctx, "list records", account, func(q reader) error { return s.readRecords(ctx, q, &p, d.Spec, query, args) }); err != nil {
+	more := false
+	if err := s.own(ctx, "list records", account, func(q reader) error {
+		more, err = s.fillPage(ctx, q, &p, d.Spec, account, after, limit)
+		return err
+	}); err != nil || !more {
 		return p, err
 	}
-	if len(p.Records) > limit {
-		p.Records = p.Records[:limit]
-		p.Next, err = encodeCursor(d.Spec, p.Records[limit-1])
-	}
+	p.Next, err = encodeCursor(d.Spec, p.Records[len(p.Records)-1])
 	return p, err
 }
 
-func (s *Store) readRecords(ctx context.Context, q reader, p *bulk.RecordPage, spec bulk.Spec, query string, args []any) error {
+// recordsAtOnce is how many records one query asks for: what a page does not take of
+// them, a database sends all the same.
+const recordsAtOnce = 100
+
+// fillPage reads records until the page is full, and reports whether more follow.
+func (s *Store) fillPage(ctx context.Context, q reader, p *bulk.RecordPage, spec bulk.Spec, account bulk.AccountID, after []any, limit int) (more bool, err error) {
+	for bytes := 0; ; {
+		had, ask := len(p.Records), min(recordsAtOnce, limit+1-len(p.Records))
+		query, args := selectRecords(spec, p.Columns, account, after, ask)
+		err := s.readRecords(ctx, q, spec, query, args, func(r bulk.Record) bool {
+			if more = len(p.Records) == limit || bytes >= bulk.PageBytes; more {
+				return false
+			}
+			bytes += r.Bytes()
+			p.Records = append(p.Records, r)
+			return true
+		})
+		if err != nil || more || len(p.Records)-had < ask {
+			return more, err
+		}
+		after = keyOf(spec, p.Records[len(p.Records)-1])
+	}
+}
+
+// selectRecords reads the account's records after a key, nil for all.
+func selectRecords(spec bulk.Spec, columns []string, account bulk.AccountID, after []any, limit int) (query string, args []any) {
+	query = fmt.Sprintf(`
+		SELECT %s, t._op_seq, t._row_no, COALESCE(i.id, '') FROM %q t
+		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
+		WHERE t._account_id = ?`, prefixed(columns), spec.Table())
+	args = []any{spec.Name, account}
+	if after != nil {
+		query += fmt.Sprintf(` AND (%s) > %s`, prefixed(spec.Key), tuples(1, len(spec.Key)))
+		args = append(args, after...)
+	}
+	return query + fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(spec.Key), limit), args
+}
+
+// readRecords calls each with every record of the query, until it says false.
+func (s *Store) readRecords(ctx context.Context, q reader, spec bulk.Spec, query string, args []any, each func(bulk.Record) bool) error {
 	rows, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -63,7 +96,9 @@ func (s *Store) readRecords(ctx context.Context, q reader, p *bulk.RecordPage, s
 		for i, c := range spec.Columns {
 			r.Values[i] = s.engine.value(c.Type, r.Values[i])
 		}
-		p.Records = append(p.Records, r)
+		if !each(r) {
+			return nil
+		}
 	}
 	return rows.Err()
 }
@@ -76,8 +111,8 @@ func prefixed(columns []string) string {
 	return strings.Join(out, ", ")
 }
 
-func encodeCursor(spec bulk.Spec, r bulk.Record) (string, error) {
-	var key []any
+// keyOf returns the values of a record's key.
+func keyOf(spec bulk.Spec, r bulk.Record) (key []any) {
 	for _, k := range spec.Key {
 		for i, c := range spec.Columns {
 			if c.Name == k {
@@ -85,7 +120,11 @@ func encodeCursor(spec bulk.Spec, r bulk.Record) (string, error) {
 			}
 		}
 	}
-	b, err := json.Marshal(key)
+	return key
+}
+
+func encodeCursor(spec bulk.Spec, r bulk.Record) (string, error) {
+	b, err := json.Marshal(keyOf(spec, r))
 	return base64.RawURLEncoding.EncodeToString(b), err
 }
 

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"bulkhead/internal/bulk"
+)
+
+// A page of wide records ends at its bytes, and the pages together have each record once.
+func TestRecordPagesAreBoundedInBytes(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		const rows = 3*recordsAtOnce + 7
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(imp, rows)
+		wide := strings.Repeat("w", 100<<10)
+		all := make([]row, rows)
+		for i := range all {
+			all[i] = row{no: int64(i + 1), id: fmt.Sprintf("k%04d", i), name: wide}
+		}
+		f.commit(imp, 0, all...)
+		next, pages := 0, 0
+		for cursor := ""; ; pages++ {
+			p, err := f.Records(t.Context(), f.account, "things", cursor, 10_000)
+			f.must(err)
+			bytes := 0
+			for _, r := range p.Records {
+				if bytes += r.Bytes(); r.Values[0] != all[next].id {
+					t.Fatalf("got %v, want %s", r.Values[0], all[next].id)
+				}
+				next++
+			}
+			if bytes >= bulk.PageBytes+len(wide)+1<<10 {
+				t.Errorf("a page has %d bytes, want at most a record more than %d", bytes, bulk.PageBytes)
+			}
+			if cursor = p.Next; cursor == "" {
+				break
+			}
+		}
+		if next != rows || pages < rows*len(wide)/bulk.PageBytes {
+			t.Errorf("%d records on %d pages, want %d", next, pages+1, rows)
+		}
+		for limit, want := range map[int]int{1: 1, recordsAtOnce - 1: 41, 40: 40} {
+			if p, err := f.Records(t.Context(), f.account, "things", "", limit); err != nil || len(p.Records) != want || p.Next == "" {
+				t.Errorf("limit %d: %d records, next %q, %v; want %d and more to come", limit, len(p.Records), p.Next, err, want)
+			}
+		}
+	})
+}
+
+// Where the limit falls on what one query asks for, nothing is lost or doubled.
+func TestRecordPagesMeetTheirLimit(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		const rows = 2 * recordsAtOnce
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(imp, rows)
+		all := make([]row, rows)
+		for i := range all {
+			all[i] = row{no: int64(i + 1), id: fmt.Sprintf("k%04d", i), name: "n"}
+		}
+		f.commit(imp, 0, all...)
+		for limit, more := range map[int]bool{recordsAtOnce - 1: true, recordsAtOnce: true, recordsAtOnce + 1: true, rows - 1: true, rows: false, rows + 1: false} {
+			p, err := f.Records(t.Context(), f.account, "things", "", limit)
+			f.must(err)
+			if len(p.Records) != min(limit, rows) || (p.Next != "") != more {
+				t.Errorf("limit %d: %d records, next %q", limit, len(p.Records), p.Next)
+			}
+		}
+	})
+}
