@@ -41,6 +41,7 @@ var laws = []struct {
 	{"ingest/remote", []string{"internal/bulk", "internal/peer", "internal/resumable"}},
 	{"processors/lease", []string{"internal/bulk", "internal/peer", "processors", "processors/drr"}},
 	{"internal/sample", []string{"internal/bulk"}},
+	{"internal/smalldisk", nil},
 	{"internal/telemetry", nil},
 	{"internal/csvfile", []string{"internal/bulk", "ingest/csvscan"}},
 	{"internal/verify", []string{"internal/bulk", "internal/csvfile", "ingest/csvscan", "processors/validate"}},
@@ -105,7 +106,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		}
 		allowed := under(inside, law.room) && lawOf(inside).room == law.room ||
 			test && under(inside, dir) ||
-			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "columnar")
+			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "internal/smalldisk" || inside == "columnar")
 		if !allowed {
 			t.Errorf("%s (room %s) may not import %s", file, law.room, path)
 		}

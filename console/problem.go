@@ -111,8 +111,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is left to answer
 	}
 	p := newProblem(err, info.id)
-	if p.Status == http.StatusInternalServerError {
-		s.Logger.ErrorContext(r.Context(), "request failed", "error", err, "request_id", info.id, "method", r.Method, "route", info.route)
+	switch attrs := []any{"error", err, "request_id", info.id, "method", r.Method, "route", info.route}; {
+	case p.Status == http.StatusInternalServerError:
+		s.Logger.ErrorContext(r.Context(), "request failed", attrs...)
+	case p.Status > http.StatusInternalServerError:
+		s.Logger.WarnContext(r.Context(), "request not served now", attrs...)
 	}
 	h := w.Header()
 	for _, name := range []string{"Content-Disposition", "Content-Encoding", "Content-Length", "ETag", "Last-Modified", "Next-Cursor", "Location"} {

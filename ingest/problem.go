@@ -70,6 +70,8 @@ func (u *Uploads) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case status == http.StatusInternalServerError && !errors.Is(err, context.Canceled):
 		u.Logger.ErrorContext(r.Context(), "upload failed", "error", err)
+	case status > http.StatusInternalServerError:
+		u.Logger.WarnContext(r.Context(), "upload not taken now", "error", err)
 	case status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="bulkhead"`)
 	case status == http.StatusPreconditionFailed:

@@ -85,6 +85,23 @@ func newParts(log *slog.Logger) *parts {
 	return &parts{metrics: telemetry.NewMetrics(), log: log, limits: bulk.DefaultLimits()}
 }
 
+// Ready reports whether the engines can be read and written; it implements console.Health.
+func (p *parts) Ready(ctx context.Context) error {
+	if err := p.store.Ready(ctx); err != nil || p.objects == nil {
+		return err
+	}
+	return p.objects.Ready(ctx)
+}
+
+// unready logs why a process is not ready and returns what may be said of it outside.
+func (p *parts) unready(ctx context.Context, err error) string {
+	p.log.WarnContext(ctx, "not ready", "error", err)
+	if e, ok := errors.AsType[*bulk.Error](err); ok {
+		return e.Message
+	}
+	return "the store does not answer"
+}
+
 func (p *parts) close() error {
 	if p.objects == nil {
 		return p.store.Close()

@@ -65,7 +65,7 @@ func (p *process) serveHealth() {
 	p.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	p.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := p.Ready(r.Context()); err != nil {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			http.Error(w, "not ready: "+p.parts.unready(r.Context(), err), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ready")
@@ -80,7 +80,7 @@ func (p *process) Ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	return p.parts.store.Ready(ctx)
+	return p.parts.Ready(ctx)
 }
 
 // run works until ctx ends or a part fails, then drains.

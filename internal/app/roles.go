@@ -41,7 +41,7 @@ func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
 		return nil, err
 	}
 	node := bulk.Node{ID: bulk.NewNodeID("dev"), Role: "dev", Slots: slots, Version: Version(), StartedAt: time.Now().UTC()}
-	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), inside{node, r.dispatcher}, p.store, false); err != nil {
+	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), inside{node, r.dispatcher}, p, false); err != nil {
 		return nil, err
 	}
 	r.processor, err = p.newProcessor(node.ID, r.dispatcher, slots)

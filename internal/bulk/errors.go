@@ -67,6 +67,37 @@ func CodeOf(err error) string {
 	return "internal"
 }
 
+// Codes of a machine that takes no writes, whatever they are; see [DiskFull].
+const (
+	ErrDiskFull    = "disk_full"
+	ErrDiskFailing = "disk_failing" // it reports errors, such as a quota that is used up
+	ErrReadOnly    = "read_only"
+)
+
+// DiskFull says that there is no room where something is kept, such as "the store".
+func DiskFull(where string) *Error {
+	return Errorf(KindUnavailable, ErrDiskFull, "The disk of %s is full. Nothing is lost, and reading goes on. Make room, then try again.", where)
+}
+
+// DiskFailing says that the disk under something reports errors.
+func DiskFailing(where string) *Error {
+	return Errorf(KindUnavailable, ErrDiskFailing, "The disk of %s reports errors: it is failing, or over its quota. Look at it, then try again.", where)
+}
+
+// ReadOnly says that something can be read only.
+func ReadOnly(where string) *Error {
+	return Errorf(KindUnavailable, ErrReadOnly, "The disk or database of %s is read-only. Reading goes on. Make it writable, then try again.", where)
+}
+
+// TakesNoWrites reports whether an error says that writes fail for the machine's sake.
+func TakesNoWrites(err error) bool {
+	switch CodeOf(err) {
+	case ErrDiskFull, ErrDiskFailing, ErrReadOnly:
+		return true
+	}
+	return false
+}
+
 // Conditions that stages tell each other with errors.Is.
 var (
 	// ErrSuperseded says that another writer took over an upload: stop, write nothing more.

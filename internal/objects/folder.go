@@ -16,8 +16,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"bulkhead/internal/bulk"
 )
 
 // Folder keeps objects as files of one directory. Several processes may share it.
@@ -70,17 +68,27 @@ func (f *Folder) Put(ctx context.Context, key string, data []byte) error {
 	}
 	temp := path.Join(scratch, rand.Text())
 	defer f.root.Remove(temp) // its other name, if it got one, is the object
-	if err := f.write(temp, data); err != nil {
-		return fmt.Errorf("put object %s: %w", key, err)
+	err := f.write(temp, data)
+	if err == nil {
+		err = f.link(temp, key)
 	}
-	err := f.link(temp, key)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("put object %s: %w", key, ErrExists)
+		err = ErrExists
 	}
-	if err != nil {
-		return fmt.Errorf("put object %s: %w", key, err)
+	return named("put", key, err)
+}
+
+// probeBytes is how much is written to find out whether something can be.
+const probeBytes = 16 << 10
+
+// Ready writes a little and removes it again.
+func (f *Folder) Ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return nil
+	temp := path.Join(scratch, rand.Text())
+	defer f.root.Remove(temp)
+	return named("probe", temp, f.write(temp, make([]byte, probeBytes)))
 }
 
 // Get reads a whole object into memory.
@@ -249,15 +257,4 @@ func (f *Folder) removeStale(before time.Time) error {
 		}
 	}
 	return err
-}
-
-func named(op, key string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s object %s: %w", op, key, bulk.ErrNotFound)
-	default:
-		return fmt.Errorf("%s object %s: %w", op, key, err)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/objects"
 	"bulkhead/internal/objects/objectstest"
+	"bulkhead/internal/smalldisk"
 )
 
 func open(t *testing.T, dir string) *objects.Folder {
@@ -73,5 +74,35 @@ func TestFolderLeavesNoTemporaryFile(t *testing.T) {
 	f.Put(t.Context(), "a/b", []byte("y"))
 	if left, err := os.ReadDir(filepath.Join(dir, ".tmp")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A full disk, and one that is read-only, are said to be so; reading goes on.
+func TestFolderSaysWhyItTakesNoWrites(t *testing.T) {
+	disk := smalldisk.Mount(t, 1<<20)
+	f := open(t, filepath.Join(disk.Dir, "objects"))
+	refuses := func(code string) {
+		t.Helper()
+		put := f.Put(t.Context(), "a/new", make([]byte, 64<<10))
+		for what, err := range map[string]error{"Put": put, "Ready": f.Ready(t.Context())} {
+			if bulk.KindOf(err) != bulk.KindUnavailable || bulk.CodeOf(err) != code {
+				t.Errorf("%s = %v, want %s", what, err, code)
+			}
+		}
+		if got, err := f.Get(t.Context(), "a/b"); err != nil || string(got) != "x" {
+			t.Errorf("Get = %q, %v", got, err)
+		}
+	}
+	if err := errors.Join(f.Put(t.Context(), "a/b", []byte("x")), f.Ready(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	disk.Fill()
+	refuses(bulk.ErrDiskFull)
+	disk.Empty()
+	disk.Protect(true)
+	refuses(bulk.ErrReadOnly)
+	disk.Protect(false)
+	if err := errors.Join(f.Put(t.Context(), "a/new", []byte("x")), f.Ready(t.Context())); err != nil {
+		t.Error(err)
 	}
 }

@@ -16,6 +16,8 @@ type Store interface {
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 	Delete(ctx context.Context, key string) error
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+	// Ready reports whether objects can be put; a KindUnavailable error says why not.
+	Ready(ctx context.Context) error
 	Close() error
 }
 

@@ -13,6 +13,8 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -26,6 +28,10 @@ type S3 struct {
 	cfg    S3Config
 	client minio.Core
 	idle   func() // drops connections that nobody uses
+
+	mu      sync.Mutex
+	refused error // why the last Put could not be stored, while that counts
+	at      time.Time
 }
 
 const (
@@ -33,6 +39,8 @@ const (
 	writerMark = "Bulkhead-Writer"
 	// conflicts bounds how often a Put that met another request for its key is repeated.
 	conflicts = 10
+	// refusalCounts is how long a refused Put makes the store count as not ready.
+	refusalCounts = 10 * time.Second
 )
 
 // NewS3 returns the store in a bucket. Nothing is sent yet: Check does that.
@@ -83,6 +91,30 @@ func (s *S3) Check(ctx context.Context) (err error) {
 	return nil
 }
 
+// Ready reports whether the server lately refused a Put for want of room. It sends nothing:
+// each object costs something.
+func (s *S3) Ready(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused != nil && time.Since(s.at) < refusalCounts {
+		return s.refused
+	}
+	return nil
+}
+
+// note remembers a Put that was refused for want of room, until one succeeds.
+func (s *S3) note(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.refused = nil
+	case bulk.TakesNoWrites(err):
+		s.refused, s.at = err, time.Now()
+	}
+	return err
+}
+
 // Put stores data under key and returns once the server says that it is stored. A taken
 // key is ErrExists. After another error the object may still appear.
 func (s *S3) Put(ctx context.Context, key string, data []byte) error {
@@ -107,7 +139,7 @@ func (s *S3) Put(ctx context.Context, key string, data []byte) error {
 	if code(err) == minio.PreconditionFailed {
 		return s.whose(ctx, key, mark)
 	}
-	return named("put", key, err)
+	return s.note(named("put", key, err))
 }
 
 // whose decides a refused Put: the object there may be its own, of an attempt whose

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/objects"
 	"bulkhead/internal/objects/objectstest"
 )
@@ -178,4 +179,39 @@ func TestS3DownloadGivesUp(t *testing.T) {
 func next(method string, n int64) func(*http.Request) bool {
 	var seen atomic.Int64
 	return func(r *http.Request) bool { return r.Method == method && seen.Add(1) <= n }
+}
+
+// A server or bucket without room is said to be full; nothing is repeated for it.
+func TestS3SaysThatItIsFull(t *testing.T) {
+	full, asked := atomic.Bool{}, atomic.Int32{}
+	full.Store(true)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if full.Load() {
+			w.WriteHeader(http.StatusInsufficientStorage)
+			w.Write([]byte(`<Error><Code>XMinioStorageFull</Code><Message>Storage backend has reached its minimum free drive threshold.</Message></Error>`))
+		}
+	}))
+	defer server.Close()
+	s, err := objects.NewS3(objects.S3Config{Endpoint: server.URL, Bucket: "bucket", Region: "us-east-1", AccessKey: "key", SecretKey: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	put := s.Put(t.Context(), "a/b", []byte("x"))
+	for what, err := range map[string]error{"Put": put, "Ready": s.Ready(t.Context())} {
+		if bulk.KindOf(err) != bulk.KindUnavailable || bulk.CodeOf(err) != bulk.ErrDiskFull {
+			t.Errorf("%s = %v, want %s", what, err, bulk.ErrDiskFull)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	full.Store(false)
+	if err := errors.Join(s.Put(t.Context(), "a/b", []byte("x")), s.Ready(t.Context())); err != nil {
+		t.Error(err)
+	}
 }

@@ -21,6 +21,7 @@ type engine interface {
 	wall() string                        // statement that narrows a transaction to one account (?), "" for none
 	afterTable(table string) []string    // statements that follow the creation of a typed table
 	fault(err error) fault               // what an error speaks of
+	trouble(err error) *bulk.Error       // why writes fail for the machine's sake; nil: that is not it
 	rows(s *Store, tx *txn) rowTable     // how a batch's rows are written
 	value(t bulk.Type, v any) bulk.Value // a column's Go type for what the driver returned
 }

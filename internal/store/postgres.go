@@ -124,7 +124,7 @@ func (postgresEngine) fault(err error) fault {
 		return notDatabase
 	case e.Code == "57014": // the caller itself gave up
 		return faultUnknown
-	case e.Code == "25P03": // idle in a transaction too long
+	case e.Code == "25P03", e.Code == "25006": // idle in a transaction too long, read-only for now
 		return faultPasses
 	}
 	switch e.Code[:2] {
@@ -134,6 +134,22 @@ func (postgresEngine) fault(err error) fault {
 		return faultOfTheData
 	}
 	return faultUnknown
+}
+
+func (postgresEngine) trouble(err error) *bulk.Error {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return nil
+	}
+	switch e.Code {
+	case "53100":
+		return bulk.DiskFull(theStore)
+	case "58030":
+		return bulk.DiskFailing(theStore)
+	case "25006":
+		return bulk.ReadOnly(theStore)
+	}
+	return nil
 }
 
 // broken reports whether it is the way to the database that failed.

@@ -91,12 +91,28 @@ func (sqliteEngine) fault(err error) fault {
 		return notDatabase
 	}
 	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY:
 		return faultPasses
 	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
 		return faultOfTheData
 	}
 	return faultUnknown
+}
+
+func (sqliteEngine) trouble(err error) *bulk.Error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return bulk.DiskFull(theStore)
+	case sqlite3.SQLITE_IOERR:
+		return bulk.DiskFailing(theStore)
+	case sqlite3.SQLITE_READONLY:
+		return bulk.ReadOnly(theStore)
+	}
+	return nil
 }
 
 func (sqliteEngine) value(t bulk.Type, v any) bulk.Value {

@@ -38,6 +38,7 @@ type Store struct {
 	engine engine
 	write  *db
 	read   *db
+	writes writes
 
 	mu       sync.Mutex
 	specs    map[specVersion]bulk.Spec // immutable once stored, so never stale
@@ -57,7 +58,7 @@ type Config struct {
 
 // New prepares a store without touching it.
 func New(c Config) (*Store, error) {
-	s := &Store{specs: map[specVersion]bulk.Spec{}, overlaps: map[bulk.ImportID]int{}}
+	s := &Store{specs: map[specVersion]bulk.Spec{}, overlaps: map[bulk.ImportID]int{}, writes: newWrites()}
 	var err error
 	if path, ok := strings.CutPrefix(c.URL, "sqlite:"); ok && path != "" {
 		s.engine = sqliteEngine{}
@@ -97,12 +98,6 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
-}
-
-// Ready reports whether the store answers and has its schema.
-func (s *Store) Ready(ctx context.Context) error {
-	var n int
-	return s.error("check store", s.read.GetContext(ctx, &n, `SELECT COUNT(*) FROM accounts WHERE id = ''`))
 }
 
 // Close ends all connections.
@@ -187,21 +182,6 @@ func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error
 		return s.error(op, err)
 	}
 	return s.error(op, tx.Commit())
-}
-
-// error names the operation and turns what may pass (a busy or unreachable
-// database, a deadlock) into an error that tells its receiver to come again.
-func (s *Store) error(op string, err error) error {
-	switch {
-	case err == nil || bulk.KindOf(err) != "":
-		return err
-	case s.engine.fault(err) == faultPasses:
-		return fmt.Errorf("%s: %w (%w)", op, bulk.Errorf(bulk.KindUnavailable, "store_busy", "The store is busy. Try again."), err)
-	case s.engine.fault(err) != notDatabase:
-		return fmt.Errorf("%s: %w: %w", op, bulk.ErrDatabase, err)
-	default:
-		return fmt.Errorf("%s: %w", op, err)
-	}
 }
 
 // changed returns how many rows a statement changed.

@@ -1,0 +1,7 @@
+-- +goose Up
+-- What processes write to find out whether the store takes writes, a row each.
+CREATE TABLE probes (
+    id      TEXT PRIMARY KEY,
+    filling BYTEA NOT NULL,
+    at      TIMESTAMPTZ NOT NULL
+);
