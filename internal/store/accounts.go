@@ -14,7 +14,7 @@ func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, wei
 	if err := checkAccount(name, quota, weight); err != nil {
 		return a, err
 	}
-	return a, s.tx(ctx, "create account", func(tx *txn) error {
+	return a, s.makeOnce(ctx, "create account", func(tx *txn) error {
 		var taken int
 		if err := tx.GetContext(ctx, &taken, `SELECT COUNT(*) FROM accounts WHERE name = ?`, name); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -112,6 +113,7 @@ func acceptsCommits(s bulk.State) bool {
 
 // Fail counts a deterministic failure and quarantines the batch at the last one.
 func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error) {
+	why = strings.ToValidUTF8(strings.ReplaceAll(why, "\x00", "\uFFFD"), "\uFFFD") // it may quote a file
 	var account bulk.AccountID
 	ending := false
 	err = s.tx(ctx, "fail batch", func(tx *txn) error {

@@ -20,7 +20,11 @@ func (s *Store) ApplyDataset(ctx context.Context, spec bulk.Spec) (d bulk.Datase
 	if err := spec.Check(); err != nil {
 		return d, err
 	}
-	err = s.tx(ctx, "apply dataset", func(tx *txn) error {
+	err = s.makeOnce(ctx, "apply dataset", func(tx *txn) error {
+		var locked []string
+		if err := tx.SelectContext(ctx, &locked, `SELECT name FROM datasets WHERE name = ?`+tx.lock, spec.Name); err != nil {
+			return err
+		}
 		d, err = dataset(ctx, tx, spec.Name)
 		switch {
 		case bulk.KindOf(err) == bulk.KindNotFound:

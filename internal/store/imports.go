@@ -92,6 +92,22 @@ func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	return i, err
 }
 
+// maxSearch bounds a search, in bytes: no file has a longer name.
+const maxSearch = 255
+
+var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// lowerASCII folds the letters that every engine folds alike.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 // listedColumns are those of an import but its layout, which grows with its file's columns.
 var listedColumns = strings.Replace(importColumns, "layout", "NULL AS layout", 1)
 
@@ -111,9 +127,15 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 		add(`dataset = ?`, f.Dataset)
 	}
 	if f.Search != "" {
-		add(`LOWER(filename) LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Search))+"%")
+		if len(f.Search) > maxSearch {
+			return nil, "", bulk.Errorf(bulk.KindInvalid, "bad_parameter", "search is part of a file's name, which has at most %d bytes.", maxSearch)
+		}
+		add(s.engine.lower("filename")+` LIKE ? ESCAPE '\'`, "%"+likeEscapes.Replace(lowerASCII(f.Search))+"%")
 	}
 	if f.Cursor != "" {
+		if !bulk.ValidID("imp", f.Cursor) {
+			return nil, "", bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out.")
+		}
 		add(`id < ?`, f.Cursor) // identifiers sort by age
 	}
 	query := fmt.Sprintf(`SELECT %s FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, listedColumns, strings.Join(where, " AND "), f.Limit+1)

@@ -23,6 +23,9 @@ import (
 // postgresEngine has many writers; what a transaction will change it locks first.
 type postgresEngine struct{}
 
+// timestampForm is the canonical form of timestamps, in UTC.
+const timestampForm = "2006-01-02T15:04:05.000000Z"
+
 // applicationName marks our own sessions, so that the reaper touches no others.
 const applicationName = "bulkhead"
 
@@ -69,6 +72,9 @@ func (postgresEngine) ahead() string { return `(statement_timestamp() + ? * INTE
 
 // Unlike now() it goes on within a transaction.
 func (postgresEngine) sharedClock() string { return `clock_timestamp()` }
+
+// The collation "C" folds ASCII alone, as SQLite does.
+func (postgresEngine) lower(expression string) string { return `LOWER(` + expression + ` COLLATE "C")` }
 
 // Foreign keys to a locked row may still be checked.
 func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }
@@ -169,7 +175,7 @@ func (postgresEngine) value(t bulk.Type, v any) bulk.Value {
 		if t == bulk.TypeDate {
 			return x.Format(time.DateOnly)
 		}
-		return x.UTC().Format("2006-01-02T15:04:05.000000Z")
+		return x.UTC().Format(timestampForm)
 	}
 	return v
 }

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -23,7 +26,7 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 	}
 	var after []any
 	if cursor != "" {
-		if after, err = decodeCursor(cursor, len(d.Key)); err != nil {
+		if after, err = decodeCursor(cursor, d.Spec); err != nil {
 			return p, err
 		}
 	}
@@ -128,27 +131,52 @@ func encodeCursor(spec bulk.Spec, r bulk.Record) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(b), err
 }
 
-func decodeCursor(cursor string, want int) ([]any, error) {
+// decodeCursor reads the key after which a page begins. Whatever no record's key can be is
+// refused here: engines would compare it in their own ways, or fail.
+func decodeCursor(cursor string, spec bulk.Spec) ([]any, error) {
 	var key []any
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err == nil {
-		d := json.NewDecoder(strings.NewReader(string(b)))
+		d := json.NewDecoder(bytes.NewReader(b))
 		d.UseNumber() // an int64 key must not pass through a float
 		err = d.Decode(&key)
 	}
-	if err != nil || len(key) != want {
+	good := err == nil && len(key) == len(spec.Key)
+	for i := 0; good && i < len(key); i++ {
+		key[i], good = keyValue(spec.Column(spec.Key[i]).Type, key[i])
+	}
+	if !good {
 		return nil, bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out.")
 	}
-	for i, k := range key {
-		switch v := k.(type) {
-		case json.Number:
-			if key[i], err = v.Int64(); err != nil {
-				return nil, bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out.")
-			}
-		case string, bool:
-		default:
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out.")
-		}
-	}
 	return key, nil
+}
+
+// canonicalDecimal is what validation makes of decimals, but for their number of digits.
+var canonicalDecimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?$`)
+
+// keyValue returns a JSON value as a key column of the type has it; false if none does.
+func keyValue(t bulk.Type, v any) (any, bool) {
+	text, isText := v.(string)
+	var err error
+	switch t {
+	case bulk.TypeInteger:
+		n, ok := v.(json.Number)
+		if !ok {
+			return nil, false
+		}
+		v, err = n.Int64()
+		return v, err == nil
+	case bulk.TypeBoolean:
+		_, ok := v.(bool)
+		return v, ok
+	case bulk.TypeDecimal:
+		return v, isText && len(text) <= 40 && canonicalDecimal.MatchString(text)
+	case bulk.TypeDate:
+		_, err = time.Parse(time.DateOnly, text)
+		return v, err == nil && text >= "0001"
+	case bulk.TypeTimestamp:
+		_, err = time.Parse(timestampForm, text)
+		return v, err == nil && text >= "0001"
+	}
+	return v, isText && !strings.ContainsRune(text, 0)
 }

@@ -59,6 +59,8 @@ func (sqliteEngine) ahead() string {
 
 func (sqliteEngine) sharedClock() string { return "" }
 
+func (sqliteEngine) lower(expression string) string { return `LOWER(` + expression + `)` }
+
 func (sqliteEngine) rowLock() string { return "" }
 
 func (sqliteEngine) clock() string { return "CAST(unixepoch('subsec') * 1000 AS INTEGER)" }

@@ -20,9 +20,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
@@ -118,19 +120,39 @@ type querier interface {
 type db struct{ *sqlx.DB }
 
 func (d *db) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := checkTexts(args); err != nil {
+		return err
+	}
 	return d.DB.GetContext(ctx, dest, d.Rebind(query), args...)
 }
 
 func (d *db) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := checkTexts(args); err != nil {
+		return err
+	}
 	return d.DB.SelectContext(ctx, dest, d.Rebind(query), args...)
 }
 
 func (d *db) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	if err := checkTexts(args); err != nil {
+		return nil, err
+	}
 	return d.DB.QueryxContext(ctx, d.Rebind(query), args...)
 }
 
 func (d *db) QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row {
 	return d.DB.QueryRowxContext(ctx, d.Rebind(query), args...)
+}
+
+// checkTexts refuses texts that PostgreSQL cannot compare with anything, and that nothing
+// is called by on any engine.
+func checkTexts(args []any) error {
+	for _, a := range args {
+		if v := reflect.ValueOf(a); v.Kind() == reflect.String && (!utf8.ValidString(v.String()) || strings.ContainsRune(v.String(), 0)) {
+			return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "A name or text of the request is not UTF-8, or has a NUL in it. Nothing is called so.")
+		}
+	}
+	return nil
 }
 
 // txn is a transaction that takes ? for parameters.
@@ -143,18 +165,30 @@ type txn struct {
 }
 
 func (t *txn) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := checkTexts(args); err != nil {
+		return err
+	}
 	return t.Tx.GetContext(ctx, dest, t.Rebind(query), args...)
 }
 
 func (t *txn) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := checkTexts(args); err != nil {
+		return err
+	}
 	return t.Tx.SelectContext(ctx, dest, t.Rebind(query), args...)
 }
 
 func (t *txn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := checkTexts(args); err != nil {
+		return nil, err
+	}
 	return t.Tx.ExecContext(ctx, t.Rebind(query), args...)
 }
 
 func (t *txn) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	if err := checkTexts(args); err != nil {
+		return nil, err
+	}
 	return t.Tx.QueryxContext(ctx, t.Rebind(query), args...)
 }
 
@@ -182,6 +216,16 @@ func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error
 		return s.error(op, err)
 	}
 	return s.error(op, tx.Commit())
+}
+
+// makeOnce is tx for what makes a thing that has a name. Of two that do so at once, the
+// later fails with a violated constraint, begins again and sees what the earlier made.
+func (s *Store) makeOnce(ctx context.Context, op string, fn func(tx *txn) error) error {
+	err := s.tx(ctx, op, fn)
+	if s.engine.fault(err) == faultOfTheData {
+		err = s.tx(ctx, op, fn)
+	}
+	return err
 }
 
 // changed returns how many rows a statement changed.

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"bulkhead/internal/bulk"
+)
+
+// A cursor is refused unless a record's key could be what it says, whatever the engine
+// would make of it.
+func TestCursorsOfAnotherType(t *testing.T) {
+	good := map[bulk.Type]string{
+		bulk.TypeText: `"a"`, bulk.TypeInteger: `1`, bulk.TypeDecimal: `"1.5"`, bulk.TypeBoolean: `true`, bulk.TypeDate: `"2026-01-01"`,
+		bulk.TypeTimestamp: `"2026-01-01T00:00:00.000000Z"`,
+	}
+	never := []string{`null`, `{}`, `[]`, `[1]`, `1.5`, `9223372036854775808`, `1e400`, `"a\u0000b"`, `""x`}
+	texts := []string{
+		`"a"`, `"NaN"`, `"Infinity"`, `"-infinity"`, `"1e5"`, `"0x10"`, `"today"`, `"epoch"`, `"2026-02-30"`, `"0000-01-01"`, `"10000-01-01"`,
+		`"2026-01-01T00:00:00Z"`, `"0000-01-01T00:00:00.000000Z"`, `"` + strings.Repeat("9", 50) + `"`,
+	}
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for key, own := range good {
+			name := bulk.DatasetName("by_" + key)
+			_, err := f.ApplyDataset(t.Context(), bulk.Spec{Name: name, Key: []string{"k"}, Columns: []bulk.Column{{Name: "k", Type: key}}})
+			f.must(err)
+			try := func(json string) error {
+				_, err := f.Records(t.Context(), f.account, name, base64.RawURLEncoding.EncodeToString([]byte("["+json+"]")), 10)
+				return err
+			}
+			bad := slices.Concat(never, texts)
+			for other, c := range good {
+				if other != key {
+					bad = append(bad, c)
+				}
+			}
+			for _, cursor := range bad {
+				err := try(cursor)
+				if key == bulk.TypeText && cursor[0] == '"' && !slices.Contains(never, cursor) {
+					f.must(err)
+				} else if bulk.CodeOf(err) != "bad_cursor" {
+					t.Errorf("%s key, cursor %s: %v", key, cursor, err)
+				}
+			}
+			f.must(try(own))
+		}
+	})
+}
+
+// Text that no engine can compare is refused, and a search folds the same letters.
+func TestOddTextsInRequests(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		_, _, err := f.CreateImport(ctx, bulk.NewImport{Account: f.account, Dataset: "things", Filename: "ÄPFEL_100%.CSV", Size: -1}, 0)
+		f.must(err)
+		for search, want := range map[string]int{"pfel_100%": 1, "PFEL": 1, "ÄPFEL": 1, "äpfel": 0, "pfelX": 0, "_": 1, "%%": 0, `\`: 0} {
+			list, _, err := f.ListImports(ctx, f.account, bulk.ImportFilter{Search: search})
+			f.must(err)
+			if len(list) != want {
+				t.Errorf("search %q finds %d, want %d", search, len(list), want)
+			}
+		}
+		for _, odd := range []string{"a\x00b", "\xff"} {
+			for what, try := range map[string]func() error{
+				"search":  func() error { _, _, err := f.ListImports(ctx, f.account, bulk.ImportFilter{Search: odd}); return err },
+				"dataset": func() error { _, err := f.Dataset(ctx, bulk.DatasetName(odd)); return err },
+				"import":  func() error { _, err := f.Import(ctx, f.account, bulk.ImportID(odd)); return err },
+				"account": func() error { _, err := f.CreateAccount(ctx, odd, 1, 1); return err },
+				"new import": func() error {
+					_, _, err := f.CreateImport(ctx, bulk.NewImport{Account: f.account, Dataset: bulk.DatasetName(odd)}, 0)
+					return err
+				},
+			} {
+				if err := try(); bulk.KindOf(err) != bulk.KindInvalid {
+					t.Errorf("%s %q: %v", what, odd, err)
+				}
+			}
+		}
+		for what, filter := range map[string]bulk.ImportFilter{"a long search": {Search: strings.Repeat("a", 60_000)}, "a foreign cursor": {Cursor: "zzz"}} {
+			if _, _, err := f.ListImports(ctx, f.account, filter); bulk.KindOf(err) != bulk.KindInvalid {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
+
+// Things with a name that are made at once are made once, and everybody is told.
+func TestMadeAtOnce(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		atOnce := func(do func(i int) error) (failed []error) {
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			for i := range 6 {
+				wg.Go(func() {
+					if err := do(i); err != nil {
+						mu.Lock()
+						defer mu.Unlock()
+						failed = append(failed, err)
+					}
+				})
+			}
+			wg.Wait()
+			return failed
+		}
+		spec := bulk.Spec{Name: "shared", Key: []string{"k"}, Columns: []bulk.Column{{Name: "k", Type: bulk.TypeText}}}
+		if failed := atOnce(func(int) error { _, err := f.ApplyDataset(t.Context(), spec); return err }); failed != nil {
+			t.Errorf("the same dataset: %v", failed)
+		}
+		spec.Columns = append(spec.Columns, bulk.Column{Name: "more", Type: bulk.TypeInteger})
+		if failed := atOnce(func(int) error { _, err := f.ApplyDataset(t.Context(), spec); return err }); failed != nil {
+			t.Errorf("the same column: %v", failed)
+		}
+		d, err := f.Dataset(t.Context(), "shared")
+		f.must(err)
+		if d.Version != 2 {
+			t.Errorf("version %d", d.Version)
+		}
+		failed := atOnce(func(int) error { _, err := f.CreateAccount(t.Context(), "twin", 1, 1); return err })
+		if len(failed) != 5 || slices.ContainsFunc(failed, func(err error) bool { return bulk.KindOf(err) != bulk.KindConflict }) {
+			t.Errorf("the same account: %v", fmt.Sprint(failed))
+		}
+	})
+}
