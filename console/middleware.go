@@ -103,7 +103,7 @@ func (s *Server) log(r *http.Request, rec *recorder, in *info, took time.Duratio
 
 // protect sets the security headers and refuses unsafe requests from other origins.
 // A request with an Authorization header cannot come from another origin's page
-// without a CORS preflight, which nothing here answers.
+// without a CORS preflight, which only those that are allowed pass, see share.
 func (s *Server) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -117,7 +117,11 @@ func (s *Server) protect(next http.Handler) http.Handler {
 		if s.SecureCookies {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if r.Header.Get("Authorization") == "" {
+		shared, preflight := s.share(w, r)
+		if preflight {
+			return
+		}
+		if r.Header.Get("Authorization") == "" && !shared {
 			if err := s.origin.Check(r); err != nil {
 				s.fail(w, r, bulk.Errorf(bulk.KindForbidden, "cross_origin", "This request came from another site's page and was not done."))
 				return

@@ -42,6 +42,9 @@ type Config struct {
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
 	SessionLife   time.Duration         // of a browser session; default: 12 h
 	AnswerBytes   int64                 // memory that answers may take; an account gets a quarter at most; default: 256 MiB
+	// AllowedOrigins are those whose pages may use the API with a key, as browsers write
+	// them (https://app.example.com); default: none.
+	AllowedOrigins []string
 }
 
 // Server is the console's http.Handler. It is safe for concurrent use. [Server.Run] must

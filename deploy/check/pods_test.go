@@ -39,7 +39,7 @@ func variables(c core.Container) map[string]string {
 
 // needs are the variables without which a role does not start, as its configuration says.
 var needs = map[string][]string{
-	"console":    {"BULKHEAD_STORE", "BULKHEAD_OBJECTS", "BULKHEAD_CLUSTER_SECRET", "BULKHEAD_SECURE_COOKIES"},
+	"console":    {"BULKHEAD_STORE", "BULKHEAD_OBJECTS", "BULKHEAD_CLUSTER_SECRET", "BULKHEAD_SECURE_COOKIES", "BULKHEAD_ALLOWED_ORIGINS"},
 	"ingest":     {"BULKHEAD_STORE", "BULKHEAD_OBJECTS", "BULKHEAD_CLUSTER_SECRET", "BULKHEAD_BROKERS", "BULKHEAD_BATCH_ROWS"},
 	"dispatcher": {"BULKHEAD_STORE", "BULKHEAD_OBJECTS", "BULKHEAD_CLUSTER_SECRET", "BULKHEAD_BROKERS"},
 	"processor":  {"BULKHEAD_STORE", "BULKHEAD_OBJECTS", "BULKHEAD_CLUSTER_SECRET", "BULKHEAD_SLOTS"},

@@ -77,6 +77,9 @@ func RunDev(out, logs io.Writer) func(context.Context, config.DevConfig) error {
 // StartDev opens everything and listens; [Dev.Run] must follow.
 func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev, err error) {
 	c = c.WithDefaults()
+	if err := config.CheckOrigins(c.AllowedOrigins); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -102,7 +105,7 @@ func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev
 	}
 	d.parts = parts
 	parts.limits.EventStreams = cmp.Or(c.EventStreams, parts.limits.EventStreams)
-	if d.roles, err = newRoles(parts, cluster, runtime.GOMAXPROCS(0)); err == nil {
+	if d.roles, err = newRoles(parts, cluster, runtime.GOMAXPROCS(0), config.RoleConfig{AllowedOrigins: c.AllowedOrigins}); err == nil {
 		d.account, err = bootstrap(ctx, parts.store, c.DataDir, d.URL)
 	}
 	if err == nil {

@@ -144,7 +144,7 @@ func (p *parts) newProcessor(node bulk.NodeID, d processors.Dispatcher, slots in
 }
 
 // newConsole: pages and API over the store; files go to ingest unread.
-func (p *parts) newConsole(uploads console.Uploads, content http.Handler, cluster insight, health console.Health, secureCookies bool) (*console.Server, error) {
+func (p *parts) newConsole(uploads console.Uploads, content http.Handler, cluster insight, health console.Health, cfg config.RoleConfig) (*console.Server, error) {
 	return console.New(console.Config{
 		Accounts: p.store, Imports: p.store, Datasets: p.store, Uploads: uploads, Rejects: rejects{p.store, p.objects},
 		Dispatchers: cluster, Nodes: cluster,
@@ -152,6 +152,6 @@ func (p *parts) newConsole(uploads console.Uploads, content http.Handler, cluste
 			return csvscan.NewRejectWriter(w, layout, raw), nil
 		},
 		Content: content, Health: health, Limits: p.limits, CheckSpec: validate.CheckSpec,
-		Registry: p.metrics.Registry, Logger: p.log, Version: Version(), SecureCookies: secureCookies,
+		Registry: p.metrics.Registry, Logger: p.log, Version: Version(), SecureCookies: cfg.SecureCookies, AllowedOrigins: cfg.AllowedOrigins,
 	})
 }

@@ -28,7 +28,7 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.parts.store, "ingest").Live, Principal: console.PrincipalFrom,
 		}
 		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.parts.store, "dispatcher").All, Log: p.parts.log})
-		server, err := p.parts.newConsole(client, client.Content(), outside{queues, p.parts.store}, p, cfg.SecureCookies)
+		server, err := p.parts.newConsole(client, client.Content(), outside{queues, p.parts.store}, p, cfg)
 		if err != nil {
 			return err
 		}

@@ -28,20 +28,20 @@ type roles struct {
 	cluster    *broker.Cluster
 }
 
-func newRoles(p *parts, cluster *broker.Cluster, slots int) (*roles, error) {
+func newRoles(p *parts, cluster *broker.Cluster, slots int, cfg config.RoleConfig) (*roles, error) {
 	r := &roles{parts: p, cluster: cluster}
 	var err error
 	if r.relay, err = p.newRelay(); err != nil {
 		return nil, err
 	}
-	if r.ingest, err = p.newIngest(config.RoleConfig{}, devFiles, r.relay, console.PrincipalFrom); err != nil {
+	if r.ingest, err = p.newIngest(cfg, devFiles, r.relay, console.PrincipalFrom); err != nil {
 		return nil, err
 	}
 	if r.dispatcher, r.consumer, err = p.newDispatcher(nil, false); err != nil {
 		return nil, err
 	}
 	node := bulk.Node{ID: bulk.NewNodeID("dev"), Role: "dev", Slots: slots, Version: Version(), StartedAt: time.Now().UTC()}
-	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), inside{node, r.dispatcher}, p, false); err != nil {
+	if r.console, err = p.newConsole(r.ingest, r.ingest.Content(), inside{node, r.dispatcher}, p, cfg); err != nil {
 		return nil, err
 	}
 	r.processor, err = p.newProcessor(node.ID, r.dispatcher, slots)

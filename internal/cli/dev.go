@@ -13,7 +13,8 @@ type devCommand struct {
 	Analytics string `help:"auto, off, chdb, or a clickhouse:// address." default:"auto" env:"BULKHEAD_ANALYTICS"`
 	Demo      bool   `help:"Also make a sample file and import it."`
 
-	EventStreams int `help:"Live event streams that an account may have open; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
+	EventStreams   int      `help:"Live event streams that an account may have open; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
+	AllowedOrigins []string `help:"Origins whose pages may use the API with a key, https://HOST,…; default: none." env:"BULKHEAD_ALLOWED_ORIGINS" placeholder:"ORIGIN"`
 }
 
 // Run implements `bulkhead dev`. Ctrl-C is how it is meant to end, so a role that
@@ -22,7 +23,7 @@ func (c *devCommand) Run(e *env) error {
 	if e.roles.Dev == nil {
 		return errors.New("this build has no dev role")
 	}
-	settings := config.DevConfig{DataDir: e.server.DataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo, EventStreams: c.EventStreams}
+	settings := config.DevConfig{DataDir: e.server.DataDir, Listen: c.Listen, Analytics: c.Analytics, Demo: c.Demo, EventStreams: c.EventStreams, AllowedOrigins: c.AllowedOrigins}
 	return e.roles.Dev(e.ctx, settings.WithDefaults())
 }
 

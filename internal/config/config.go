@@ -22,7 +22,8 @@ type DevConfig struct {
 	Analytics string // auto, off, chdb, or a clickhouse:// address; zero: DefaultAnalytics
 	Demo      bool   // also make a sample file and import it
 
-	EventStreams int // live event streams that an account may have open; zero: that of bulk.DefaultLimits
+	EventStreams   int      // live event streams that an account may have open; zero: that of bulk.DefaultLimits
+	AllowedOrigins []string // whose pages may use the API with a key
 }
 
 // WithDefaults returns the settings with every zero field set.

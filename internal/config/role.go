@@ -35,8 +35,9 @@ type RoleConfig struct {
 
 	OperatorKey string `help:"For migrate: the API key of the first operator, bhk_…; default: one is made and printed." env:"BULKHEAD_OPERATOR_KEY"`
 
-	SecureCookies bool `help:"Serve cookies over HTTPS only; set it where TLS ends in front of the console." env:"BULKHEAD_SECURE_COOKIES"`
-	JSONLogs      bool `name:"json-logs" help:"Log JSON." env:"BULKHEAD_JSON_LOGS"`
+	SecureCookies  bool     `help:"Serve cookies over HTTPS only; set it where TLS ends in front of the console." env:"BULKHEAD_SECURE_COOKIES"`
+	AllowedOrigins []string `help:"Origins whose pages may use the console's API with a key, https://HOST,…; default: none." env:"BULKHEAD_ALLOWED_ORIGINS" placeholder:"ORIGIN"`
+	JSONLogs       bool     `name:"json-logs" help:"Log JSON." env:"BULKHEAD_JSON_LOGS"`
 }
 
 // OrderFIFO serves all accounts as one, first come, first served.
@@ -58,6 +59,9 @@ func (c RoleConfig) Check(role string) error {
 	}
 	if c.EventStreams < 0 {
 		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_EVENT_STREAMS is %d; set 1 or more, or leave it out.", c.EventStreams)
+	}
+	if err := CheckOrigins(c.AllowedOrigins); err != nil {
+		return err
 	}
 	needs := map[string][]string{
 		"console": {"secret", "objects"}, "ingest": {"secret", "objects", "brokers"}, "dispatcher": {"secret", "objects", "brokers"},

@@ -118,6 +118,8 @@ valueFrom: { secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} 
 {{- if eq $role "console" }}
 - name: BULKHEAD_SECURE_COOKIES
   value: {{ $v.secureCookies | quote }}
+- name: BULKHEAD_ALLOWED_ORIGINS
+  value: {{ join "," $v.allowedOrigins | quote }}
 {{- else if eq $role "ingest" }}
 - name: BULKHEAD_BATCH_ROWS
   value: {{ $v.batchRows | quote }}
