@@ -361,13 +361,17 @@ func (w *demo) ApplyDataset(context.Context, bulk.Spec) (bulk.Dataset, error) {
 }
 
 // serve starts a console on the world, on a free port.
-func (w *demo) serve(t *testing.T) string {
+func (w *demo) serve(t *testing.T, change ...func(*Config)) string {
 	t.Helper()
-	s, err := New(Config{
+	c := Config{
 		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Dispatchers: w, Nodes: w, Content: http.HandlerFunc(w.content),
 		RejectsCSV: func(io.Writer, bulk.Layout, bool) (RejectWriter, error) { return nil, errors.ErrUnsupported },
 		Logger:     slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,16 @@
 // Keeps a page true while it stands open. Events say that something changed; what it
 // looks like now is asked of the server, at most twice a second. A page without events,
-// and an import that waits, are asked for every two seconds.
+// one to which they are refused, and an import that waits, are asked for every two seconds.
 "use strict";
 {
   const root = document.querySelector("[data-live]");
   const gap = 500; // ms between two fragments
-  const silence = () => root.dataset.events && !root.querySelector("[data-waits]") ? 20000 : 2000; // ms without any news after which we ask by ourselves
+  const silence = () => root.dataset.events && !refused && !root.querySelector("[data-waits]") ? 20000 : 2000; // ms without any news after which we ask by ourselves
   let shown = new Map(); // part id → markup as the server sent it
   let last = Date.now(); // of the latest answer
   let lost = 0; // since when there is no connection
   let timer = 0, asking = false, again = false, source = null;
+  let refused = false; // no events are to be had: the account follows as many imports as it may, or they ended
 
   const chip = () => {
     const el = root.querySelector("[data-live-chip]");
@@ -84,7 +85,7 @@
   };
   const listen = () => {
     source = new EventSource(root.dataset.events);
-    source.addEventListener("open", connected);
+    source.addEventListener("open", () => { refused = false; connected(); });
     source.addEventListener("import", () => { connected(); soon(); });
     source.addEventListener("milestone", (e) => {
       connected();
@@ -94,7 +95,10 @@
     source.addEventListener("error", () => {
       disconnected();
       soon(); // it may simply have ended
-      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && !session.ended && listen(), 3000);
+      if (source?.readyState !== EventSource.CLOSED) return;
+      const wait = refused ? 30000 : 3000;
+      refused = true; // until then the page asks
+      setTimeout(() => source && !session.ended && listen(), wait);
     });
   };
   document.addEventListener("signedin", () => {

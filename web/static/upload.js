@@ -180,6 +180,16 @@
     });
     fileInput.addEventListener("change", chosen);
     document.addEventListener("signedin", () => { complain(""); if (due) showPreview(); });
+    // A wide file into a wide dataset has its choices filled in where one is made.
+    const fill = (e) => {
+      const select = e.target.closest?.("select[data-map]"), fields = form.querySelector("#fields");
+      if (!select || !fields || "filled" in select.dataset) return;
+      const value = select.value;
+      select.dataset.filled = "";
+      select.replaceChildren(select.options[0], fields.content.cloneNode(true));
+      select.value = value;
+    };
+    for (const name of ["focusin", "pointerdown"]) form.addEventListener(name, fill);
     form.addEventListener("change", (e) => {
       if (e.target.matches("[data-dialect], #dataset")) showPreview();
       else if (e.target.matches("[data-map]")) judge();
