@@ -103,7 +103,7 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { n.keep(ctx, stop, lease) })
 	result := n.process(ctx, lease.Ref.ID())
-	outcome := Outcome{Result: result, Service: time.Since(began)}
+	outcome := bulk.Outcome{Result: result, Service: time.Since(began)}
 	stop()
 	keeper.Wait()
 

@@ -80,12 +80,12 @@ func (r *rig) stage(no int64, rows ...[2]string) bulk.Work {
 }
 
 // run leases a batch to the node and waits for what it returns.
-func (r *rig) run(w bulk.Work) processors.Outcome {
+func (r *rig) run(w bulk.Work) bulk.Outcome {
 	r.dispatcher.grant(w)
 	return <-r.dispatcher.returned
 }
 
-func (r *rig) want(got processors.Outcome, want processors.Result) {
+func (r *rig) want(got bulk.Outcome, want bulk.Result) {
 	r.Helper()
 	if got.Result != want {
 		r.Errorf("returned %s, want %s", got.Result, want)
@@ -97,7 +97,7 @@ func TestBatchIsValidatedAndCommitted(t *testing.T) {
 		w := r.stage(0, [2]string{"b", "2"}, [2]string{"a", "1"}, [2]string{"c", "old"}, [2]string{"b", "3"})
 		r.ledger.delay = 3 * time.Second
 		out := r.run(w)
-		r.want(out, processors.Finished)
+		r.want(out, bulk.ResultFinished)
 		if out.Service != 3*time.Second {
 			t.Errorf("service time %v, want the 3 s that the commit took", out.Service)
 		}
@@ -116,7 +116,7 @@ func TestDryRunChecksOnly(t *testing.T) {
 		w := r.stage(0, [2]string{"a", "1"})
 		w.DryRun = true
 		r.ledger.set(w)
-		r.want(r.run(w), processors.Finished)
+		r.want(r.run(w), bulk.ResultFinished)
 		if len(r.ledger.commits) != 0 || len(r.ledger.checks) != 1 {
 			t.Errorf("%d commits, %d checks; want 0, 1", len(r.ledger.commits), len(r.ledger.checks))
 		}
@@ -128,19 +128,19 @@ func TestErrorsDecideWhatComesNext(t *testing.T) {
 	internal := errors.New("batch 1 does not balance")
 	for name, c := range map[string]struct {
 		work, commit error
-		want         processors.Result
+		want         bulk.Result
 		failures     int
 	}{
-		"applied before":          {work: bulk.ErrSkip, want: processors.Finished},
-		"applied meanwhile":       {commit: bulk.ErrSkip, want: processors.Finished},
-		"paused":                  {work: bulk.ErrHeld, want: processors.Held},
-		"paused meanwhile":        {commit: bulk.ErrHeld, want: processors.Held},
-		"ledger down":             {work: errors.New("connection refused"), want: processors.Retry},
-		"ledger busy":             {commit: fmt.Errorf("commit: %w", busy), want: processors.Retry},
-		"ledger timed out":        {commit: context.DeadlineExceeded, want: processors.Retry},
-		"ledger's schema":         {commit: fmt.Errorf("commit: %w: cached plan must not change result type", bulk.ErrDatabase), want: processors.Retry},
-		"does not balance":        {commit: internal, want: processors.Retry, failures: 1},
-		"panic in the commitment": {commit: errPanic, want: processors.Retry, failures: 1},
+		"applied before":          {work: bulk.ErrSkip, want: bulk.ResultFinished},
+		"applied meanwhile":       {commit: bulk.ErrSkip, want: bulk.ResultFinished},
+		"paused":                  {work: bulk.ErrHeld, want: bulk.ResultPaused},
+		"paused meanwhile":        {commit: bulk.ErrHeld, want: bulk.ResultPaused},
+		"ledger down":             {work: errors.New("connection refused"), want: bulk.ResultRetry},
+		"ledger busy":             {commit: fmt.Errorf("commit: %w", busy), want: bulk.ResultRetry},
+		"ledger timed out":        {commit: context.DeadlineExceeded, want: bulk.ResultRetry},
+		"ledger's schema":         {commit: fmt.Errorf("commit: %w: cached plan must not change result type", bulk.ErrDatabase), want: bulk.ResultRetry},
+		"does not balance":        {commit: internal, want: bulk.ResultRetry, failures: 1},
+		"panic in the commitment": {commit: errPanic, want: bulk.ResultRetry, failures: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(r *rig) {
@@ -178,9 +178,9 @@ func TestBrokenObjectIsQuarantined(t *testing.T) {
 				w := r.stage(0, [2]string{"a", "1"})
 				c.harm(r, &w)
 				for range bulk.MaxFailures - 1 {
-					r.want(r.run(w), processors.Retry)
+					r.want(r.run(w), bulk.ResultRetry)
 				}
-				r.want(r.run(w), processors.Finished)
+				r.want(r.run(w), bulk.ResultFinished)
 				if len(r.ledger.failures) != bulk.MaxFailures || len(r.ledger.commits) != 0 {
 					t.Errorf("%d failures, %d commits; want %d, 0", len(r.ledger.failures), len(r.ledger.commits), bulk.MaxFailures)
 				}
@@ -198,7 +198,7 @@ func TestFailureThatCannotBeCountedComesAgain(t *testing.T) {
 		delete(r.objects, w.Batch.Object)
 		r.ledger.failErr = errors.New("down")
 		for range bulk.MaxFailures + 1 {
-			r.want(r.run(w), processors.Retry)
+			r.want(r.run(w), bulk.ResultRetry)
 		}
 	})
 }
@@ -207,7 +207,7 @@ func TestLeaseIsExtendedWhileWorkGoesOn(t *testing.T) {
 	play(t, func(r *rig) {
 		w := r.stage(0, [2]string{"a", "1"})
 		r.ledger.delay = 2 * time.Minute
-		r.want(r.run(w), processors.Finished)
+		r.want(r.run(w), bulk.ResultFinished)
 		if r.dispatcher.extensions < 10 { // every 10 s of a term of 30 s
 			t.Errorf("extended %d times in 2 min, want 11 or 12", r.dispatcher.extensions)
 		}
@@ -220,7 +220,7 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 		r.ledger.delay = time.Hour
 		r.dispatcher.lost = true
 		out := r.run(w)
-		r.want(out, processors.Retry)
+		r.want(out, bulk.ResultRetry)
 		if out.Service > time.Minute || len(r.ledger.commits) != 0 || len(r.ledger.failures) != 0 {
 			t.Errorf("worked %v, %d commits, %d failures; want the work stopped", out.Service, len(r.ledger.commits), len(r.ledger.failures))
 		}
@@ -234,7 +234,7 @@ func TestDrainFinishesWhatWasLeased(t *testing.T) {
 		r.dispatcher.grant(w)
 		synctest.Wait()
 		r.stopTaking()
-		r.want(<-r.dispatcher.returned, processors.Finished)
+		r.want(<-r.dispatcher.returned, bulk.ResultFinished)
 	})
 }
 
@@ -246,7 +246,7 @@ func TestStoppedWorkIsGivenBack(t *testing.T) {
 		synctest.Wait()
 		r.stopTaking()
 		r.stopWork()
-		r.want(<-r.dispatcher.returned, processors.Retry)
+		r.want(<-r.dispatcher.returned, bulk.ResultRetry)
 	})
 }
 
@@ -256,7 +256,7 @@ func TestDispatcherThatIsDownIsAskedAgain(t *testing.T) {
 		for range 5 {
 			r.dispatcher.broken <- errors.New("connection refused")
 		}
-		r.want(r.run(w), processors.Finished)
+		r.want(r.run(w), bulk.ResultFinished)
 	})
 }
 
@@ -264,14 +264,14 @@ func TestDispatcherThatIsDownIsAskedAgain(t *testing.T) {
 type dispatcher struct {
 	leases     chan bulk.Lease
 	broken     chan error
-	returned   chan processors.Outcome
+	returned   chan bulk.Outcome
 	id         uint64
 	extensions int
 	lost       bool
 }
 
 func newDispatcher() *dispatcher {
-	return &dispatcher{leases: make(chan bulk.Lease), broken: make(chan error), returned: make(chan processors.Outcome, 1)}
+	return &dispatcher{leases: make(chan bulk.Lease), broken: make(chan error), returned: make(chan bulk.Outcome, 1)}
 }
 
 func (d *dispatcher) grant(w bulk.Work) {
@@ -298,7 +298,7 @@ func (d *dispatcher) Extend(context.Context, bulk.NodeID, bulk.Lease) (bool, err
 	return !d.lost, nil
 }
 
-func (d *dispatcher) Return(ctx context.Context, _ bulk.NodeID, _ bulk.Lease, o processors.Outcome) error {
+func (d *dispatcher) Return(ctx context.Context, _ bulk.NodeID, _ bulk.Lease, o bulk.Outcome) error {
 	d.returned <- o
 	return ctx.Err()
 }

@@ -2,7 +2,6 @@ package processors
 
 import (
 	"context"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -15,24 +14,8 @@ type Dispatcher interface {
 	// Extend keeps a lease alive; false says that it is lost and work on it is in vain.
 	Extend(ctx context.Context, node bulk.NodeID, lease bulk.Lease) (bool, error)
 	// Return ends a lease with what became of the batch and the time it really took.
-	Return(ctx context.Context, node bulk.NodeID, lease bulk.Lease, outcome Outcome) error
+	Return(ctx context.Context, node bulk.NodeID, lease bulk.Lease, outcome bulk.Outcome) error
 }
-
-// Outcome is what became of a leased batch.
-type Outcome struct {
-	Result  Result        `json:"result"`
-	Service time.Duration `json:"service_ns"` // slot time used, the fairness charge
-}
-
-// Result says whether the dispatcher has to see a batch again.
-type Result string
-
-// The results of a lease.
-const (
-	Finished Result = "finished" // terminal, by this node or another
-	Held     Result = "held"     // its import is paused
-	Retry    Result = "retry"    // a failure that may pass; come again after a back-off
-)
 
 // Ledger is the truth about batches and where their rows land.
 type Ledger interface {

@@ -12,7 +12,7 @@ import (
 )
 
 // process does what a batch needs and says whether the dispatcher has to see it again.
-func (n *Node) process(ctx context.Context, id bulk.BatchID) Result {
+func (n *Node) process(ctx context.Context, id bulk.BatchID) bulk.Result {
 	work, err := n.cfg.Ledger.Work(ctx, id)
 	if err != nil {
 		return n.judge(ctx, id, passing(err))
@@ -106,37 +106,37 @@ func mayPass(ctx context.Context, err error) bool {
 }
 
 // judge turns what became of a batch into what the dispatcher has to do.
-func (n *Node) judge(ctx context.Context, id bulk.BatchID, err error) Result {
+func (n *Node) judge(ctx context.Context, id bulk.BatchID, err error) bulk.Result {
 	switch {
 	case err == nil, errors.Is(err, bulk.ErrSkip):
-		return Finished
+		return bulk.ResultFinished
 	case errors.Is(err, bulk.ErrHeld):
-		return Held
+		return bulk.ResultPaused
 	case mayPass(ctx, err):
 		if ctx.Err() == nil {
 			n.cfg.Log.WarnContext(ctx, "batch put off", "batch", id.String(), "error", err)
 		}
-		return Retry
+		return bulk.ResultRetry
 	default:
 		return n.fail(ctx, id, err)
 	}
 }
 
 // fail counts a failure that will not pass.
-func (n *Node) fail(ctx context.Context, id bulk.BatchID, err error) Result {
+func (n *Node) fail(ctx context.Context, id bulk.BatchID, err error) bulk.Result {
 	n.cfg.Log.ErrorContext(ctx, "batch failed", "batch", id.String(), "error", err)
 	quarantined, ferr := n.cfg.Ledger.Fail(ctx, id, n.cfg.Node, n.reason(err))
 	switch {
 	case errors.Is(ferr, bulk.ErrSkip):
-		return Finished
+		return bulk.ResultFinished
 	case ferr != nil:
 		n.cfg.Log.WarnContext(ctx, "failure not counted, batch comes again", "batch", id.String(), "error", ferr)
-		return Retry
+		return bulk.ResultRetry
 	case quarantined:
 		n.cfg.Log.ErrorContext(ctx, "batch quarantined", "batch", id.String())
-		return Finished
+		return bulk.ResultFinished
 	default:
-		return Retry
+		return bulk.ResultRetry
 	}
 }
 

@@ -147,3 +147,19 @@ type Reject struct {
 	Cells   []string // the original cells; nil when the reader could not split the record
 	Raw     string   // the original text, when Cells is nil
 }
+
+// Outcome is what became of a leased batch.
+type Outcome struct {
+	Result  Result        `json:"result"`
+	Service time.Duration `json:"service_ns"` // slot time used, the fairness charge
+}
+
+// Result says whether the dispatcher has to see a batch again.
+type Result string
+
+// The results of a lease.
+const (
+	ResultFinished Result = "finished" // terminal, by this node or another
+	ResultPaused   Result = "held"     // its import is paused
+	ResultRetry    Result = "retry"    // a failure that may pass; come again after a back-off
+)

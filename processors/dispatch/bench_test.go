@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 )
 
@@ -46,7 +45,7 @@ func BenchmarkLease(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := d.Return(ctx, node, l, processors.Outcome{Result: processors.Finished, Service: time.Millisecond}); err != nil {
+		if err := d.Return(ctx, node, l, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Millisecond}); err != nil {
 			b.Fatal(err)
 		}
 	}

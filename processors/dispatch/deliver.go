@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/schedule"
 )
 
 // read takes deliveries in until ctx ends.
@@ -39,33 +40,36 @@ func (d *Dispatcher) read(ctx context.Context) error {
 func (d *Dispatcher) shuffle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.queue.Shuffle()
+	d.schedule.Shuffle()
 }
 
-// reassign drops the queues of the partitions that left. Work on their batches
-// goes on at the nodes, but its completion belongs to the new owner.
+// reassign drops the queues of the partitions that left, and adopts what processors hold
+// of those that came.
 func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Delivery) {
 	held := d.askHolders(ctx, delivery.Assigned)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	before := d.assigned
-	d.assigned = delivery.Assigned
-	d.inherit(held, before)
-	gone := make(map[bulk.AccountID]bool)
-	dropped := 0
-	for _, j := range d.jobs {
-		if _, ours := d.assigned[j.partition]; !ours {
-			gone[j.ref.Account] = true
-		}
+	dropped := d.schedule.Assign(time.Now(), delivery.Assigned, held)
+	d.cfg.Log.InfoContext(ctx, "partitions assigned", "owned", len(delivery.Assigned), "revoked", len(delivery.Revoked), "dropped_batches", dropped)
+}
+
+// askHolders returns what processors hold of the partitions that are new here. Nobody
+// answering costs only double work, which the commit guards.
+func (d *Dispatcher) askHolders(ctx context.Context, assigned map[int32]int32) []bulk.Holding {
+	if d.cfg.Holders == nil || !d.gains(assigned) {
+		return nil
 	}
-	d.queue.Evict(func(id bulk.AccountID) bool { return gone[id] })
-	for _, j := range d.jobs {
-		if gone[j.ref.Account] {
-			d.forget(j)
-			dropped++
-		}
+	held, err := d.cfg.Holders.Held(ctx)
+	if err != nil {
+		d.cfg.Log.WarnContext(ctx, "processors do not say what they hold, it may be done twice", "error", err)
 	}
-	d.cfg.Log.InfoContext(ctx, "partitions assigned", "owned", len(d.assigned), "revoked", len(delivery.Revoked), "dropped_batches", dropped)
+	return held
+}
+
+func (d *Dispatcher) gains(assigned map[int32]int32) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.schedule.Gains(assigned)
 }
 
 // deliver queues the references whose batches still wait. A ledger that is down
@@ -101,7 +105,7 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
 // standing: small imports wait for both.
 func (d *Dispatcher) lookUp(ctx context.Context, refs []bulk.BatchRef) (staged []bulk.BatchRef, known answer, err error) {
 	var both sync.WaitGroup
-	both.Go(func() { known = d.ask(ctx, subjectsOf(refs)) })
+	both.Go(func() { known = d.ask(ctx, schedule.SubjectsOf(refs)) })
 	staged, err = d.cfg.Ledger.StillStaged(ctx, refs)
 	both.Wait()
 	return staged, known, err
@@ -113,9 +117,7 @@ func (d *Dispatcher) merge(refs []bulk.Reference) []bulk.Reference {
 	defer d.mu.Unlock()
 	fresh := make([]bulk.Reference, 0, len(refs))
 	for _, r := range refs {
-		if j := d.jobs[r.Ref.ID()]; j != nil {
-			j.marks = append(j.marks, r.Mark)
-		} else {
+		if !d.schedule.Knows(r.Ref.ID(), &r.Mark) {
 			fresh = append(fresh, r)
 		}
 	}
@@ -130,40 +132,17 @@ func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known 
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	busy := d.queue.Weight() > 0
+	now, busy := time.Now(), d.schedule.Busy()
 	for _, r := range refs {
 		if waits[r.Ref.ID()] {
-			d.add(r.Ref, r.Mark.Partition, &r.Mark)
+			d.schedule.Add(now, r.Ref, &r.Mark)
 		} else {
 			d.cfg.References.Done(r.Mark)
 		}
 	}
-	d.apply(known)
+	d.schedule.Steer(known.Standing, known.imports)
 	if busy {
-		d.expect(staged)
-	}
-}
-
-// add enters a reference; mark is nil for one that the sweep found.
-func (d *Dispatcher) add(ref bulk.BatchRef, partition int32, mark *bulk.Mark) {
-	j := d.jobs[ref.ID()]
-	if j == nil {
-		j = &job{ref: ref, partition: partition, delay: -1}
-		d.jobs[ref.ID()] = j
-		imp := d.imports[ref.Import]
-		if imp == nil {
-			imp = &standing{account: ref.Account}
-			d.imports[ref.Import] = imp
-			d.tenant(ref.Account).imports++
-		}
-		imp.jobs++
-		imp.last = max(imp.last, ref.No)
-		if !d.resume(j) {
-			d.enqueue(j)
-		}
-	}
-	if mark != nil {
-		j.marks = append(j.marks, *mark)
+		d.schedule.Forecast(now, staged)
 	}
 }
 
@@ -194,16 +173,15 @@ func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
 	if len(lost) == 0 {
 		return
 	}
-	known := d.ask(ctx, subjectsOf(lost))
+	known := d.ask(ctx, schedule.SubjectsOf(lost))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, ref := range lost {
-		partition := d.cfg.References.PartitionOf(ref.Account)
-		if _, ours := d.assigned[partition]; ours {
-			d.add(ref, partition, nil)
+		if d.schedule.Owns(ref.Account) {
+			d.schedule.Add(time.Now(), ref, nil)
 		}
 	}
-	d.apply(known)
+	d.schedule.Steer(known.Standing, known.imports)
 	d.cfg.Log.InfoContext(ctx, "batches adopted that no reference brought", "batches", len(lost))
 }
 
@@ -213,8 +191,7 @@ func (d *Dispatcher) unknown(refs []bulk.BatchRef) []bulk.BatchRef {
 	defer d.mu.Unlock()
 	var lost []bulk.BatchRef
 	for _, ref := range refs {
-		_, ours := d.assigned[d.cfg.References.PartitionOf(ref.Account)]
-		if ours && d.jobs[ref.ID()] == nil {
+		if d.schedule.Owns(ref.Account) && !d.schedule.Knows(ref.ID(), nil) {
 			lost = append(lost, ref)
 		}
 	}

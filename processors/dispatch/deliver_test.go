@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 )
 
 func TestDuplicatesAreMergedAndMarkedTogether(t *testing.T) {
@@ -18,7 +17,7 @@ func TestDuplicatesAreMergedAndMarkedTogether(t *testing.T) {
 		if got := r.topic.finished(); got != 0 {
 			t.Errorf("%d offsets marked before the batch ended", got)
 		}
-		r.give(l, processors.Finished)
+		r.give(l, bulk.ResultFinished)
 		if got := r.topic.finished(); got != 3 {
 			t.Errorf("%d offsets marked, want 3", got)
 		}

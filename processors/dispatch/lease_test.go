@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 )
 
 func TestLeaseWaitsForABatch(t *testing.T) {
@@ -28,8 +27,8 @@ func TestLeaseWaitsForABatch(t *testing.T) {
 		if x.Attempt != 1 || x.Generation != 1 || time.Until(x.Expires) != 30*time.Second {
 			t.Errorf("lease %+v: want attempt 1, generation 1, 30 s", x)
 		}
-		r.give(x, processors.Finished)
-		r.give(y, processors.Finished)
+		r.give(x, bulk.ResultFinished)
+		r.give(y, bulk.ResultFinished)
 		if got := r.topic.finished(); got != 2 {
 			t.Errorf("%d offsets marked, want 2", got)
 		}
@@ -53,11 +52,11 @@ func TestExpiredLeaseIsRedelivered(t *testing.T) {
 		if ok, _ := r.d.Extend(r.Context(), node, first); ok {
 			t.Error("an expired lease was extended")
 		}
-		r.give(first, processors.Retry) // too late: ignored
+		r.give(first, bulk.ResultRetry) // too late: ignored
 		if ok, _ := r.d.Extend(r.Context(), "another", second); ok {
 			t.Error("a lease was extended by a node that does not have it")
 		}
-		r.give(second, processors.Finished)
+		r.give(second, bulk.ResultFinished)
 		if got := r.topic.finished(); got != 1 {
 			t.Errorf("%d offsets marked, want 1", got)
 		}
@@ -83,7 +82,7 @@ func TestRetriesBackOff(t *testing.T) {
 		r.deliver(ref)
 		l := r.lease()
 		for _, want := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 30000, 30000} {
-			r.give(l, processors.Retry)
+			r.give(l, bulk.ResultRetry)
 			if s := r.d.Queue(); s.BackingOff != 1 || s.Waiting != 0 {
 				t.Fatalf("snapshot %+v: want it outside of the queue", s)
 			}

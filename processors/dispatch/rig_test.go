@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 )
 
@@ -89,12 +88,12 @@ func (r *rig) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func (r *rig) give(l bulk.Lease, result processors.Result) {
+func (r *rig) give(l bulk.Lease, result bulk.Result) {
 	r.Helper()
-	if result == processors.Finished {
+	if result == bulk.ResultFinished {
 		r.ledger.finish(l.Ref.ID())
 	}
-	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
+	if err := r.d.Return(r.Context(), node, l, bulk.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -103,7 +102,12 @@ func (r *rig) give(l bulk.Lease, result processors.Result) {
 func (r *rig) took(l bulk.Lease, service time.Duration) {
 	r.Helper()
 	r.ledger.finish(l.Ref.ID())
-	if err := r.d.Return(r.Context(), node, l, processors.Outcome{Result: processors.Finished, Service: service}); err != nil {
+	r.returns(node, l, service)
+}
+
+func (r *rig) returns(on bulk.NodeID, l bulk.Lease, service time.Duration) {
+	r.Helper()
+	if err := r.d.Return(r.Context(), on, l, bulk.Outcome{Result: bulk.ResultFinished, Service: service}); err != nil {
 		r.Fatal(err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 	"bulkhead/processors/drr"
 )
 
@@ -17,7 +16,7 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 		r.deliver(a0, a1, b)
 		l := r.lease()
 		r.same(l, b)
-		r.give(l, processors.Finished)
+		r.give(l, bulk.ResultFinished)
 		r.nothing(time.Minute)
 		r.ledger.pause(a0.Import, false)
 		began := time.Now()
@@ -26,7 +25,7 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 			t.Errorf("resumed after %v, want ≤ %v", waited, tick)
 		}
 		r.ledger.pause(a0.Import, true)
-		r.give(l, processors.Held) // the ledger told the node before it told us
+		r.give(l, bulk.ResultPaused) // the ledger told the node before it told us
 		r.nothing(time.Minute)
 		r.ledger.pause(a0.Import, false)
 		r.lease()
@@ -101,14 +100,14 @@ func TestEndedImportIsDropped(t *testing.T) {
 	play(t, func(r *rig) {
 		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2))
 		leased, failed := r.lease(), r.lease()
-		r.give(failed, processors.Retry)
+		r.give(failed, bulk.ResultRetry)
 		r.ledger.end("i1")
 		<-time.After(tick + time.Millisecond)
 		r.nothing(20 * time.Second)
 		if got := r.topic.finished(); got != 2 {
 			t.Errorf("%d offsets marked, want those of the waiting and the failed", got)
 		}
-		r.give(leased, processors.Finished)
+		r.give(leased, bulk.ResultFinished)
 		if s := r.d.Queue(); s.Waiting+s.InFlight+s.BackingOff != 0 || len(s.Accounts) != 1 || s.Accounts[0].SlotMS != 20 {
 			t.Errorf("left over: %+v; want only the slot time used", s)
 		}
@@ -147,7 +146,7 @@ func TestCapsComeFromTheLedgerAndAreExact(t *testing.T) {
 		r.deliver(r.ref(1, 0), r.ref(1, 1), r.ref(1, 2), r.ref(1, 3))
 		a, _ := r.lease(), r.lease()
 		r.nothing(time.Second)
-		r.give(a, processors.Retry) // it comes back to an account at its cap of one less
+		r.give(a, bulk.ResultRetry) // it comes back to an account at its cap of one less
 		r.lease()
 		r.nothing(20 * time.Second)
 		r.ledger.bound("1", drr.NoCap)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 )
 
 func TestRevokedPartitionIsForgotten(t *testing.T) {
@@ -22,7 +21,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		if ok, _ := r.d.Extend(r.Context(), node, l); ok {
 			t.Error("a lease of a revoked partition was extended")
 		}
-		r.give(l, processors.Finished)
+		r.give(l, bulk.ResultFinished)
 		if got := r.topic.finished(); got != 0 {
 			t.Errorf("%d offsets marked, want none: another owns the partition", got)
 		}
@@ -51,7 +50,7 @@ func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 			t.Fatalf("extend: %v, %v", ok, err)
 		}
 		r.ledger.finish(flying.ID())
-		if err := r.d.Return(r.Context(), "other", leased, processors.Outcome{Result: processors.Finished, Service: time.Second}); err != nil {
+		if err := r.d.Return(r.Context(), "other", leased, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		if l := r.lease(); l.Ref.ID() != waits.ID() {

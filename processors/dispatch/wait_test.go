@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 )
 
 func TestWaitsExplainThemselves(t *testing.T) {
@@ -33,7 +32,7 @@ func TestWaitsSayWhatTheyWaitFor(t *testing.T) {
 	play(t, func(r *rig) {
 		whale, small, retried := r.ref(1, 0), r.ref(2, 0), r.ref(3, 0)
 		r.deliver(retried)
-		r.give(r.lease(), processors.Retry)
+		r.give(r.lease(), bulk.ResultRetry)
 		r.deliver(whale, r.ref(1, 1), r.ref(1, 2))
 		r.lease()
 		other := r.ref(2, 0)

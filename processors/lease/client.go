@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
 // refresh is how old what is known of a dispatcher's demand may be while there is work.
@@ -41,10 +41,10 @@ type Client struct {
 	caller
 
 	mu      sync.Mutex
-	picker  *drr.Picker[string] // by URL
-	watched map[string]watch    // by URL
-	held    map[key]grant       // leases that this process has
-	rose    chan struct{}       // closed and renewed when a dispatcher has work that had none
+	node    *schedule.Node[string] // dispatchers by URL
+	watched map[string]watch       // by URL
+	held    map[key]grant          // leases that this process has
+	rose    chan struct{}          // closed and renewed when a dispatcher has work that had none
 }
 
 // watch follows the demand of one dispatcher.
@@ -72,7 +72,7 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), picker: drr.NewPicker[string](), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), node: schedule.NewNode[string](), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
 }
 
 // Run follows the demand of all dispatchers until ctx ends.
@@ -110,7 +110,7 @@ func (c *Client) follow(ctx context.Context, watches *sync.WaitGroup, live []bul
 		if !alive[url] {
 			w.cancel()
 			delete(c.watched, url)
-			c.picker.Remove(url)
+			c.node.Forget(url)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func pause(ctx context.Context, d time.Duration, again <-chan struct{}) {
 func (c *Client) demand(url string) drr.Demand {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.picker.Demand(url)
+	return c.node.Known(url)
 }
 
 // learn takes in what is due at a dispatcher.
@@ -156,45 +156,52 @@ func (c *Client) learn(ctx context.Context, url string, due drr.Demand) {
 	if _, watched := c.watched[url]; ctx.Err() != nil || !watched {
 		return
 	}
-	if none := (drr.Demand{}); due != none && c.picker.Demand(url) == none {
-		close(c.rose)
-		c.rose = make(chan struct{})
+	if c.node.Hear(url, due, rand.Float64()) {
+		c.wake()
 	}
-	c.picker.Set(url, due, rand.Float64())
 }
 
-// spent notes that a dispatcher had nothing after all. Its watch asks it at once, and
-// hears of new work as soon as there is some.
-func (c *Client) spent(url string) {
+func (c *Client) wake() {
+	close(c.rose)
+	c.rose = make(chan struct{})
+}
+
+// ask chooses a dispatcher for a free slot; false: none has work due.
+func (c *Client) ask(inVain bool) (q schedule.Request[string], rose <-chan struct{}, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w, known := c.watched[url]; known {
-		c.picker.Set(url, drr.Demand{}, 0)
+	q, ok = c.node.Ask(inVain)
+	return q, c.rose, ok
+}
+
+// take learns from a dispatcher's answer. The watch of one that had nothing asks it at
+// once, and hears of new work as soon as there is some.
+func (c *Client) take(q schedule.Request[string], a leaseAnswer) (inVain bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w, watched := c.watched[q.Dispatcher]
+	if !watched {
+		return false
+	}
+	then := c.node.Take(q, schedule.Answer{Leased: a.Lease != nil, Newcomer: a.Newcomer, Due: a.Due}, rand.Float64())
+	if then.Rose {
+		c.wake()
+	}
+	if then.Empty {
 		select {
 		case w.again <- struct{}{}:
 		default:
 		}
 	}
-}
-
-// pick chooses a dispatcher, "" when none has work due, and says what to ask it for.
-func (c *Client) pick(node bulk.NodeID, inVain bool) (url string, q leaseRequest, rose <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	url, want, some := c.picker.Next(inVain)
-	q = leaseRequest{Node: node, Want: want}
-	if some && c.picker.Alone(url) {
-		q.WaitMS = pollFor.Milliseconds()
-	}
-	return url, q, c.rose
+	return then.InVain
 }
 
 // Lease implements processors.Dispatcher.
 func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
 	inVain := false // a newcomer was looked for
 	for {
-		url, q, rose := c.pick(node, inVain)
-		if url == "" {
+		q, rose, ok := c.ask(inVain)
+		if !ok {
 			select {
 			case <-ctx.Done():
 				return bulk.Lease{}, ctx.Err()
@@ -202,31 +209,26 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			}
 			continue
 		}
-		var a leaseAnswer
-		_, err := c.call(ctx, http.MethodPost, url+"/cluster/lease", q, &a)
-		switch {
-		case ctx.Err() != nil:
-			return bulk.Lease{}, ctx.Err()
-		case err != nil:
-			c.learn(ctx, url, drr.Demand{}) // until its watch hears otherwise
-		case a.Lease == nil && q.Want == drr.Newcomer:
-			c.learn(ctx, url, drr.Demand{Round: a.Due.Round})
-			inVain = true
-		case a.Lease == nil:
-			c.spent(url)
-		default:
-			c.got(a.Newcomer)
-			c.learn(ctx, url, a.Due)
-			c.keep(grant{bulk.Holding{Node: node, Lease: *a.Lease}, url})
-			return *a.Lease, nil
+		ask := leaseRequest{Node: node, Want: q.Want}
+		if q.Alone {
+			ask.WaitMS = pollFor.Milliseconds()
 		}
+		var a leaseAnswer
+		_, err := c.call(ctx, http.MethodPost, q.Dispatcher+"/cluster/lease", ask, &a)
+		if ctx.Err() != nil {
+			return bulk.Lease{}, ctx.Err()
+		}
+		if err != nil {
+			c.learn(ctx, q.Dispatcher, drr.Demand{}) // until its watch hears otherwise
+			continue
+		}
+		if again := c.take(q, a); a.Lease == nil {
+			inVain = inVain || again
+			continue
+		}
+		c.keep(grant{bulk.Holding{Node: node, Lease: *a.Lease}, q.Dispatcher})
+		return *a.Lease, nil
 	}
-}
-
-func (c *Client) got(newcomer bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.picker.Got(newcomer)
 }
 
 func (c *Client) keep(g grant) {
@@ -264,7 +266,7 @@ func (c *Client) Extend(ctx context.Context, node bulk.NodeID, l bulk.Lease) (bo
 
 // Return implements processors.Dispatcher. Where no dispatcher knows the lease, nobody
 // has a use for it: whoever owns the batch finds it ended in the ledger.
-func (c *Client) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, outcome processors.Outcome) error {
+func (c *Client) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, outcome bulk.Outcome) error {
 	g, err := c.grant(l)
 	if err != nil {
 		return err

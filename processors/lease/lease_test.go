@@ -11,7 +11,6 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/peer"
-	"bulkhead/processors"
 	"bulkhead/processors/drr"
 )
 
@@ -24,7 +23,7 @@ type due struct {
 	weight    int
 	left      int
 	newcomers int // of these
-	returned  []processors.Outcome
+	returned  []bulk.Outcome
 	extended  int
 	heirOf    bulk.ImportID // whose leases it resumed
 	boasts    bool          // it has weight though nothing is due
@@ -83,7 +82,7 @@ func (d *due) Extend(_ context.Context, _ bulk.NodeID, l bulk.Lease) (bool, erro
 	return true, nil
 }
 
-func (d *due) Return(_ context.Context, _ bulk.NodeID, l bulk.Lease, o processors.Outcome) error {
+func (d *due) Return(_ context.Context, _ bulk.NodeID, l bulk.Lease, o bulk.Outcome) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.knows(l) {
@@ -129,7 +128,7 @@ func TestLeaseExtendReturn(t *testing.T) {
 	if held, err := c.Extend(t.Context(), "node", l); err != nil || !held {
 		t.Fatalf("extend: %v, %v", held, err)
 	}
-	want := processors.Outcome{Result: processors.Finished, Service: 12 * time.Millisecond}
+	want := bulk.Outcome{Result: bulk.ResultFinished, Service: 12 * time.Millisecond}
 	if err := c.Return(t.Context(), "node", l, want); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +290,7 @@ func TestDeadDispatcherIsLeftOut(t *testing.T) {
 		if l.Ref.Import == "dead" {
 			servers["dead"].CloseClientConnections()
 			servers["dead"].Close()
-			if err := c.Return(t.Context(), "node", l, processors.Outcome{Result: processors.Finished}); err == nil {
+			if err := c.Return(t.Context(), "node", l, bulk.Outcome{Result: bulk.ResultFinished}); err == nil {
 				t.Fatal("a dead dispatcher took a lease back")
 			}
 			break
@@ -321,7 +320,7 @@ func TestLeaseGoesToTheHeir(t *testing.T) {
 	if ok, err := c.Extend(t.Context(), "node", l); err != nil || !ok {
 		t.Fatalf("extend: %v, %v", ok, err)
 	}
-	want := processors.Outcome{Result: processors.Finished, Service: time.Second}
+	want := bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second}
 	if err := c.Return(t.Context(), "node", l, want); err != nil {
 		t.Fatal(err)
 	}

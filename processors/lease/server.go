@@ -40,9 +40,9 @@ type leaseRequest struct {
 }
 
 type heldRequest struct {
-	Node    bulk.NodeID        `json:"node"`
-	Lease   bulk.Lease         `json:"lease"`
-	Outcome processors.Outcome `json:"outcome,omitzero"`
+	Node    bulk.NodeID  `json:"node"`
+	Lease   bulk.Lease   `json:"lease"`
+	Outcome bulk.Outcome `json:"outcome,omitzero"`
 }
 
 type heldAnswer struct {

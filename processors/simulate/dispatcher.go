@@ -1,133 +1,104 @@
 package simulate
 
 import (
-	"cmp"
+	"maps"
 	"time"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
-// dispatcher owns accounts, and leases their batches to the seats that ask.
+// dispatcher owns accounts, and leases their batches to the seats that ask: what it
+// decides, the scheduler decides that runs in production.
 type dispatcher struct {
-	alive      bool
-	queue      queue
-	pace       drr.Pace // of all imports
-	stragglers drr.Stragglers
-	nodes      []drr.Slowness // by node
-	lagging    []*batch       // worth a second copy, the oldest first
-	told       bool           // that it has work is on its way to the nodes
+	alive    bool
+	schedule *schedule.Scheduler
+	queue    queue // its discipline
+	assigned map[int32]int32
+	lives    uint64 // starts so far
+	told     bool   // that it has work is on its way to the nodes
+}
+
+// start gives a dispatcher a scheduler that knows nothing.
+func (w *world) start(o int32) {
+	d := &w.dispatchers[o]
+	d.alive, d.assigned = true, map[int32]int32{}
+	d.lives++
+	c := schedule.Config{
+		Discipline: func(predict func(bulk.BatchRef) time.Duration) schedule.Discipline {
+			d.queue = w.design.queue(w, predict, mix(w.seed+uint64(o)))
+			return d.queue
+		},
+		FirstLease:  uint64(o)<<48 | d.lives<<40,
+		NoCopies:    !w.design.copies || w.uncopied,
+		PartitionOf: func(id bulk.AccountID) int32 { return w.partitions[id] },
+		Observer:    observer{w, o},
+	}
+	if w.blind {
+		c.Cost = func(ref bulk.BatchRef) time.Duration { return time.Duration(ref.Rows) * perRow }
+	}
+	d.schedule = schedule.New(c)
+}
+
+// assign gives a dispatcher a partition, or takes it away; held is what nodes have of it.
+func (w *world) assign(d *dispatcher, p int32, owned bool, held []bulk.Holding) {
+	d.assigned = maps.Clone(d.assigned)
+	if delete(d.assigned, p); owned {
+		d.assigned[p] = 1
+	}
+	d.schedule.Assign(w.clock(), d.assigned, held)
 }
 
 func (d *dispatcher) demand() (due drr.Demand) {
-	if !d.alive {
-		return due
-	}
-	due = d.queue.demand()
-	if len(d.lagging) > 0 {
-		due.Round = max(due.Round, 100) // one batch, as in processors/dispatch
+	if d.alive {
+		due = d.schedule.Demand()
 	}
 	return due
 }
 
-// predict estimates the slot time of a batch, as processors/dispatch does.
-func (w *world) predict(d *dispatcher, b *batch) time.Duration {
-	if w.blind {
-		return time.Duration(b.ref.Rows) * perRow
-	}
-	p := d.pace
-	if b.load.pace > 0 {
-		p = b.load.pace
-	}
-	return p.Predict(b.ref.Rows)
-}
-
-// learn takes in what a batch took.
-func (w *world) learn(d *dispatcher, b *batch, took time.Duration) {
-	l := b.load
-	if l.pace == 0 {
-		l.pace = d.pace
-	}
-	l.pace = l.pace.Add(took, b.ref.Rows)
-	d.pace = d.pace.Add(took, b.ref.Rows)
-}
-
-// grant gives a seat of a node what is due, or nil.
-func (w *world) grant(o, at int32, want drr.Want) (b *batch, again bool) {
+// lease gives a seat of a node what is due at a dispatcher, or nil.
+func (w *world) lease(o, at int32, want drr.Want) (b *batch, l bulk.Lease, newcomer bool) {
 	d := &w.dispatchers[o]
 	if !d.alive {
-		return nil, false
+		return nil, l, false
 	}
-	if b := w.second(d, at); b != nil {
-		return b, true
+	w.copied = false
+	l, newcomer, ok := d.schedule.Next(w.clock(), w.nodes[at].id, want)
+	if !ok {
+		return nil, l, false
 	}
-	if d.stragglers.Slow(d.nodes[at]) {
-		want = drr.Round
+	b = w.ledger.batches[l.Ref.No]
+	if w.copied {
+		w.found.copies++
+		return b, l, false
 	}
-	b = d.queue.pop(want)
-	if b == nil {
-		return nil, false
-	}
+	b.ahead, b.paid = newcomer, d.queue.paid()
 	w.taken(b)
 	if b.attempts == 0 && b.load.files > 0 && !w.draining {
 		next := w.ledger.stage(b.load, w.now)
 		next.partition = b.partition
 		w.push(next)
 	}
-	return b, false
+	return b, l, newcomer
 }
 
-// lag looks at work whose time has come to be worth a second copy: it is, if its import
-// waits for nothing else.
-func (w *world) lag(at, turn int32) {
-	s := &w.seats[at]
-	b := cmp.Or(s.batch, s.lost)
-	if s.turn != turn || b == nil || b.free || b.lagging || b.committed {
-		return
-	}
-	o := w.owners[b.partition]
-	if o < 0 {
-		return
-	}
-	d := &w.dispatchers[o]
-	after, pays := d.stragglers.After(b.cost, d.nodes[s.node])
-	if !pays || w.now-s.begun < after || b.load.queued > 0 {
-		w.watch(d, at, b)
-		return
-	}
-	b.lagging = true
-	d.lagging = append(d.lagging, b)
-	w.announce(o)
+// observer is told what a scheduler decided.
+type observer struct {
+	*world
+	dispatcher int32
 }
 
-// watch plans the moment at which work in a seat is old enough to be looked at.
-func (w *world) watch(d *dispatcher, at int32, b *batch) {
-	if !w.design.copies || w.uncopied {
-		return
-	}
-	s := &w.seats[at]
-	after, pays := d.stragglers.After(b.cost, d.nodes[s.node])
-	if !pays {
-		after = w.now - s.begun + lookEvery
-	}
-	w.plan((max(s.begun+after, w.now+1)+tick-1)/tick*tick, lags, at, s.turn)
+func (o observer) Due()    { o.announce(o.dispatcher) }
+func (o observer) Copied() { o.copied = true }
+
+// Expired notes that a batch of a lost node waits again.
+func (o observer) Expired(l bulk.Lease, _ bulk.NodeID) {
+	o.faults.redelivered++
+	o.queued(o.ledger.batches[l.Ref.No])
 }
 
-// second returns the batch that waits longest for a second copy, if this node is not
-// the slow one.
-func (w *world) second(d *dispatcher, at int32) *batch {
-	for len(d.lagging) > 0 {
-		b := d.lagging[0]
-		due := !b.committed && b.running+b.lost == 1
-		if due && (b.node == at || d.stragglers.Slow(d.nodes[at]) || !d.stragglers.Afford()) {
-			return nil
-		}
-		copy(d.lagging, d.lagging[1:])
-		d.lagging = d.lagging[:len(d.lagging)-1]
-		if due {
-			d.stragglers.Spend()
-			w.found.copies++
-			return b
-		}
-	}
-	return nil
-}
+func (observer) Ended(bulk.Mark)                       {}
+func (observer) Began(schedule.Wait)                   {}
+func (observer) Leased(time.Duration, int64)           {}
+func (observer) Delayed(bulk.BatchRef, int, time.Time) {}

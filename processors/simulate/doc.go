@@ -1,9 +1,9 @@
 // Package simulate shows what the scheduler promises: it runs whole clusters of nodes,
-// dispatchers and accounts under a simulated clock, with [drr.Queue], [drr.Pace],
-// [drr.Stragglers] and [drr.Picker] as they are in production, beside the obvious alternatives.
+// dispatchers and accounts under a simulated clock, with [schedule.Scheduler] and
+// [schedule.Node] as they are in production, beside the obvious alternatives.
 //
-//	accounts ──stage──▶ partitions ──▶ dispatchers (a queue each) ◀─ask─ nodes × slots
-//	    ▲                                   │ drr.Queue, or a Design to compare with
+//	accounts ──stage──▶ partitions ──▶ dispatchers (a Scheduler each) ◀─ask─ nodes × slots
+//	    ▲                                   │ over drr.Queue, or a Design to compare with
 //	    └──────────── ledger ◀──commit──────┴── an attempt takes a drawn time
 //
 // A run is pure: no wall clock, no goroutine, no I/O, no chance but its seed, so the same
@@ -21,7 +21,7 @@
 //     more batches than the cluster can take.
 //   - A node reads the demand of each dispatcher every 250 ms and with each lease, hears
 //     within 10 ms of work or newcomers where there were none, and picks a dispatcher for each
-//     free slot with [drr.Picker], as in processors/lease. A call takes 0.5 ms there and back,
+//     free slot with [schedule.Node], as in processors/lease. A call takes 0.5 ms there and back,
 //     and the slot is idle meanwhile. An empty answer costs a slot another call.
 //   - A dispatcher that dies is noticed after 6 s; its partitions go to others, which fill
 //     their queues from the ledger and resume what nodes hold. A lost node is not noticed:

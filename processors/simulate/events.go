@@ -9,10 +9,9 @@ const (
 	arrives  kind = iota // the next import of the list
 	asks                 // slot a asks for a lease
 	ends                 // the work in slot a, if it is still at turn b
-	lags                 // the same work is old enough to be looked at
+	ticks                // dispatcher a does what time demands
 	looks                // node a reads the demand of all dispatchers
 	rises                // dispatcher a, which had nothing, has work
-	expires              // the lease of batch a, whose node was lost
 	dies                 // dispatcher a
 	moves                // the partitions of dispatcher a get other owners
 	returns              // dispatcher a, after its restart

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"bulkhead/internal/bulk"
 )
 
 // faults are what goes wrong in a run, and how the number of nodes changes.
@@ -12,8 +14,7 @@ type faults struct {
 	crashes time.Duration // a node is lost this often; 0: never
 	resize  []resize
 
-	leases      int // of lost nodes, that have not expired
-	redelivered int
+	redelivered int // batches of lost nodes, and those that a dispatcher found in the ledger
 }
 
 // resize changes the number of nodes; those that leave finish what they work on.
@@ -24,10 +25,9 @@ type resize struct {
 
 // How long the cluster takes to notice.
 const (
-	session   = 6 * time.Second        // of a dispatcher with the broker
-	takeover  = 250 * time.Millisecond // reading the ledger and the leases that nodes hold
-	restart   = 20 * time.Second       // of what died
-	leaseTime = 30 * time.Second
+	session  = 6 * time.Second        // of a dispatcher with the broker
+	takeover = 250 * time.Millisecond // reading the ledger and the leases that nodes hold
+	restart  = 20 * time.Second       // of what died
 )
 
 func (f *faults) most(nodes int) int {
@@ -63,8 +63,6 @@ func (w *world) fault(e event) {
 		w.crash()
 	case recovers:
 		w.join(e.a)
-	case expires:
-		w.expire(w.ledger.batches[e.a])
 	}
 }
 
@@ -93,13 +91,12 @@ func (w *world) die() {
 // evict drops what a dispatcher has of a partition.
 func (w *world) evict(p int32) {
 	d := &w.dispatchers[w.owners[p]]
-	d.queue.evict(p)
-	d.lagging = slices.DeleteFunc(d.lagging, func(b *batch) bool { return b.partition == p })
+	w.assign(d, p, false, nil)
 	for _, b := range w.ledger.batches {
 		if b.free || b.partition != p {
 			continue
 		}
-		if b.lagging = b.lagging && b.running > 1; b.queued {
+		if b.queued {
 			w.taken(b)
 		}
 		if !d.alive && !b.committed {
@@ -126,8 +123,7 @@ func (w *world) move(home int32) {
 
 // comeBack is a restarted dispatcher that gets its partitions back.
 func (w *world) comeBack(o int32) {
-	d := &w.dispatchers[o]
-	d.alive = true
+	w.start(o)
 	for p := range w.owners {
 		if int32(p%len(w.dispatchers)) != o {
 			continue
@@ -142,24 +138,38 @@ func (w *world) comeBack(o int32) {
 // own lets a dispatcher fill its queue from the ledger; what nodes hold is in flight.
 func (w *world) own(p, o int32) {
 	w.owners[p] = o
+	d := &w.dispatchers[o]
+	w.assign(d, p, true, w.held(p))
 	var staged []*batch
 	for _, b := range w.ledger.batches {
-		if !b.free && b.partition == p && !b.committed && !b.queued {
+		switch {
+		case b.free || b.partition != p || b.queued:
+		case !b.committed:
 			staged = append(staged, b)
+		case b.running == 0:
+			w.ledger.release(b) // its dispatcher did not hear of its end, and is gone
 		}
 	}
 	slices.SortFunc(staged, func(x, y *batch) int {
 		return cmp.Or(x.ref.StagedAt.Compare(y.ref.StagedAt), cmp.Compare(x.load.no, y.load.no), cmp.Compare(x.no, y.no))
 	})
-	q := w.dispatchers[o].queue
 	for _, b := range staged {
-		if b.running+b.lost > 0 {
-			q.resume(b)
-		} else {
-			w.push(b)
+		if b.running == 0 && b.attempts > 0 {
+			w.faults.redelivered++
+		}
+		w.push(b)
+	}
+	d.schedule.Shuffle()
+}
+
+// held are the leases that living nodes have of a partition.
+func (w *world) held(p int32) (all []bulk.Holding) {
+	for i := range w.seats {
+		if s := &w.seats[i]; s.batch != nil && s.batch.partition == p {
+			all = append(all, bulk.Holding{Node: w.nodes[s.node].id, Lease: s.lease})
 		}
 	}
-	q.shuffle()
+	return all
 }
 
 // scale changes the number of nodes.
@@ -202,30 +212,11 @@ func (w *world) crash() {
 		if b == nil {
 			continue
 		}
-		seat.batch, seat.lost = nil, b
+		seat.batch = nil
 		w.busy--
 		w.open--
 		b.running--
-		b.lost++
 		b.load.lost = true
-		w.faults.leases++
-		w.plan(w.now+leaseTime, expires, int32(b.ref.No), 0)
 	}
 	w.plan(w.now+restart, recovers, i, 0)
-}
-
-// expire ends the lease of a lost node: what no other attempt committed comes again.
-func (w *world) expire(b *batch) {
-	w.faults.leases--
-	b.lost--
-	if b.committed || b.running > 0 || b.lost > 0 || b.queued {
-		w.ledger.release(b)
-		return
-	}
-	w.faults.redelivered++
-	if o := w.owners[b.partition]; o >= 0 {
-		w.dispatchers[o].queue.finish(b, b.cost)
-	}
-	b.lagging = false
-	w.push(b)
 }

@@ -1,29 +1,30 @@
 package simulate
 
 import (
-	"time"
-
+	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
 )
 
 // fifo serves what came first, file by file.
 type fifo struct {
+	bare
 	batches  []*batch
 	head     int
 	accounts map[*tenant]int // with waiting batches
-	cost     func(*batch) time.Duration
+	predict  prediction
 	turns    float64 // what was served, in quanta for each account that waited
 }
 
-func newFIFO(w *world, d *dispatcher, _ uint64) queue {
-	return &fifo{accounts: map[*tenant]int{}, cost: func(b *batch) time.Duration { return w.predict(d, b) }}
+func newFIFO(w *world, predict prediction, _ uint64) queue {
+	return &fifo{bare: newBare(w), accounts: map[*tenant]int{}, predict: predict}
 }
 
 // fileBatches is the length of one file of an account that never runs out: its
 // batches stand in a row, and the next file stands behind all others.
 const fileBatches = 2000
 
-func (f *fifo) push(b *batch) {
+func (f *fifo) Push(ref bulk.BatchRef) bool {
+	b := f.batch(ref)
 	i := b.load
 	switch {
 	case i.files == 0 || b.attempts > 0:
@@ -37,11 +38,13 @@ func (f *fifo) push(b *batch) {
 		f.batches = append(f.batches, b)
 	}
 	f.accounts[i.tenant]++
+	f.count++
+	return true
 }
 
-func (f *fifo) pop(drr.Want) *batch {
+func (f *fifo) PopFor(drr.Want) (drr.Grant, bool) {
 	if f.head == len(f.batches) {
-		return nil
+		return drr.Grant{}, false
 	}
 	b := f.batches[f.head]
 	f.batches[f.head] = nil
@@ -51,31 +54,32 @@ func (f *fifo) pop(drr.Want) *batch {
 		f.head = 0
 	}
 	f.left(b)
-	b.cost = f.cost(b)
-	f.turns += ratio(b.cost, quantum) / float64(len(f.accounts)+1)
-	return b
+	g := drr.Grant{Ref: b.ref, Cost: f.predict(b.ref)}
+	f.turns += ratio(g.Cost, quantum) / float64(len(f.accounts)+1)
+	return g, true
 }
 
 func (f *fifo) left(b *batch) {
+	f.count--
 	if f.accounts[b.load.tenant]--; f.accounts[b.load.tenant] == 0 {
 		delete(f.accounts, b.load.tenant)
 	}
 }
 
-func (f *fifo) resume(*batch)                {}
-func (f *fifo) finish(*batch, time.Duration) {}
-func (f *fifo) demand() drr.Demand           { return drr.Demand{Round: len(f.accounts)} }
-func (f *fifo) rounds() float64              { return f.turns }
-func (f *fifo) shuffle()                     {}
+func (f *fifo) Demand() drr.Demand { return drr.Demand{Round: len(f.accounts)} }
+func (f *fifo) Weight() int        { return len(f.accounts) }
+func (f *fifo) rounds() float64    { return f.turns }
+func (f *fifo) Shuffle()           {}
 
-func (f *fifo) evict(partition int32) {
+func (f *fifo) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 	kept := f.batches[:0]
 	for _, b := range f.batches[f.head:] {
-		if b.partition == partition {
+		if gone(b.ref.Account) {
 			f.left(b)
 		} else {
 			kept = append(kept, b)
 		}
 	}
 	f.batches, f.head = kept, 0
+	return nil
 }

@@ -1,17 +1,21 @@
 package simulate
 
 import (
+	"strconv"
 	"time"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
 // node is a processor.
 type node struct {
-	alive bool               // false: it is gone, or leaves when its work has ended
-	slow  float64            // how many times longer everything takes
-	view  *drr.Picker[int32] // demand of the dispatchers, as it knows it
-	idle  []int32            // seats that wait for any dispatcher to have work
+	id    bulk.NodeID
+	alive bool                  // false: it is gone, or leaves when its work has ended
+	slow  float64               // how many times longer everything takes
+	view  *schedule.Node[int32] // the dispatchers, as it knows them
+	idle  []int32               // seats that wait for any dispatcher to have work
 }
 
 // seat is a slot of a node.
@@ -19,7 +23,7 @@ type seat struct {
 	node  int32
 	turn  int32 // counts its batches
 	batch *batch
-	lost  *batch // it had when the node was lost, which its dispatcher does not know
+	lease bulk.Lease
 	begun time.Duration
 }
 
@@ -29,8 +33,8 @@ func (w *world) buildNodes() {
 	w.seats = make([]seat, most*w.slots)
 	for i := range w.nodes {
 		n := &w.nodes[i]
-		n.slow = 1
-		n.view = drr.NewPicker[int32]()
+		n.id, n.slow = bulk.NodeID("n"+strconv.Itoa(i)), 1
+		n.view = schedule.NewNode[int32]()
 		if float64(i) < w.slow*float64(w.scene.nodes) {
 			n.slow = w.slower
 		}
@@ -66,7 +70,7 @@ func (w *world) look(i int32) {
 		return
 	}
 	for d := range w.dispatchers {
-		n.view.Set(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
+		n.view.Hear(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
 	}
 	w.plan(w.now+lookEvery, looks, i, 0)
 	for _, s := range n.idle {
@@ -98,81 +102,66 @@ func (w *world) rise(o int32) {
 	d.told = false
 	first := w.chance.IntN(len(w.nodes))
 	for i := range w.nodes {
-		at := int32((first + i) % len(w.nodes))
-		n := &w.nodes[at]
+		n := &w.nodes[(first+i)%len(w.nodes)]
 		due := d.demand()
 		if due == (drr.Demand{}) {
 			return
 		}
-		known := n.view.Demand(o)
+		known := n.view.Known(o)
 		if !n.alive || (known.Ahead > 0 || due.Ahead == 0) && (known.Round > 0 || due.Round == 0) {
 			continue
 		}
-		n.view.Set(o, due, w.chance.Float64())
-		for len(n.idle) > 0 {
+		n.view.Hear(o, due, w.chance.Float64())
+		for waits := true; waits && len(n.idle) > 0; {
 			s := n.idle[len(n.idle)-1]
-			b, again := w.grant(o, at, drr.Anyone)
-			if b == nil {
-				n.view.Set(o, drr.Demand{}, 0)
-				break
-			}
-			n.view.Got(b.ahead && !again)
 			n.idle = n.idle[:len(n.idle)-1]
-			w.begin(s, b, again)
+			waits = w.ask(s, false)
 		}
 	}
 }
 
-// ask is a free seat that asks for a lease.
-func (w *world) ask(at int32, inVain bool) {
+// ask is a free seat that asks for a lease; false: nothing is due, it waits.
+func (w *world) ask(at int32, inVain bool) bool {
 	s := &w.seats[at]
 	n := &w.nodes[s.node]
 	if !n.alive || s.batch != nil {
-		return
+		return true
 	}
-	o, want := w.pick(s.node, inVain)
-	if o < 0 {
+	q, ok := schedule.Request[int32]{Dispatcher: s.node}, true // of its own dispatcher, where each node has one
+	if !w.design.local {
+		q, ok = n.view.Ask(inVain)
+	}
+	if !ok {
 		n.idle = append(n.idle, at)
-		return
+		return false
 	}
-	b, again := w.grant(o, s.node, want)
+	b, l, newcomer := w.lease(q.Dispatcher, s.node, q.Want)
+	if b != nil {
+		w.begin(at, b, l)
+	}
 	switch {
-	case b != nil:
-		if !w.design.local {
-			n.view.Got(b.ahead && !again)
-			n.view.Set(o, w.dispatchers[o].demand(), w.chance.Float64())
-		}
-		w.begin(at, b, again)
-	case w.design.local:
+	case w.design.local && b == nil:
 		n.idle = append(n.idle, at)
-	default: // it had work when that was asked
-		due := w.dispatchers[o].demand()
-		if want == drr.Newcomer {
-			n.view.Set(o, drr.Demand{Round: due.Round}, w.chance.Float64())
-			w.plan(w.now+roundTrip, asks, at, 1)
-		} else {
-			n.view.Set(o, drr.Demand{}, 0)
-			w.plan(w.now+roundTrip, asks, at, 0)
+		return false
+	case w.design.local:
+		return true
+	}
+	then := n.view.Take(q, schedule.Answer{Leased: b != nil, Newcomer: newcomer, Due: w.dispatchers[q.Dispatcher].demand()}, w.chance.Float64())
+	if b == nil {
+		again := int32(0)
+		if then.InVain || inVain {
+			again = 1
 		}
+		w.plan(w.now+roundTrip, asks, at, again)
 	}
-}
-
-// pick chooses a dispatcher, -1 when none has work, and says for whom.
-func (w *world) pick(i int32, inVain bool) (o int32, want drr.Want) {
-	if w.design.local {
-		return i, drr.Anyone
-	}
-	if o, want, ok := w.nodes[i].view.Next(inVain); ok {
-		return o, want
-	}
-	return -1, drr.Anyone
+	return true
 }
 
 // begin puts a batch into a free seat.
-func (w *world) begin(at int32, b *batch, again bool) {
+func (w *world) begin(at int32, b *batch, l bulk.Lease) {
 	s := &w.seats[at]
 	s.turn++
-	s.batch, s.lost, s.begun = b, nil, w.now
+	s.batch, s.lease, s.begun = b, l, w.now
 	b.attempts++
 	b.running++
 	w.free--
@@ -181,13 +170,6 @@ func (w *world) begin(at int32, b *batch, again bool) {
 	took := service(w.seed, b.load.no, b.no, b.attempts, b.ref.Rows, b.load.row)
 	took = time.Duration(float64(took) * w.nodes[s.node].slow)
 	w.plan(w.now+took, ends, at, s.turn)
-	if again {
-		return
-	}
-	b.node = s.node
-	if o := w.owners[b.partition]; o >= 0 {
-		w.watch(&w.dispatchers[o], at, b)
-	}
 }
 
 // end is the end of the work in a seat: the batch is committed, if no other attempt was first.
@@ -202,16 +184,14 @@ func (w *world) end(at, turn int32) {
 	b.running--
 	w.served(b.load.tenant, s.begun, w.now)
 	if w.ledger.commit(b) {
-		w.committed(b, took)
+		w.committed(b)
 	} else {
 		w.found.useless += took
 	}
 	if o := w.owners[b.partition]; o >= 0 {
-		d := &w.dispatchers[o]
-		d.stragglers.Add(took, b.cost)
-		d.nodes[s.node] = d.nodes[s.node].Add(took, b.cost)
+		w.dispatchers[o].schedule.Return(w.clock(), w.nodes[s.node].id, s.lease, bulk.Outcome{Result: bulk.ResultFinished, Service: took})
 	}
-	w.ledger.release(b)
+	w.release(b)
 	if w.nodes[s.node].alive {
 		w.free++
 		w.plan(w.now+roundTrip, asks, at, 0)
@@ -220,12 +200,14 @@ func (w *world) end(at, turn int32) {
 	}
 }
 
-func (w *world) committed(b *batch, took time.Duration) {
-	if o := w.owners[b.partition]; o >= 0 {
-		d := &w.dispatchers[o]
-		w.learn(d, b, took)
-		d.queue.finish(b, took)
+// release gives the place of a batch back, unless its dispatcher still knows it.
+func (w *world) release(b *batch) {
+	if o := w.owners[b.partition]; o < 0 || !w.dispatchers[o].schedule.Knows(b.ref.ID(), nil) {
+		w.ledger.release(b)
 	}
+}
+
+func (w *world) committed(b *batch) {
 	l := b.load
 	if l.done == l.batches && l.measured {
 		w.pending--

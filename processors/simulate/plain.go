@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
 )
 
@@ -11,16 +12,16 @@ import (
 // a quantum a turn, no overdraft, no allowance for newcomers, no correction by
 // what a batch really took, and inside an account first come, first served.
 type plain struct {
-	w      *world
-	d      *dispatcher
-	flows  map[*tenant]*flow
-	active []*flow // a ring buffer
-	head   int
-	count  int
-	sum    int // of the active weights
-	turns  int // rounds since the beginning
-	rand   *rand.Rand
-	spare  []*flow
+	bare
+	predict prediction
+	flows   map[*tenant]*flow
+	active  []*flow // a ring buffer
+	head    int
+	flowing int
+	sum     int // of the active weights
+	turns   int // rounds since the beginning
+	rand    *rand.Rand
+	spare   []*flow
 }
 
 type flow struct {
@@ -34,11 +35,12 @@ type flow struct {
 
 const quantum = 250 * time.Millisecond
 
-func newPlain(w *world, d *dispatcher, seed uint64) queue {
-	return &plain{w: w, d: d, flows: map[*tenant]*flow{}, rand: rand.New(rand.NewPCG(seed, seed))}
+func newPlain(w *world, predict prediction, seed uint64) queue {
+	return &plain{bare: newBare(w), predict: predict, flows: map[*tenant]*flow{}, rand: rand.New(rand.NewPCG(seed, seed))}
 }
 
-func (p *plain) push(b *batch) {
+func (p *plain) Push(ref bulk.BatchRef) bool {
+	b := p.batch(ref)
 	t := b.load.tenant
 	f := p.flows[t]
 	if f == nil {
@@ -48,6 +50,8 @@ func (p *plain) push(b *batch) {
 		p.sum += t.weight
 	}
 	f.batches = append(f.batches, b)
+	p.count++
+	return true
 }
 
 func (p *plain) flow(t *tenant) *flow {
@@ -61,8 +65,8 @@ func (p *plain) flow(t *tenant) *flow {
 	return f
 }
 
-func (p *plain) pop(drr.Want) *batch {
-	for p.count > 0 {
+func (p *plain) PopFor(drr.Want) (drr.Grant, bool) {
+	for p.flowing > 0 {
 		f := p.active[p.head]
 		if !f.open {
 			f.open = true
@@ -73,23 +77,23 @@ func (p *plain) pop(drr.Want) *batch {
 			f.deficit += quantum * time.Duration(f.tenant.weight)
 		}
 		b := f.batches[f.head]
-		cost := min(max(p.w.predict(p.d, b), time.Microsecond), quantum)
+		cost := min(max(p.predict(b.ref), time.Microsecond), quantum)
 		if cost > f.deficit {
 			f.open = false
 			p.shift()
 			p.toBack(f)
 			continue
 		}
-		b.cost = cost
+		p.count--
 		f.deficit -= cost
 		f.take()
 		if len(f.batches) == f.head {
 			p.shift()
 			p.drop(f)
 		}
-		return b
+		return drr.Grant{Ref: b.ref, Cost: cost}, true
 	}
-	return nil
+	return drr.Grant{}, false
 }
 
 func (f *flow) take() {
@@ -108,23 +112,24 @@ func (p *plain) drop(f *flow) {
 	p.spare = append(p.spare, f)
 }
 
-func (p *plain) resume(*batch)                {}
-func (p *plain) finish(*batch, time.Duration) {}
-func (p *plain) demand() drr.Demand           { return drr.Demand{Round: p.sum} }
-func (p *plain) rounds() float64              { return float64(p.turns) }
+func (p *plain) Demand() drr.Demand { return drr.Demand{Round: p.sum} }
+func (p *plain) Weight() int        { return p.sum }
+func (p *plain) rounds() float64    { return float64(p.turns) }
 
-func (p *plain) shuffle() {
+func (p *plain) Shuffle() {
 	all := p.ordered()
 	p.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	p.reorder(all)
 }
 
-func (p *plain) evict(partition int32) {
+func (p *plain) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 	var kept []*flow
 	for _, f := range p.ordered() {
 		batches := f.batches[:0]
 		for _, b := range f.batches[f.head:] {
-			if b.partition != partition {
+			if gone(b.ref.Account) {
+				p.count--
+			} else {
 				batches = append(batches, b)
 			}
 		}
@@ -135,10 +140,11 @@ func (p *plain) evict(partition int32) {
 		}
 	}
 	p.reorder(kept)
+	return nil
 }
 
 func (p *plain) ordered() []*flow {
-	all := make([]*flow, p.count)
+	all := make([]*flow, p.flowing)
 	for i := range all {
 		all[i] = p.active[(p.head+i)%len(p.active)]
 	}
@@ -146,7 +152,7 @@ func (p *plain) ordered() []*flow {
 }
 
 func (p *plain) reorder(flows []*flow) {
-	p.head, p.count = 0, 0
+	p.head, p.flowing = 0, 0
 	for _, f := range flows {
 		p.toBack(f)
 	}
@@ -155,16 +161,16 @@ func (p *plain) reorder(flows []*flow) {
 func (p *plain) shift() {
 	p.active[p.head] = nil
 	p.head = (p.head + 1) % len(p.active)
-	p.count--
+	p.flowing--
 }
 
 func (p *plain) toBack(f *flow) {
-	if p.count == len(p.active) {
+	if p.flowing == len(p.active) {
 		all := p.ordered()
-		p.active = make([]*flow, max(16, 2*p.count))
+		p.active = make([]*flow, max(16, 2*p.flowing))
 		copy(p.active, all)
 		p.head = 0
 	}
-	p.active[(p.head+p.count)%len(p.active)] = f
-	p.count++
+	p.active[(p.head+p.flowing)%len(p.active)] = f
+	p.flowing++
 }

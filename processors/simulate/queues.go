@@ -5,19 +5,14 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
-// queue decides which batch is next. A batch that pop returned is in flight until
-// finish; evict forgets a partition, with what is in flight.
+// queue orders what waits at a dispatcher.
 type queue interface {
-	push(b *batch)
-	resume(b *batch) // it is in flight already: another dispatcher granted it
-	pop(want drr.Want) *batch
-	finish(b *batch, took time.Duration)
-	evict(partition int32)
-	demand() drr.Demand
+	schedule.Discipline
 	rounds() float64 // of all accounts with work, since the beginning
-	shuffle()
+	paid() int       // rounds in which the account of the latest grant paid debt off before
 }
 
 // Design is a way to decide what runs next.
@@ -31,8 +26,11 @@ type Design struct {
 	central bool
 	// copies: batches that lag get a second copy.
 	copies bool
-	queue  func(w *world, d *dispatcher, seed uint64) queue
+	queue  func(w *world, predict prediction, seed uint64) queue
 }
+
+// prediction is the slot time that the scheduler expects a batch to take.
+type prediction = func(bulk.BatchRef) time.Duration
 
 // Designs are compared in every experiment; the first is the one that runs in production.
 var Designs = []Design{
@@ -42,41 +40,38 @@ var Designs = []Design{
 	{Name: "fifo", Title: "FIFO", central: true, queue: newFIFO},
 }
 
-// ours is the production scheduler.
+// ours is the queue that runs in production.
 type ours struct {
 	*drr.Queue
-	w *world
+	latest drr.Grant
 }
 
-func newOurs(w *world, d *dispatcher, seed uint64) queue {
-	cost := func(ref bulk.BatchRef) time.Duration { return w.predict(d, w.ledger.batches[ref.No]) }
-	return &ours{drr.New(drr.Config{Seed: seed, Cost: cost}), w}
+func newOurs(_ *world, predict prediction, seed uint64) queue {
+	return &ours{Queue: drr.New(drr.Config{Seed: seed, Cost: predict})}
 }
 
-func (o *ours) push(b *batch) {
-	o.Push(b.ref)
-	if n := b.load.weight; n > 1 {
-		o.SetWeight(b.ref.Account, n)
-	}
+func (o *ours) PopFor(want drr.Want) (drr.Grant, bool) {
+	g, ok := o.Queue.PopFor(want)
+	o.latest = g
+	return g, ok
 }
 
-func (o *ours) pop(want drr.Want) *batch {
-	g, ok := o.PopFor(want)
-	if !ok {
-		return nil
-	}
-	b := o.w.ledger.batches[g.Ref.No]
-	b.cost, b.ahead, b.paid = g.Cost, g.Ahead, g.Paid
-	return b
+func (o *ours) rounds() float64 { return float64(o.Rounds()) }
+func (o *ours) paid() int       { return o.latest.Paid }
+
+// bare is what the other designs are made of: the batches that wait are theirs, and what
+// people may change meanwhile they know nothing of.
+type bare struct {
+	*drr.Queue // empty
+	w          *world
+	count      int
 }
 
-func (o *ours) resume(b *batch) { o.Resume(b.ref) }
+func newBare(w *world) bare { return bare{Queue: drr.New(drr.Config{}), w: w} }
 
-func (o *ours) finish(b *batch, took time.Duration) { o.Finish(b.ref.ID(), took) }
-func (o *ours) rounds() float64                     { return float64(o.Rounds()) }
-func (o *ours) demand() drr.Demand                  { return o.Demand() }
-func (o *ours) shuffle()                            { o.Shuffle() }
+func (q *bare) batch(ref bulk.BatchRef) *batch { return q.w.ledger.batches[ref.No] }
 
-func (o *ours) evict(partition int32) {
-	o.Evict(func(id bulk.AccountID) bool { return o.w.partitions[id] == partition })
-}
+func (q *bare) Resume(bulk.BatchRef) bool               { return true }
+func (q *bare) Finish(bulk.BatchID, time.Duration) bool { return true }
+func (q *bare) Waiting() int                            { return q.count }
+func (q *bare) paid() int                               { return 0 }

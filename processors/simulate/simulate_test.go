@@ -3,9 +3,11 @@ package simulate
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
@@ -137,6 +139,18 @@ func TestSameSeedSameRun(t *testing.T) {
 	}
 }
 
+// TestDecisions logs what a run with everything in it comes to, for those who compare.
+func TestDecisions(t *testing.T) {
+	o, err := run(few(1), Designs[0], 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.copies == 0 || len(o.samples) == 0 {
+		t.Errorf("%d copies, %d samples: this run shows nothing", o.copies, len(o.samples))
+	}
+	t.Logf("decided %x", sha256.Sum256(fmt.Append(nil, *o)))
+}
+
 // losing is a queue that does what a scheduler must never do.
 type losing struct {
 	queue
@@ -144,19 +158,19 @@ type losing struct {
 	again bool // gives a batch a second time, instead of losing it
 }
 
-func (l *losing) pop(want drr.Want) *batch {
-	b := l.queue.pop(want)
-	if b == nil {
-		return nil
+func (l *losing) PopFor(want drr.Want) (drr.Grant, bool) {
+	g, ok := l.queue.PopFor(want)
+	if !ok {
+		return g, false
 	}
 	l.pops++
 	switch {
 	case l.pops == 500 && l.again:
-		l.push(b) // and gives it out as well
+		l.Push(g.Ref) // and gives it out as well
 	case l.pops == 500:
-		return l.queue.pop(want)
+		return l.queue.PopFor(want)
 	}
-	return b
+	return g, true
 }
 
 func TestLostAndDoubledWorkIsNoticed(t *testing.T) {
@@ -169,8 +183,8 @@ func TestLostAndDoubledWorkIsNoticed(t *testing.T) {
 		{"twice", true, "worked on twice"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := Design{Name: "losing", central: true, queue: func(w *world, d *dispatcher, seed uint64) queue {
-				return &losing{queue: newPlain(w, d, seed), again: tt.again}
+			d := Design{Name: "losing", central: true, queue: func(w *world, predict prediction, seed uint64) queue {
+				return &losing{queue: newPlain(w, predict, seed), again: tt.again}
 			}}
 			s := few(1)
 			s.tenants, s.faults, s.slow = nil, faults{}, 0

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors/drr"
 )
 
 // tenant is an account.
@@ -58,11 +57,9 @@ type load struct {
 	no      int32 // of the import in the run
 	batches int   // it has in all; 0: another comes whenever one is taken
 	staged  int
-	queued  int // batches that wait in a queue
 	done    int
 	gone    int // of the done ones, batches that nobody works on any more
 	arrived time.Duration
-	pace    drr.Pace
 	file    int // batches that first-come-first-served still owes this file
 
 	measured bool
@@ -76,16 +73,12 @@ type batch struct {
 	load      *load
 	no        int // in its import
 	partition int32
-	cost      time.Duration // predicted when it was last granted
-	attempts  int           // so far
-	running   int           // of these, now
-	lost      int           // of these, on nodes that are gone, until their lease ends
+	attempts  int // so far
+	running   int // of these, now
 	committed bool
-	lagging   bool  // it has a second copy, or waits for one
-	node      int32 // of the first of these that still counts
-	queued    bool  // it waits in a queue
-	ahead     bool  // it was granted ahead of the round
-	paid      int   // rounds in which its account paid debt off before
+	queued    bool // it waits in a queue
+	ahead     bool // it was granted ahead of the round
+	paid      int  // rounds in which its account paid debt off before
 	free      bool
 }
 
@@ -155,7 +148,7 @@ func (b *batch) mark() uint64 { return mix(uint64(b.load.no)<<32 | uint64(b.no))
 
 // release gives the place of a batch back that nobody works on or waits for.
 func (l *ledger) release(b *batch) {
-	if !b.committed || b.running > 0 || b.lost > 0 || b.free {
+	if !b.committed || b.running > 0 || b.free {
 		return
 	}
 	i := b.load
@@ -173,7 +166,7 @@ func (l *ledger) audit() error {
 	}
 	for _, b := range l.batches {
 		if !b.free {
-			return fmt.Errorf("batch %s has not ended: committed %v, running %d, lost %d, queued %v", b.ref.ID(), b.committed, b.running, b.lost, b.queued)
+			return fmt.Errorf("batch %s has not ended: committed %v, running %d, queued %v", b.ref.ID(), b.committed, b.running, b.queued)
 		}
 	}
 	return nil

@@ -3,10 +3,10 @@ package simulate
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors/drr"
 )
 
 // scene is what a run simulates.
@@ -52,10 +52,11 @@ type world struct {
 	upcoming int // arrival
 	pending  int // measured imports that have not ended
 	draining bool
-	waiting  int // batches in queues
-	free     int // seats without work
-	open     int // seats of living nodes
-	busy     int // seats with work
+	copied   bool // the latest lease is of a second copy
+	waiting  int  // batches in queues
+	free     int  // seats without work
+	open     int  // seats of living nodes
+	busy     int  // seats with work
 	found    outcome
 }
 
@@ -96,7 +97,7 @@ func (o *outcome) idling() float64 { return 100 * ratio(o.idle, o.capacity) }
 const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
 	lookEvery = 250 * time.Millisecond // age of what a node knows of the demand
-	tick      = 100 * time.Millisecond // between two looks of a dispatcher at what lags
+	tick      = 100 * time.Millisecond // of a dispatcher
 	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
 	partsAll  = 16                     // partitions of the topic
 	depth     = 2                      // batches that an endless file has waiting, so that it never runs dry
@@ -155,13 +156,13 @@ func (w *world) build() {
 	}
 	w.dispatchers = make([]dispatcher, n)
 	for i := range w.dispatchers {
-		d := &w.dispatchers[i]
-		*d = dispatcher{alive: true, pace: drr.StartPace, nodes: make([]drr.Slowness, w.faults.most(w.scene.nodes))}
-		d.queue = w.design.queue(w, d, mix(w.seed+uint64(i)))
+		w.start(int32(i))
+		w.plan(tick*time.Duration(i+1)/time.Duration(n), ticks, int32(i), 0)
 	}
 	w.owners = make([]int32, parts)
 	for p := range w.owners {
 		w.owners[p] = int32(p % n)
+		w.assign(&w.dispatchers[p%n], int32(p), true, nil)
 	}
 	w.buildNodes()
 }
@@ -181,7 +182,7 @@ func (w *world) settle() {
 		}
 	}
 	for i := range w.dispatchers {
-		w.dispatchers[i].queue.shuffle()
+		w.dispatchers[i].schedule.Shuffle()
 	}
 }
 
@@ -218,8 +219,8 @@ func (w *world) step() {
 		w.ask(e.a, e.b > 0)
 	case ends:
 		w.end(e.a, e.b)
-	case lags:
-		w.lag(e.a, e.b)
+	case ticks:
+		w.tick(e.a)
 	case looks:
 		w.look(e.a)
 	case rises:
@@ -249,6 +250,17 @@ func (w *world) arrive() {
 	}
 }
 
+// clock is the simulated time as the scheduler has it.
+func (w *world) clock() time.Time { return epoch.Add(w.now) }
+
+// tick lets a dispatcher do what time demands.
+func (w *world) tick(o int32) {
+	if d := &w.dispatchers[o]; d.alive {
+		d.schedule.Tick(w.clock())
+	}
+	w.plan(w.now+tick, ticks, o, 0)
+}
+
 // push gives a batch to the dispatcher of its partition. Without one it waits in the
 // topic for the next owner.
 func (w *world) push(b *batch) {
@@ -258,20 +270,27 @@ func (w *world) push(b *batch) {
 		return
 	}
 	d := &w.dispatchers[o]
-	d.queue.push(b)
-	b.queued = true
-	b.load.queued++
-	w.waiting++
-	if w.gaps {
-		b.load.gap(o, len(w.dispatchers)).push(d.queue.rounds())
+	d.schedule.Add(w.clock(), b.ref, &bulk.Mark{Partition: b.partition})
+	if t := b.load.tenant; t.weight > 1 {
+		d.schedule.Steer(bulk.Standing{Weights: map[bulk.AccountID]int{t.id: t.weight}}, nil)
 	}
-	w.announce(o)
+	if b.running == 0 {
+		w.queued(b)
+	}
+}
+
+// queued notes that a batch waits in the queue of its dispatcher.
+func (w *world) queued(b *batch) {
+	b.queued = true
+	w.waiting++
+	if o := w.owners[b.partition]; w.gaps {
+		b.load.gap(o, len(w.dispatchers)).push(w.dispatchers[o].queue.rounds())
+	}
 }
 
 // taken notes that a batch left its queue.
 func (w *world) taken(b *batch) {
 	b.queued = false
-	b.load.queued--
 	w.waiting--
 	if o := w.owners[b.partition]; w.gaps {
 		b.load.gap(o, len(w.dispatchers)).take(w.dispatchers[o].queue.rounds(), b)
@@ -284,10 +303,15 @@ func (w *world) drain() {
 	for _, l := range w.endless {
 		l.batches = l.staged
 	}
-	for w.busy > 0 || w.ledger.staged != w.ledger.committed || w.faults.leases > 0 {
+	for w.busy > 0 || w.ledger.staged != w.ledger.committed || w.unsettled() {
 		w.step()
 		if w.now > limit {
 			return // the audit says what is left
 		}
 	}
+}
+
+// unsettled reports whether a dispatcher has work that it does not know to have ended.
+func (w *world) unsettled() bool {
+	return slices.ContainsFunc(w.dispatchers, func(d dispatcher) bool { return d.alive && d.schedule.Jobs() > 0 })
 }

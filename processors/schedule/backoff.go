@@ -1,34 +1,42 @@
-package dispatch
+package schedule
 
 import (
 	"container/heap"
 	"time"
 )
 
+// A failed batch comes again after backoffMin, which doubles with each failure in a row
+// up to backoffMax.
+const (
+	backoffMin = 500 * time.Millisecond
+	backoffMax = 30 * time.Second
+)
+
 // delay keeps a failed job out of the queue until its back-off is over.
-func (d *Dispatcher) delay(j *job) {
+func (s *Scheduler) delay(now time.Time, j *job) {
 	wait := backoffMax
 	if j.failures <= 6 { // 0.5 s × 2⁶ is past the greatest
 		wait = min(backoffMin<<(j.failures-1), backoffMax)
 	}
-	j.due = time.Now().Add(wait)
-	heap.Push(&d.backoff, j)
-	d.imports[j.ref.Import].delayed++
+	j.due = now.Add(wait)
+	heap.Push(&s.delayed, j)
+	s.imports[j.ref.Import].delayed++
+	s.cfg.Observer.Delayed(j.ref, j.failures, j.due)
 }
 
-func (d *Dispatcher) undelay(j *job) {
+func (s *Scheduler) undelay(j *job) {
 	if j.delay >= 0 {
-		heap.Remove(&d.backoff, j.delay)
-		d.imports[j.ref.Import].delayed--
+		heap.Remove(&s.delayed, j.delay)
+		s.imports[j.ref.Import].delayed--
 	}
 }
 
-// retryDue queues the jobs whose back-off is over.
-func (d *Dispatcher) retryDue(now time.Time) {
-	for len(d.backoff) > 0 && !d.backoff[0].due.After(now) {
-		j := d.backoff[0]
-		d.undelay(j)
-		d.enqueue(j)
+// retry queues the jobs whose back-off is over.
+func (s *Scheduler) retry(now time.Time) {
+	for len(s.delayed) > 0 && !s.delayed[0].due.After(now) {
+		j := s.delayed[0]
+		s.undelay(j)
+		s.enqueue(j)
 	}
 }
 

@@ -1,4 +1,4 @@
-package dispatch
+package schedule
 
 import (
 	"time"
@@ -7,46 +7,43 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// tenant is what a dispatcher remembers of an account: it outlives the account's
-// batches by the minute for which its use of slots is shown.
-type tenant struct {
+// account is what is remembered of an account: it outlives the account's batches by the
+// minute for which its use of slots is shown.
+type account struct {
 	imports int // with batches here
 	weight  int
 	cap     int // most batches in flight, or drr.NoCap
 	used    usage
 }
 
-// tenant finds or enters an account.
-func (d *Dispatcher) tenant(id bulk.AccountID) *tenant {
-	t := d.accounts[id]
-	if t == nil {
-		t = &tenant{weight: 1, cap: drr.NoCap}
-		d.accounts[id] = t
+// account finds or enters an account.
+func (s *Scheduler) account(id bulk.AccountID) *account {
+	a := s.accounts[id]
+	if a == nil {
+		a = &account{weight: 1, cap: drr.NoCap}
+		s.accounts[id] = a
 	}
-	return t
+	return a
 }
 
-// steer tells the queue, which forgets an account with its last batch, what the account
+// entitle tells the queue, which forgets an account with its last batch, what the account
 // is entitled to. No lease is granted in between.
-func (d *Dispatcher) steer(id bulk.AccountID) {
-	t := d.accounts[id]
-	d.queue.SetWeight(id, t.weight)
-	d.queue.SetCap(id, t.cap)
-	d.signal() // a cap may have been lifted
-}
-
-func capOf(caps map[bulk.AccountID]int, id bulk.AccountID) int {
-	if n, bounded := caps[id]; bounded {
-		return n
-	}
-	return drr.NoCap
+func (s *Scheduler) entitle(id bulk.AccountID) {
+	a := s.accounts[id]
+	s.queue.SetWeight(id, a.weight)
+	s.queue.SetCap(id, a.cap)
+	s.cfg.Observer.Due() // a cap may have been lifted
 }
 
 // retire forgets the accounts that have no batch and used no slot lately.
-func (d *Dispatcher) retire(now time.Time) {
-	for id, t := range d.accounts {
-		if t.imports == 0 && t.used.sum(now) == 0 {
-			delete(d.accounts, id)
+func (s *Scheduler) retire(now time.Time) {
+	if now.Sub(s.retired) < usageSlice {
+		return
+	}
+	s.retired = now
+	for id, a := range s.accounts {
+		if a.imports == 0 && a.used.sum(now) == 0 {
+			delete(s.accounts, id)
 		}
 	}
 }

@@ -1,0 +1,39 @@
+package dispatch
+
+import (
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/schedule"
+)
+
+// observer passes on what the scheduler decided; the lock is held.
+type observer struct{ *Dispatcher }
+
+var _ schedule.Observer = observer{}
+
+func (o observer) Ended(m bulk.Mark) { o.cfg.References.Done(m) }
+
+// Due wakes one waiting Lease, which passes the word on while there is work.
+func (o observer) Due() {
+	select {
+	case o.work <- struct{}{}:
+	default:
+	}
+}
+
+func (o observer) Began(w schedule.Wait) { o.cfg.Metrics.estimated(w.Took, w.Median, w.Upper) }
+
+func (o observer) Leased(waited time.Duration, batches int64) {
+	o.cfg.Metrics.waited(waited, batches)
+}
+
+func (o observer) Copied() { o.cfg.Metrics.Copies.Inc() }
+
+func (o observer) Expired(l bulk.Lease, node bulk.NodeID) {
+	o.cfg.Log.Warn("lease expired, batch comes again", "batch", l.Ref.ID().String(), "node", node, "attempt", l.Attempt)
+}
+
+func (o observer) Delayed(ref bulk.BatchRef, failures int, due time.Time) {
+	o.cfg.Log.Debug("batch comes again", "batch", ref.ID().String(), "failures", failures, "due", due)
+}

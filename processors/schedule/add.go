@@ -1,0 +1,78 @@
+package schedule
+
+import (
+	"time"
+
+	"bulkhead/internal/bulk"
+)
+
+// Knows reports whether a batch waits or is on lease here. A mark, if there is one, is
+// kept until the batch ends.
+func (s *Scheduler) Knows(id bulk.BatchID, mark *bulk.Mark) bool {
+	j := s.jobs[id]
+	if j != nil && mark != nil {
+		j.marks = append(j.marks, *mark)
+	}
+	return j != nil
+}
+
+// Owns reports whether an account's partition is assigned here.
+func (s *Scheduler) Owns(account bulk.AccountID) bool {
+	_, ours := s.assigned[s.cfg.PartitionOf(account)]
+	return ours
+}
+
+// Add enters a batch that is staged, once; mark is nil for one that no reference brought.
+func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, mark *bulk.Mark) {
+	if s.Knows(ref.ID(), mark) {
+		return
+	}
+	j := &job{ref: ref, partition: s.cfg.PartitionOf(ref.Account), delay: -1}
+	if mark != nil {
+		j.partition, j.marks = mark.Partition, append(j.marks, *mark)
+	}
+	s.jobs[ref.ID()] = j
+	imp := s.imports[ref.Import]
+	if imp == nil {
+		imp = &importState{account: ref.Account}
+		s.imports[ref.Import] = imp
+		s.account(ref.Account).imports++
+	}
+	imp.jobs++
+	imp.last = max(imp.last, ref.No)
+	if !s.resume(now, j) {
+		s.enqueue(j)
+	}
+}
+
+// enqueue lets a job wait for its turn.
+func (s *Scheduler) enqueue(j *job) {
+	s.queue.Push(j.ref)
+	s.entitle(j.ref.Account)
+	if s.imports[j.ref.Import].paused {
+		s.queue.Hold(j.ref.Import)
+	}
+	s.cfg.Observer.Due()
+}
+
+// end forgets a job whose batch needs no work any more.
+func (s *Scheduler) end(j *job) {
+	for _, m := range j.marks {
+		s.cfg.Observer.Ended(m)
+	}
+	s.forget(j)
+}
+
+func (s *Scheduler) forget(j *job) {
+	delete(s.jobs, j.ref.ID())
+	for _, l := range j.leases {
+		delete(s.leases, l.id)
+	}
+	j.leases = nil
+	s.undelay(j)
+	imp := s.imports[j.ref.Import]
+	if imp.jobs--; imp.jobs == 0 {
+		delete(s.imports, j.ref.Import)
+		s.accounts[imp.account].imports--
+	}
+}

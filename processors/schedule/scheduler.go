@@ -1,0 +1,160 @@
+package schedule
+
+import (
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// Discipline orders the batches that wait. [drr.Queue] is the one that runs in
+// production; others are there to be compared with it.
+type Discipline interface {
+	Push(ref bulk.BatchRef) bool
+	Resume(ref bulk.BatchRef) bool // in flight already: another dispatcher granted it
+	PopFor(want drr.Want) (drr.Grant, bool)
+	Finish(id bulk.BatchID, took time.Duration) bool
+	Evict(gone func(bulk.AccountID) bool) []bulk.BatchID
+	Shuffle()
+
+	SetWeight(id bulk.AccountID, weight int)
+	SetCap(id bulk.AccountID, n int)
+	Hold(id bulk.ImportID)
+	Release(id bulk.ImportID)
+	Drop(id bulk.ImportID) []bulk.BatchID
+
+	Demand() drr.Demand
+	Waiting() int
+	InFlight() int
+	Weight() int
+	Waits(id bulk.ImportID) bool
+	Import(id bulk.ImportID) (drr.ImportView, bool)
+	Accounts() []bulk.AccountQueue
+	Oldest() (staged time.Time, waits bool)
+}
+
+// Observer hears of what was decided. Its methods must not call the scheduler.
+type Observer interface {
+	Ended(m bulk.Mark)                             // a reference's batch ended here
+	Due()                                          // something may have become due
+	Began(w Wait)                                  // an import that had to wait has its first lease
+	Leased(waited time.Duration, batches int64)    // a batch for the first time, of an import of so many so far
+	Copied()                                       // a batch for the second time
+	Expired(l bulk.Lease, node bulk.NodeID)        // a node went silent; the batch comes again
+	Delayed(ref bulk.BatchRef, n int, t time.Time) // a batch failed n times in a row and comes again
+}
+
+// Wait is how a wait for a first lease turned out.
+type Wait struct{ Took, Median, Upper time.Duration }
+
+// Config sets a scheduler up. Zero values take the defaults.
+type Config struct {
+	// Discipline makes the queue; predict is the slot time of a batch. Default: a [drr.Queue].
+	Discipline func(predict func(bulk.BatchRef) time.Duration) Discipline
+	Quantum    time.Duration // see [drr.Config]
+	FIFO       bool          // see [drr.Config]
+	Seed       uint64        // of the order in which rounds start
+	FirstLease uint64        // leases are numbered from here on
+	// Cost, if set, predicts slot times for ever: nothing is learnt.
+	Cost func(bulk.BatchRef) time.Duration
+	// NoCopies leaves slow batches to the node that has them.
+	NoCopies bool
+	// PartitionOf returns the partition that an account's references are in. Required.
+	PartitionOf func(bulk.AccountID) int32
+	Observer    Observer // required
+}
+
+// Scheduler holds what waits and what is on lease at one dispatcher.
+type Scheduler struct {
+	cfg      Config
+	queue    Discipline
+	jobs     map[bulk.BatchID]*job
+	accounts map[bulk.AccountID]*account
+	imports  map[bulk.ImportID]*importState
+	leases   map[uint64]*lease
+	granted  []*lease // the same in order, and some that ended since the last tick
+	lagging  []*job   // in flight for so long that a second copy pays
+	adopted  map[bulk.BatchID]adoptedLease
+	delayed  delays
+	assigned map[int32]int32 // partition to generation
+	last     uint64          // lease
+	retired  time.Time       // when accounts were last looked through
+
+	cost      drr.Pace // of all imports
+	tail      drr.Stragglers
+	nodes     map[bulk.NodeID]drr.Slowness
+	estimator drr.Estimator
+}
+
+// job is a batch from its first reference to its end.
+type job struct {
+	ref       bulk.BatchRef
+	partition int32
+	marks     []bulk.Mark // of every reference to it
+	attempts  int         // leases so far
+	failures  int         // of these, in a row
+	leases    []*lease    // none: it waits; two: the second is a copy
+	due       time.Time   // end of its back-off
+	delay     int         // its place in the heap of back-offs, -1: none
+}
+
+// lease is a granted right.
+type lease struct {
+	id        uint64
+	node      bulk.NodeID
+	job       *job          // nil: another copy ended the batch
+	predicted time.Duration // slot time
+	cost      time.Duration // that was charged, at most a quantum
+	granted   time.Time
+	expires   time.Time
+}
+
+// importState is an import with batches here.
+type importState struct {
+	account bulk.AccountID
+	jobs    int
+	delayed int   // of its jobs, those in a back-off
+	last    int64 // greatest batch number seen: how large the import is
+	paused  bool
+	cost    drr.Pace
+	wait    *forecast // of its first lease, until then
+}
+
+// New returns a scheduler that owns no partition.
+func New(cfg Config) *Scheduler {
+	s := &Scheduler{
+		cfg:      cfg,
+		jobs:     make(map[bulk.BatchID]*job),
+		accounts: make(map[bulk.AccountID]*account),
+		imports:  make(map[bulk.ImportID]*importState),
+		leases:   make(map[uint64]*lease),
+		adopted:  make(map[bulk.BatchID]adoptedLease),
+		nodes:    make(map[bulk.NodeID]drr.Slowness),
+		assigned: make(map[int32]int32),
+		last:     cfg.FirstLease,
+		cost:     drr.StartPace,
+	}
+	if cfg.Discipline == nil {
+		cfg.Discipline = func(predict func(bulk.BatchRef) time.Duration) Discipline {
+			return drr.New(drr.Config{Quantum: cfg.Quantum, FIFO: cfg.FIFO, Seed: cfg.Seed, Cost: predict})
+		}
+	}
+	s.queue = cfg.Discipline(s.predict)
+	return s
+}
+
+// Tick does what time demands. It is to be called about every 100 ms.
+func (s *Scheduler) Tick(now time.Time) {
+	s.expire(now)
+	s.retry(now)
+	s.findLagging(now)
+	s.forgetAdopted(now)
+	s.retire(now)
+}
+
+// Shuffle gives the accounts a random order, unlike that of other dispatchers. It is
+// called once the first references of an assignment were added.
+func (s *Scheduler) Shuffle() { s.queue.Shuffle() }
+
+// Busy reports whether something is due that no slot has taken yet.
+func (s *Scheduler) Busy() bool { return s.queue.Weight() > 0 }

@@ -1,0 +1,90 @@
+package schedule
+
+import (
+	"slices"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// Subjects are the accounts and imports that have batches here.
+type Subjects struct {
+	Accounts map[bulk.AccountID]bool
+	Imports  map[bulk.ImportID]bool
+}
+
+// SubjectsOf are those of some batches.
+func SubjectsOf(refs []bulk.BatchRef) Subjects {
+	s := Subjects{make(map[bulk.AccountID]bool), make(map[bulk.ImportID]bool)}
+	for _, ref := range refs {
+		s.Accounts[ref.Account], s.Imports[ref.Import] = true, true
+	}
+	return s
+}
+
+// Subjects returns every account and import with batches here.
+func (s *Scheduler) Subjects() Subjects {
+	all := SubjectsOf(nil)
+	for id, imp := range s.imports {
+		all.Accounts[imp.account], all.Imports[id] = true, true
+	}
+	return all
+}
+
+// Among returns those of the accounts and imports that have batches here.
+func (s *Scheduler) Among(accounts []bulk.AccountID, imports []bulk.ImportID) Subjects {
+	some := SubjectsOf(nil)
+	for _, id := range accounts {
+		if s.accounts[id] != nil {
+			some.Accounts[id] = true
+		}
+	}
+	for _, id := range imports {
+		if s.imports[id] != nil {
+			some.Imports[id] = true
+		}
+	}
+	return some
+}
+
+// Steer acts on what people changed: the controls as they are, of the imports that were
+// asked about.
+func (s *Scheduler) Steer(c bulk.Standing, asked map[bulk.ImportID]bool) {
+	for id, weight := range c.Weights {
+		if a := s.accounts[id]; a != nil {
+			a.weight, a.cap = weight, drr.NoCap
+			if n, bounded := c.Caps[id]; bounded {
+				a.cap = n
+			}
+			s.entitle(id)
+		}
+	}
+	for id := range asked {
+		imp := s.imports[id]
+		switch paused := c.Paused[id]; {
+		case imp == nil:
+		case c.Ended[id]:
+			s.drop(id)
+		case paused && !imp.paused:
+			imp.paused, imp.wait = true, nil // nobody foresees for how long
+			s.queue.Hold(id)
+		case !paused && imp.paused:
+			imp.paused = false
+			s.queue.Release(id)
+			s.cfg.Observer.Due()
+		}
+	}
+}
+
+// drop ends the waiting jobs of an import that ended. Those on lease end with
+// their lease.
+func (s *Scheduler) drop(id bulk.ImportID) {
+	for _, batch := range s.queue.Drop(id) {
+		s.end(s.jobs[batch])
+	}
+	for _, j := range slices.Clone(s.delayed) {
+		if j.ref.Import == id {
+			s.end(j)
+		}
+	}
+}
