@@ -76,11 +76,19 @@ func (r *round[W]) next() (w W, ok bool) {
 	return w, true
 }
 
-// end ends a turn of the account. Accounts with nothing to pay back are forgotten.
+// end ends a turn of the account. Accounts with nothing to pay back are forgotten, and
+// all of them when nobody computes or waits: time then goes on to the latest clock.
 func (r *round[W]) end(account bulk.AccountID, took time.Duration) {
 	l := r.accounts[account]
 	l.running--
 	l.clock += max(took, leastTurn)
+	latest, idle := r.now, len(r.order) == 0
+	for _, l := range r.accounts {
+		latest, idle = max(latest, l.clock), idle && l.running == 0
+	}
+	if idle {
+		r.now = latest
+	}
 	maps.DeleteFunc(r.accounts, func(_ bulk.AccountID, l *line[W]) bool {
 		return l.running == 0 && len(l.waiting) == 0 && l.clock <= r.now
 	})

@@ -231,3 +231,19 @@ func TestRoundForgets(t *testing.T) {
 		t.Errorf("%d accounts are known, though at most one is there", n)
 	}
 }
+
+// Accounts that come one after the other, each alone, are not remembered.
+func TestRoundForgetsWhoIsDone(t *testing.T) {
+	r := newRound[int]()
+	for i := range 1000 {
+		account := bulk.AccountID(fmt.Sprint("acc_", i))
+		r.wait(account, i)
+		if _, ok := r.next(); !ok {
+			t.Fatal("nobody is next")
+		}
+		r.end(account, time.Second)
+		if n := len(r.accounts); n > 0 {
+			t.Fatalf("%d accounts are remembered after %d", n, i)
+		}
+	}
+}

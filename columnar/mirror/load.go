@@ -45,8 +45,12 @@ func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.W
 		if errors.Is(err, bulk.ErrSkip) {
 			continue
 		}
-		if err != nil {
+		if err != nil && (bulk.KindOf(err) == bulk.KindUnavailable || ctx.Err() != nil) {
 			return nil, err
+		}
+		if err != nil {
+			m.left(ctx, id, err)
+			continue
 		}
 		works = append(works, w)
 	}
@@ -104,7 +108,7 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.Work) (done []bul
 			case err != nil && ctx.Err() != nil:
 				return err
 			case err != nil:
-				m.left(ctx, work, err)
+				m.left(ctx, bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}, err)
 				continue
 			}
 			done = append(done, work)
@@ -117,11 +121,16 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.Work) (done []bul
 	return done, nil
 }
 
+// mostComplaints bounds what is remembered of complaints; beyond it they are said again.
+const mostComplaints = 10_000
+
 // left says once that a batch was left out.
-func (m *Mirror) left(ctx context.Context, w bulk.Work, err error) {
-	id := bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}
+func (m *Mirror) left(ctx context.Context, id bulk.BatchID, err error) {
 	if _, said := m.complain[id]; said {
 		return
+	}
+	if len(m.complain) >= mostComplaints {
+		clear(m.complain)
 	}
 	m.complain[id] = struct{}{}
 	m.cfg.Log.ErrorContext(ctx, "batch cannot be mirrored now", "batch", id.String(), "error", err)

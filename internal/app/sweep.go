@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -24,10 +25,9 @@ func sweep(ctx context.Context, p *parts) error {
 	defer tick.Stop()
 	since := time.Now()
 	var collected time.Time
+	said := map[string]bool{} // failures of the sweep before
 	for {
-		if err := p.store.Sweep(ctx); err != nil && ctx.Err() == nil {
-			p.log.Error("sweep failed", "error", err)
-		}
+		said = p.complain(ctx, p.store.Sweep(ctx), said)
 		since = observeFinished(ctx, p, since)
 		if time.Since(collected) > collectEvery {
 			collected = time.Now()
@@ -41,6 +41,23 @@ func sweep(ctx context.Context, p *parts) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// complain counts the failures of a sweep and logs those that the one before did not
+// have. It returns what was said.
+func (p *parts) complain(ctx context.Context, failed []error, before map[string]bool) map[string]bool {
+	said := map[string]bool{}
+	for _, err := range failed {
+		if ctx.Err() != nil {
+			break
+		}
+		p.metrics.SweepFailures.Inc()
+		said[err.Error()] = true
+		if !before[err.Error()] {
+			p.log.ErrorContext(ctx, "sweep failed at one thing, and goes on with the others", "error", err)
+		}
+	}
+	return said
 }
 
 func observeFinished(ctx context.Context, p *parts, since time.Time) time.Time {
@@ -58,6 +75,7 @@ func observeFinished(ctx context.Context, p *parts, since time.Time) time.Time {
 // collect deletes objects from before the time that no ledger row names.
 func collect(ctx context.Context, p *parts, before time.Time) error {
 	var page []string
+	var failed []error // one object that cannot be deleted does not keep the others
 	flush := func() error {
 		known, err := p.store.KnownObjects(ctx, page)
 		if err != nil {
@@ -68,7 +86,8 @@ func collect(ctx context.Context, p *parts, before time.Time) error {
 				continue
 			}
 			if err := p.objects.Delete(ctx, key); err != nil {
-				return err
+				failed = append(failed, err)
+				continue
 			}
 			p.log.Info("orphaned object deleted", "key", key)
 		}
@@ -77,19 +96,19 @@ func collect(ctx context.Context, p *parts, before time.Time) error {
 	}
 	for info, err := range p.objects.List(ctx, "") {
 		if err != nil {
-			return err
+			return errors.Join(append(failed, err)...)
 		}
 		if !strings.HasPrefix(info.Key, "batches/") && !strings.HasPrefix(info.Key, "parts/") || info.Modified.After(before) {
 			continue
 		}
 		if page = append(page, info.Key); len(page) == 500 {
 			if err := flush(); err != nil {
-				return err
+				return errors.Join(append(failed, err)...)
 			}
 		}
 	}
-	if len(page) == 0 {
-		return nil
+	if len(page) > 0 {
+		failed = append(failed, flush())
 	}
-	return flush()
+	return errors.Join(failed...)
 }

@@ -144,9 +144,6 @@ func (s *Store) OpenSession(ctx context.Context, keyHash, sessionHash string, li
 // CreateLogin stores a one-time login link by its hash.
 func (s *Store) CreateLogin(ctx context.Context, account bulk.AccountID, user bulk.UserID, hash string, life time.Duration) error {
 	return s.tx(ctx, "create login link", func(tx *txn) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM login_links WHERE expires_at <= `+tx.now()); err != nil {
-			return err
-		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO login_links (account_id, hash, user_id, expires_at) VALUES (?, ?, ?, `+tx.ahead()+`)`,
 			account, hash, user, life.Seconds())
 		return err
@@ -177,9 +174,6 @@ func (s *Store) RedeemLogin(ctx context.Context, linkHash, sessionHash string, l
 // openSession stores a session. Its name and rights are not looked at any more: they
 // are those of its key or person, see Principals.
 func openSession(ctx context.Context, tx *txn, p bulk.Principal, hash string, life time.Duration) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= `+tx.now()); err != nil {
-		return err
-	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO sessions (account_id, hash, user_id, key_id, name, operator, expires_at) VALUES (?, ?, ?, ?, ?, ?, `+tx.ahead()+`)`,
 		p.Account, hash, p.User, p.Key, p.Name, p.Operator, life.Seconds())

@@ -201,6 +201,9 @@ func (s *Store) spec(ctx context.Context, q querier, name bulk.DatasetName, vers
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.specs) >= mostRemembered {
+		clear(s.specs)
+	}
 	s.specs[key] = spec
 	return spec, nil
 }

@@ -276,33 +276,3 @@ func tooManyRejects(r *importRow, o bulk.Options) *bulk.Error {
 	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrTooManyRejects,
 		"%d of %d rows read were rejected; the import was to stop at on_error %s.", r.Rejected, r.Read, o.OnError)
 }
-
-// Sweep does what a process that died left undone: it winds up ending imports and
-// fails uploads that nobody continued in time.
-func (s *Store) Sweep(ctx context.Context) error {
-	var ids []struct {
-		Account bulk.AccountID `db:"account_id"`
-		ID      bulk.ImportID  `db:"id"`
-	}
-	if err := s.read.SelectContext(ctx, &ids, `
-		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
-		WHERE NOT i.sealed AND i.finished_at IS NULL AND i.state <> 'cancelling' AND u.expires_at < ? LIMIT 100`, now()); err != nil {
-		return s.error("find expired uploads", err)
-	}
-	for _, i := range ids {
-		if err := s.Refuse(ctx, i.Account, i.ID, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUploadExpired,
-			"The upload was not finished in time. Start a new import; upserting the same file is safe.")); err != nil {
-			return err
-		}
-	}
-	ids = ids[:0]
-	if err := s.read.SelectContext(ctx, &ids, `SELECT account_id, id FROM imports WHERE finished_at IS NULL AND state = 'cancelling' LIMIT 100`); err != nil {
-		return s.error("find ending imports", err)
-	}
-	for _, i := range ids {
-		if err := s.windUp(ctx, i.Account, i.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -75,7 +75,7 @@ func TestNoCommitWhileEnding(t *testing.T) {
 			t.Fatalf("a commit during the cancel: %v", err)
 		}
 		f.wantUsage(f.account, 0)
-		f.must(f.Sweep(t.Context()))
+		f.must(errors.Join(f.Sweep(t.Context())...))
 		got := f.get(imp)
 		wantState(t, got, bulk.StateCancelled)
 		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Unprocessed: 2})
@@ -281,7 +281,7 @@ func TestSweepWindsUpAndExpires(t *testing.T) {
 		idle := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
 		_, err = f.write.Exec(f.write.Rebind(`UPDATE uploads SET expires_at = ? WHERE import_id = ?`), time.Now().UTC().Add(-time.Second), idle.ID)
 		f.must(err)
-		f.must(f.Sweep(t.Context()))
+		f.must(errors.Join(f.Sweep(t.Context())...))
 		wantState(t, f.get(imp), bulk.StateCancelled)
 		wantCounts(t, f.get(imp).Rows, bulk.Counts{Read: 4, Unprocessed: 4})
 		got := f.get(idle)

@@ -133,6 +133,9 @@ func (r *postgresRows) overlapping() bool {
 func (s *Store) expectOverlap(id bulk.ImportID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.overlaps) >= mostRemembered { // of imports with fewer batches than that it stays
+		clear(s.overlaps)
+	}
 	s.overlaps[id] = overlapFor
 }
 

@@ -47,6 +47,9 @@ type Store struct {
 	overlaps map[bulk.ImportID]int     // batches for which an import is expected to meet existing keys
 }
 
+// mostRemembered bounds what a store remembers of specs, and of imports.
+const mostRemembered = 4096
+
 type specVersion struct {
 	name    bulk.DatasetName
 	version int64

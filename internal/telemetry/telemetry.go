@@ -28,6 +28,7 @@ type Metrics struct {
 	Rows          *prometheus.CounterVec   // by outcome
 	BytesIngested prometheus.Counter       // acknowledged to clients
 	BatchSeconds  *prometheus.HistogramVec // by stage: stage, read, validate, commit
+	SweepFailures prometheus.Counter
 	ImportSeconds *prometheus.HistogramVec // first byte to end, by size: small, medium, large
 }
 
@@ -50,10 +51,13 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 18),
 		}, []string{"size"}),
 	}
+	m.SweepFailures = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "bulkhead_sweep_failures_total", Help: "Things left undone that a sweep could not put right, each time.",
+	})
 	for _, outcome := range []string{"created", "updated", "superseded", "rejected", "over_quota"} {
 		m.Rows.WithLabelValues(outcome) // so that a rate exists before the first row
 	}
-	m.Registry.MustRegister(m.Rows, m.BytesIngested, m.BatchSeconds, m.ImportSeconds,
+	m.Registry.MustRegister(m.SweepFailures, m.Rows, m.BytesIngested, m.BatchSeconds, m.ImportSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
