@@ -99,7 +99,7 @@ func StartDev(ctx context.Context, c config.DevConfig, log *slog.Logger) (d *Dev
 		return nil, err
 	}
 	d.URL = "http://" + d.listener.Addr().String()
-	parts, cluster, err := openMachine(ctx, c.DataDir, log)
+	parts, cluster, err := openMachine(ctx, c, log)
 	if err != nil {
 		return nil, errors.Join(err, d.listener.Close())
 	}

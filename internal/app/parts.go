@@ -33,20 +33,20 @@ type parts struct {
 	limits  bulk.Limits
 }
 
-// openMachine opens the engines of one machine below the data directory.
-func openMachine(ctx context.Context, dataDir string, log *slog.Logger) (*parts, *broker.Cluster, error) {
+// openMachine opens the engines of one machine, below the data directory unless told otherwise.
+func openMachine(ctx context.Context, c config.DevConfig, log *slog.Logger) (*parts, *broker.Cluster, error) {
 	p := newParts(log)
 	var err error
-	if p.store, err = store.New(store.Config{URL: "sqlite:" + filepath.Join(dataDir, "store.db")}); err != nil {
+	if p.store, err = store.New(store.Config{URL: cmp.Or(c.Store, "sqlite:"+filepath.Join(c.DataDir, "store.db"))}); err != nil {
 		return nil, nil, err
 	}
 	if err := p.store.Migrate(ctx); err != nil {
 		return nil, nil, errors.Join(err, p.store.Close())
 	}
-	if p.objects, err = objects.OpenFolder(filepath.Join(dataDir, "objects")); err != nil {
+	if p.objects, err = objects.OpenFolder(filepath.Join(c.DataDir, "objects")); err != nil {
 		return nil, nil, errors.Join(err, p.store.Close())
 	}
-	cluster, err := broker.Embedded(filepath.Join(dataDir, "broker"))
+	cluster, err := broker.Embedded(filepath.Join(c.DataDir, "broker"))
 	if err != nil {
 		return nil, nil, errors.Join(err, p.close())
 	}

@@ -26,15 +26,19 @@ type system struct {
 	logs *logs
 
 	analytics string // of dev; zero: off
+	store     string // of dev; zero: SQLite
 
 	cancel context.CancelFunc
 	ended  chan error
 }
 
 // newSystem starts one that knows the datasets contacts and things.
-func newSystem(t *testing.T) *system {
+func newSystem(t *testing.T) *system { return newSystemOn(t, "") }
+
+// newSystemOn starts one on a store; "" is SQLite.
+func newSystemOn(t *testing.T, store string) *system {
 	t.Helper()
-	s := &system{client: &client{t: t}, dir: t.TempDir(), logs: &logs{}}
+	s := &system{client: &client{t: t}, dir: t.TempDir(), logs: &logs{}, store: store}
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
@@ -62,7 +66,7 @@ func (s *system) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Analytics: cmp.Or(s.analytics, "off")}, log)
+	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Store: s.store, Analytics: cmp.Or(s.analytics, "off")}, log)
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)

@@ -21,6 +21,7 @@ type DevConfig struct {
 	Listen    string // host:port of the console; port 0 takes a free one; zero: DefaultListen
 	Analytics string // auto, off, chdb, or a clickhouse:// address; zero: DefaultAnalytics
 	Demo      bool   // also make a sample file and import it
+	Store     string // postgres://… or sqlite:PATH, for tests of one process on any engine; zero: SQLite in DataDir
 
 	EventStreams   int      // live event streams that an account may have open; zero: that of bulk.DefaultLimits
 	AllowedOrigins []string // whose pages may use the API with a key

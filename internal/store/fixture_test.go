@@ -2,13 +2,12 @@ package store
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/store/storetest"
 )
 
 // fixture is a migrated store with one account and one dataset "things".
@@ -26,10 +25,10 @@ var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Colu
 // Debian's, and schemas that a later version has brought ahead of this code.
 var engines = map[string]func(t testing.TB) *Store{
 	"sqlite":         openTestSQLite,
-	"postgres":       openTestPostgres(postgresServers[0]),
-	"postgres 18":    openTestPostgres(postgresServers[1]),
+	"postgres":       openTestPostgres(storetest.Servers[0]),
+	"postgres 18":    openTestPostgres(storetest.Servers[1]),
 	"sqlite ahead":   ahead(openTestSQLite),
-	"postgres ahead": ahead(openTestPostgres(postgresServers[0])),
+	"postgres ahead": ahead(openTestPostgres(storetest.Servers[0])),
 }
 
 func openTestSQLite(t testing.TB) *Store {
@@ -40,13 +39,10 @@ func openTestSQLite(t testing.TB) *Store {
 	return s
 }
 
-// postgresServers are the variables with the servers' addresses: Debian's and the newest.
-var postgresServers = []string{"BULKHEAD_TEST_POSTGRES", "BULKHEAD_TEST_POSTGRES18"}
-
 // openTestPostgres opens stores on the server whose address the variable has.
 func openTestPostgres(variable string) func(t testing.TB) *Store {
 	return func(t testing.TB) *Store {
-		s, err := New(Config{URL: ownSchema(t, variable)})
+		s, err := New(Config{URL: storetest.Schema(t, variable)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,37 +59,6 @@ func ahead(open func(t testing.TB) *Store) func(t testing.TB) *Store {
 		addColumns(t, s)
 		return s
 	}
-}
-
-// ownSchema makes a schema for this test on the server, drops it afterwards and returns a
-// URL that works in it.
-func ownSchema(t testing.TB, variable string) string {
-	url := os.Getenv(variable)
-	if url == "" && os.Getenv("BULKHEAD_REQUIRE_SERVICES") == "1" {
-		t.Fatal(variable + " is not set, but services are required")
-	}
-	if url == "" {
-		t.Skip("SKIPPED: no PostgreSQL; set " + variable + ", for example by `task services:up`")
-	}
-	admin, err := New(Config{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema := "t_" + string(bulk.NewUserID()[4:])
-	if _, err := admin.write.Exec(`CREATE SCHEMA ` + schema); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := admin.write.Exec(`DROP SCHEMA ` + schema + ` CASCADE`); err != nil {
-			t.Error(err)
-		}
-		admin.Close()
-	})
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
-	return url + separator + "search_path=" + schema
 }
 
 // onEngines runs the test on every engine.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/store/storetest"
 )
 
 // onPostgres runs the test where PostgreSQL is.
@@ -50,9 +51,9 @@ func TestSecondWall(t *testing.T) {
 }
 
 func TestProcessesThatMigrateAtOnce(t *testing.T) {
-	for _, server := range postgresServers {
+	for _, server := range storetest.Servers {
 		t.Run(server, func(t *testing.T) {
-			url := ownSchema(t, server)
+			url := storetest.Schema(t, server)
 			var wg sync.WaitGroup
 			for range 4 {
 				wg.Go(func() {

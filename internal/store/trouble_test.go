@@ -17,6 +17,8 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/smalldisk"
+
+	"bulkhead/internal/store/storetest"
 )
 
 // onSmallDisk runs the test on every engine, its records on a disk that can be filled.
@@ -41,9 +43,9 @@ func onSmallDisk(t *testing.T, test func(t *testing.T, f *fixture, disk *smalldi
 
 // inTablespace returns the URL of a schema of its own whose tables are in a directory.
 func inTablespace(t *testing.T, dir string) string {
-	address := os.Getenv(postgresServers[0])
+	address := os.Getenv(storetest.Servers[0])
 	if address == "" {
-		return ownSchema(t, postgresServers[0]) // skips
+		return storetest.Schema(t, storetest.Servers[0]) // skips
 	}
 	postgres, err := user.Lookup("postgres")
 	if err != nil {
@@ -80,7 +82,7 @@ func inTablespace(t *testing.T, dir string) string {
 		}
 		admin.Close()
 	})
-	return ownSchema(t, postgresServers[0]) + "&default_tablespace=" + url.QueryEscape(name)
+	return storetest.Schema(t, storetest.Servers[0]) + "&default_tablespace=" + url.QueryEscape(name)
 }
 
 // writeUntilRefused writes until the store refuses.
