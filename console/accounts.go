@@ -73,7 +73,7 @@ func (s *Server) createAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !validName(body.Name) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d bytes and no control characters.", maxName)
+		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d characters and no control characters.", bulk.MaxName)
 	}
 	if err := (accountChange{RecordQuota: body.RecordQuota, Weight: body.Weight}).check(); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	name := cmp.Or(body.Name, "key")
 	if !validName(name) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d bytes and no control characters.", maxName)
+		return bulk.Errorf(bulk.KindInvalid, "bad_name", "name must have 1 to %d characters and no control characters.", bulk.MaxName)
 	}
 	secret, prefix := bulk.NewSecret()
 	k := bulk.APIKey{ID: bulk.NewKeyID(), Account: a.ID, Name: name, Prefix: prefix, Operator: body.Operator, CreatedAt: time.Now().UTC()}

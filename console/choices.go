@@ -25,9 +25,6 @@ var previewParameters = []string{"dataset", "delimiter", "quote", "escape", "enc
 // encodings that a person may choose, see [bulk.DialectChoice].
 var encodings = []string{"utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1", "shift_jis"}
 
-// maxName bounds the name of a file, an account or a key, in bytes.
-const maxName = 255
-
 // parseChoices makes a new import of parameters. Size and Account are the caller's.
 func parseChoices(v url.Values) (bulk.NewImport, error) {
 	wrong := faults{}
@@ -136,7 +133,7 @@ func checkChoices(wrong *faults, n *bulk.NewImport) {
 		wrong.add(inQuery("priority"), "bad_priority", "priority is %q; use high, normal or low.", n.Priority)
 	}
 	if !validName(n.Filename) {
-		wrong.add(inQuery("filename"), "bad_filename", "filename must be at most %d bytes of UTF-8 without control characters.", maxName)
+		wrong.add(inQuery("filename"), "bad_filename", "filename must have at most %d characters of UTF-8, no control characters.", bulk.MaxName)
 	}
 	if sum, err := hex.DecodeString(n.Options.SHA256); err != nil || (len(sum) != 0 && len(sum) != 32) {
 		wrong.add(inQuery("sha256"), "bad_sha256", "sha256 must be the 64 hex digits of the file's SHA-256.")
@@ -166,5 +163,5 @@ func checkDialect(wrong *faults, d bulk.DialectChoice) {
 }
 
 func validName(s string) bool {
-	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+	return s != "" && utf8.RuneCountInString(s) <= bulk.MaxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

@@ -214,7 +214,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if given := r.Header.Values("Idempotency-Key"); len(given) > 1 || len(given) == 1 && !validName(key) {
-		return imp, false, bulk.Errorf(bulk.KindInvalid, "bad_idempotency_key", "Idempotency-Key must be given once and have 1 to %d bytes.", maxName)
+		return imp, false, bulk.Errorf(bulk.KindInvalid, "bad_idempotency_key", "Idempotency-Key must be given once and have 1 to %d characters.", bulk.MaxName)
 	}
 	n.Account = s.principal(r).Account
 	if n.RequestHash, err = requestHash(r, n); err != nil {

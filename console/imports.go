@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"bulkhead/internal/bulk"
 )
@@ -37,6 +38,12 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	f := ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
 	if f.State != "" && !slices.Contains(bulk.States, f.State) {
 		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are %v.", f.State, bulk.States)
+	}
+	if utf8.RuneCountInString(f.Search) > bulk.MaxName {
+		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "search has more than %d characters, which no file name has.", bulk.MaxName)
+	}
+	if f.Cursor != "" && !bulk.ValidID("imp", f.Cursor) {
+		return bulk.Errorf(bulk.KindInvalid, "bad_cursor", "cursor is not the next_cursor of a page of imports.")
 	}
 	list, next, err := s.Imports.ListImports(r.Context(), s.principal(r).Account, f)
 	if err != nil {

@@ -245,7 +245,7 @@ func TestAccountsAreIsolated(t *testing.T) {
 		}
 	}
 
-	for _, query := range []string{"cursor=" + string(v.imports[3]) + "x", "search=victim", "state=paused", "dataset=things&limit=200"} {
+	for _, query := range []string{"cursor=" + string(bulk.NewImportID()), "search=victim", "state=paused", "dataset=things&limit=200"} {
 		for _, imp := range other.imports(query) {
 			if imp.AccountID != other.account {
 				t.Errorf("the list with %s holds an import of %s", query, imp.AccountID)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"bulkhead/internal/bulk"
 )
@@ -31,8 +32,8 @@ func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, wei
 
 func checkAccount(name string, quota int64, weight int) error {
 	switch {
-	case name == "" || len(name) > 100:
-		return bulk.Errorf(bulk.KindInvalid, "bad_account", "An account's name has 1 to 100 bytes.")
+	case name == "" || utf8.RuneCountInString(name) > bulk.MaxName:
+		return bulk.Errorf(bulk.KindInvalid, "bad_account", "An account's name has 1 to %d characters.", bulk.MaxName)
 	case quota < 0:
 		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "A quota is a number of records, 0 or more.")
 	case weight < 1 || weight > 16:

@@ -32,12 +32,12 @@ func (key) Session(context.Context, api.OperationName) (api.Session, error) {
 
 func main() {
 	log.SetFlags(0)
-	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(context.Background(), os.Args[1], api.DatasetName(os.Args[2]), os.Args[3]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, url, dataset, file string) error {
+func run(ctx context.Context, url string, dataset api.DatasetName, file string) error {
 	c, err := api.NewClient(url, key(os.Getenv("BULKHEAD_API_KEY")))
 	if err != nil {
 		return err
@@ -73,14 +73,14 @@ func run(ctx context.Context, url, dataset, file string) error {
 }
 
 // send sends the whole file in one request.
-func send(ctx context.Context, c *api.Client, dataset, path string) (string, error) {
+func send(ctx context.Context, c *api.Client, dataset api.DatasetName, path string) (api.ImportID, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
 	answer, err := c.CreateImport(ctx, &api.CreateImportReqTextCsv{Data: file}, api.CreateImportParams{
-		Dataset: api.NewOptString(dataset), Mode: api.NewOptMode(api.ModeCreate), Filename: api.NewOptString("people.csv"),
+		Dataset: api.NewOptDatasetName(dataset), Mode: api.NewOptMode(api.ModeCreate), Filename: api.NewOptName("people.csv"),
 	})
 	if err != nil {
 		return "", err
@@ -93,7 +93,7 @@ func send(ctx context.Context, c *api.Client, dataset, path string) (string, err
 }
 
 // await asks how the import stands until it has ended.
-func await(ctx context.Context, c *api.Client, id string) (*api.ImportStatus, error) {
+func await(ctx context.Context, c *api.Client, id api.ImportID) (*api.ImportStatus, error) {
 	for range 600 {
 		imp, err := c.GetImport(ctx, api.GetImportParams{ID: id})
 		if err != nil {
@@ -108,7 +108,7 @@ func await(ctx context.Context, c *api.Client, id string) (*api.ImportStatus, er
 }
 
 // readNames pages through the records.
-func readNames(ctx context.Context, c *api.Client, dataset string) (names []json.RawMessage, err error) {
+func readNames(ctx context.Context, c *api.Client, dataset api.DatasetName) (names []json.RawMessage, err error) {
 	params := api.ListRecordsParams{Name: dataset, Limit: api.NewOptInt64(1)}
 	for {
 		answer, err := c.ListRecords(ctx, params)
