@@ -22,6 +22,10 @@ func (m *memory) Upload(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Up
 	return m.up, nil
 }
 
+func (m *memory) BeginUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	return m.TakeUpload(ctx, account, id)
+}
+
 func (m *memory) TakeUpload(_ context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
 	return bulk.Upload{Import: bulk.Import{ID: id, AccountID: account}, Spec: m.spec, Length: -1}, nil
 }

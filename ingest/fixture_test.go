@@ -50,6 +50,12 @@ func (w watched) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk
 	return w.Ledger.TakeUpload(ctx, account, id)
 }
 
+// BeginUpload implements ingest.Ledger.
+func (w watched) BeginUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	defer w.tell()
+	return w.Ledger.BeginUpload(ctx, account, id)
+}
+
 // TakeDecoding implements ingest.Ledger.
 func (w watched) TakeDecoding(ctx context.Context, seen bulk.Undecoded) (bulk.Upload, error) {
 	defer w.tell()

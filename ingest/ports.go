@@ -18,6 +18,9 @@ type Ledger interface {
 	// and returns the position. An import that takes no bytes any more (complete,
 	// terminal, cancelling) is a KindConflict error.
 	TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error)
+	// BeginUpload is TakeUpload for who takes the upload first: one that was taken before
+	// is a KindConflict error.
+	BeginUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error)
 	// Advance applies one durable step in one transaction: the batch's manifest, the
 	// position and, with Seal, the end of the upload (which finishes the import when
 	// every batch is terminal). It fails with bulk.ErrSuperseded when the epoch or

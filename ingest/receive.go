@@ -18,6 +18,7 @@ type request struct {
 	body    io.Reader
 	length  int64      // of the file; -1: not known
 	whole   bool       // a clean end of the body ends the file
+	first   bool       // for who takes the upload first; a repeat is refused
 	digests digest.Set // of the body, which is not acknowledged unless they are right; nil for none
 }
 
@@ -33,7 +34,7 @@ type request struct {
 // While memory is short it returns a KindUnavailable error instead, before it reads a
 // byte or touches the upload. So does Write.
 func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
-	_, err := u.write(ctx, request{account: account, id: id, body: body, length: length, whole: true})
+	_, err := u.write(ctx, request{account: account, id: id, body: body, length: length, whole: true, first: true})
 	return err
 }
 
@@ -92,7 +93,11 @@ func (u *Uploads) requestBytes(r request) int64 {
 
 // take makes the request the upload's writer and checks that it continues it.
 func (u *Uploads) take(ctx context.Context, r request) (bulk.Upload, error) {
-	up, err := u.Ledger.TakeUpload(ctx, r.account, r.id)
+	take := u.Ledger.TakeUpload
+	if r.first {
+		take = u.Ledger.BeginUpload
+	}
+	up, err := take(ctx, r.account, r.id)
 	switch {
 	case bulk.KindOf(err) == bulk.KindConflict:
 		return up, u.why(ctx, r, err)

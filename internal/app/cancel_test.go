@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -167,8 +168,49 @@ func TestDryRun(t *testing.T) {
 	}
 
 	dropped := c.steer(checked(c.send("dataset=contacts&mode=upsert&dry_run=true", file).ID).ID, "cancel")
-	c.wantEnd(dropped, bulk.StateCancelled, bulk.Counts{Read: want.Rows, Unprocessed: want.Rows})
+	c.wantEnd(dropped, bulk.StateCancelled, bulk.Counts{Read: want.Rows, Rejected: want.Rejected, Unprocessed: want.Rows - want.Rejected})
 	c.wantUsage("contacts", want.Created)
+	if !bytes.Equal(before, c.rejects(dropped.ID, "")) {
+		t.Error("the cancelled dry run does not tell what it rejected")
+	}
+}
+
+// Of a request and its repeat at once, one sends the file and the other is told so; neither
+// loses the upload to the other.
+func TestRepeatAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newSystem(t).account("repeat", 1_000_000)
+	file, want := contacts(t, sample.Options{Rows: 2_000, Seed: 3})
+	for n := range 20 {
+		header := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {fmt.Sprint("key ", n)}}
+		var answers [4]answer
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() {
+				var err error
+				if answers[i], err = c.ask(http.MethodPost, "/v1/imports?dataset=contacts&mode=upsert", bytes.NewReader(file), header); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		taken := 0
+		for _, a := range answers {
+			switch {
+			case a.status == http.StatusAccepted:
+				taken++
+			case a.status != http.StatusConflict || !bytes.Contains(a.body, []byte(`"upload_incomplete"`)):
+				t.Errorf("try %d: %d %s", n, a.status, a.body)
+			}
+		}
+		if taken == 0 {
+			t.Errorf("try %d: nobody could send the file", n)
+		}
+		imp := c.end(c.imports("limit=1")[0].ID)
+		if imp.Bytes.Received != want.Bytes || imp.Rows.Read != want.Rows {
+			t.Errorf("try %d: %+v", n, imp)
+		}
+	}
 }
 
 // Too many rejects end an import; what landed stays and is accounted for.

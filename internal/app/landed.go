@@ -98,6 +98,7 @@ func without(r bulk.Records, sets ...bulk.RowSet) bulk.Records {
 			continue
 		}
 		out.RowNo = append(out.RowNo, row)
+		out.LineNo = append(out.LineNo, r.LineNo[i])
 		out.Keys = append(out.Keys, r.Keys[i])
 		out.Values = append(out.Values, r.Values[i])
 	}

@@ -128,6 +128,7 @@ func (s RowSet) Contains(row int64) bool {
 type Records struct {
 	Columns []string  // dataset columns that the file feeds or that have a default, in spec order; key columns included
 	RowNo   []int64   // row number in the file, from 1
+	LineNo  []int64   // physical line on which the row starts, from 1
 	Keys    []string  // the key columns' canonical text, joined by 0x1F; ascending bytewise, unique
 	Values  [][]Value // Values[i][j] belongs to RowNo[i] and Columns[j]
 }

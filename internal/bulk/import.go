@@ -125,6 +125,7 @@ type Import struct {
 	Layout     *Layout     `json:"layout"` // null until the header is read
 	BlankLines int64       `json:"blank_lines"`
 	Sealed     bool        `json:"sealed"`  // the upload is complete
+	OpSeq      int64       `json:"op_seq"`  // place in the order of the dataset's imports, which is that of their creation; a dry run takes another when it is approved
 	Version    int64       `json:"version"` // grows with every change; the id of its events
 }
 

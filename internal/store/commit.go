@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -211,7 +212,7 @@ func clustersOf(c bulk.Commit, code bulk.Code, indexes []int) []bulk.Cluster {
 	cl := bulk.Cluster{Code: code, Count: int64(len(indexes))}
 	for _, row := range rowSet(c, indexes)[:min(len(indexes), bulk.MaxExamples)] {
 		i := slices.Index(c.Records.RowNo, row)
-		cl.Examples = append(cl.Examples, bulk.Example{Row: row, Value: bulk.Cut(c.Records.Keys[i])})
+		cl.Examples = append(cl.Examples, bulk.Example{Line: c.Records.LineNo[i], Row: row, Value: bulk.Cut(strings.ReplaceAll(c.Records.Keys[i], "\x1f", ", "))})
 	}
 	return []bulk.Cluster{cl}
 }

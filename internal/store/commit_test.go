@@ -73,7 +73,7 @@ func TestModes(t *testing.T) {
 		}
 		cl, err := f.Clusters(t.Context(), f.account, again.ID)
 		f.must(err)
-		if len(cl) != 1 || cl[0].Code != bulk.CodeDuplicateKey || cl[0].Count != 2 || cl[0].Examples[0].Value != "a" {
+		if len(cl) != 1 || cl[0].Code != bulk.CodeDuplicateKey || cl[0].Count != 2 || cl[0].Examples[0] != (bulk.Example{Line: 2, Row: 1, Value: "a"}) {
 			t.Fatalf("clusters %+v", cl)
 		}
 
@@ -85,6 +85,66 @@ func TestModes(t *testing.T) {
 			t.Fatalf("live %v, want %v", got, want)
 		}
 		f.wantUsage(f.account, 4)
+	})
+}
+
+// Several imports in mode create at once, in any order of their batches: each key is
+// created once, a record stays that of who created it, and each other row is a
+// duplicate_key, or superseded within its own file. Which of them creates a key is open.
+func TestModeCreateInAnyOrder(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		for seed := range uint64(20) {
+			rnd := rand.New(rand.NewPCG(seed, 2))
+			account := f.newAccount(fmt.Sprintf("create %d", seed), 1000)
+			const imports, batches, size, keys = 3, 3, 10, 25
+			type part struct {
+				imp  bulk.Import
+				no   int64
+				rows []row
+			}
+			var parts []part
+			all := map[string]bool{}
+			for n := range imports {
+				imp := f.newImport(account, bulk.ModeCreate, bulk.Options{})
+				f.stage(imp, slices.Repeat([]int{size}, batches)...)
+				for b := range int64(batches) {
+					p := part{imp: imp, no: b}
+					for i := range int64(size) {
+						r := row{no: b*size + i + 1, id: fmt.Sprintf("k%02d", rnd.IntN(keys)), name: fmt.Sprint(n)}
+						all[r.id] = true
+						p.rows = append(p.rows, r)
+					}
+					parts = append(parts, p)
+				}
+			}
+			rnd.Shuffle(len(parts), func(a, b int) { parts[a], parts[b] = parts[b], parts[a] })
+			creator := map[string]string{}
+			for _, p := range parts {
+				f.commit(p.imp, p.no, p.rows...)
+				for _, kv := range f.live(account) {
+					k, by, _ := strings.Cut(kv, "=")
+					if was, known := creator[k]; known && was != by {
+						t.Fatalf("seed %d: %s was created by import %s, and then changed by %s", seed, k, was, by)
+					}
+					creator[k] = by
+				}
+			}
+			var sum bulk.Counts
+			for _, p := range parts {
+				if p.no > 0 {
+					continue
+				}
+				rows := f.get(p.imp).Rows
+				if rows.Sum() != rows.Read || rows.Read != batches*size || rows.Updated != 0 {
+					t.Fatalf("seed %d: %+v does not balance", seed, rows)
+				}
+				sum.Created += rows.Created
+			}
+			if sum.Created != int64(len(all)) || len(creator) != len(all) {
+				t.Fatalf("seed %d: %d created, %d records, want %d", seed, sum.Created, len(creator), len(all))
+			}
+			f.wantUsage(account, int64(len(all)))
+		}
 	})
 }
 
@@ -254,7 +314,7 @@ func TestUpsertLeavesUnfedColumnsAlone(t *testing.T) {
 		c.Rejected, c.Clusters = 0, nil
 		// The file feeds id and size; name is there by its default, for new records only.
 		c.Work.Import.Layout = &bulk.Layout{Header: []string{"id", "size"}, Fields: []string{"id", "size"}}
-		c.Records = bulk.Records{Columns: []string{"id", "name", "size"}, RowNo: []int64{1}, Keys: []string{"a"}, Values: [][]bulk.Value{{"a", "default", int64(77)}}}
+		c.Records = bulk.Records{Columns: []string{"id", "name", "size"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"a"}, Values: [][]bulk.Value{{"a", "default", int64(77)}}}
 		_, err := f.Commit(t.Context(), c)
 		f.must(err)
 		p, err := f.Records(t.Context(), f.account, "things", "", 10)

@@ -171,6 +171,7 @@ func commitOf(w bulk.Work, rows ...row) bulk.Commit {
 			continue
 		}
 		c.Records.RowNo = append(c.Records.RowNo, r.no)
+		c.Records.LineNo = append(c.Records.LineNo, r.no+1)
 		c.Records.Keys = append(c.Records.Keys, r.id)
 		c.Records.Values = append(c.Records.Values, []bulk.Value{r.id, r.name, int64(len(r.name))})
 	}

@@ -51,7 +51,7 @@ func (r *importRow) public() (bulk.Import, error) {
 	i := bulk.Import{
 		ID: r.ID, AccountID: r.Account, Dataset: r.Dataset, State: r.State, Mode: r.Mode, Filename: r.Filename, Priority: r.Priority,
 		Bytes: r.ByteCounts, Rows: r.Counts, Batches: r.BatchCounts, Mirrored: r.Mirrored, CreatedAt: r.CreatedAt,
-		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, SHA256: r.SHA256, BlankLines: r.BlankLines, Sealed: r.Sealed, Version: r.Version,
+		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, SHA256: r.SHA256, BlankLines: r.BlankLines, Sealed: r.Sealed, OpSeq: r.OpSeq, Version: r.Version,
 	}
 	i.Bytes.Total = max(i.Bytes.Total, 0)
 	err := json.Unmarshal([]byte(r.Options), &i.Options)
@@ -227,7 +227,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		return imp, err
 	}
 	r.ByteCounts.Total = n.Size
-	if err := tx.GetContext(ctx, &r.OpSeq, `UPDATE datasets SET op_seq = op_seq + 1 WHERE name = ? RETURNING op_seq`, n.Dataset); err != nil {
+	if r.OpSeq, err = nextOp(ctx, tx, n.Dataset); err != nil {
 		return imp, err
 	}
 	if _, err := tx.NamedExecContext(ctx, `
@@ -243,6 +243,12 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		return imp, err
 	}
 	return r.public()
+}
+
+// nextOp is the next place in the order of a dataset's imports.
+func nextOp(ctx context.Context, tx *txn, name bulk.DatasetName) (op int64, err error) {
+	err = tx.GetContext(ctx, &op, `UPDATE datasets SET op_seq = op_seq + 1 WHERE name = ? RETURNING op_seq`, name)
+	return op, err
 }
 
 // claimKey takes an idempotency key for this request, or returns what the request

@@ -101,11 +101,12 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		if err != nil || r.State != bulk.StateCancelling {
 			return err
 		}
-		// What a dry run found wrong was not committed either: its rows count as unprocessed.
+		// What a dry run found wrong stays found, and rejects.csv has it; what it found right
+		// was not committed.
 		var rows []int64
 		if err := tx.SelectContext(ctx, &rows, `
-			UPDATE batches SET state = 'dropped', rows_rejected = 0, rows_unprocessed = rows_read
-			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked') RETURNING rows_read`, account, id); err != nil {
+			UPDATE batches SET state = 'dropped', rows_unprocessed = rows_read - rows_rejected
+			WHERE account_id = ? AND import_id = ? AND state IN ('staged', 'checked') RETURNING rows_unprocessed`, account, id); err != nil {
 			return err
 		}
 		dropped := int64(0)
@@ -114,8 +115,8 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		}
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE imports SET state = outcome, finished_at = `+tx.clock+`, batches_staged = 0, version = version + 1,
-				rows_unprocessed = rows_unprocessed + ?, rows_rejected = CASE WHEN ? THEN 0 ELSE rows_rejected END
-			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, r.isDryRun(), account, id))
+				rows_unprocessed = rows_unprocessed + ?
+			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, account, id))
 		if err != nil || n == 0 {
 			return err // 0: another process wound it up meanwhile
 		}
@@ -148,13 +149,18 @@ func (s *Store) Pause(ctx context.Context, account bulk.AccountID, id bulk.Impor
 	})
 }
 
-// Resume lets a paused import go on.
+// Resume lets a paused import go on; one that goes on already, or went on to its end,
+// stays as it is.
 func (s *Store) Resume(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	return s.steer(ctx, "resume", account, id, func(r *importRow) (bulk.State, error) {
-		if r.State != bulk.StatePaused {
+		switch r.State {
+		case bulk.StatePaused:
+			return r.running(), nil
+		case bulk.StateCancelling, bulk.StateCancelled, bulk.StateFailed, bulk.StateUndoing, bulk.StateUndone:
 			return "", cannot("resumed", r.State)
+		default:
+			return r.State, nil
 		}
-		return r.running(), nil
 	})
 }
 
@@ -196,15 +202,21 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 }
 
 // Approve commits the batches that a dry run checked: the same objects, no second
-// upload. What the check counted is counted again by the commits.
+// upload. What the check counted is counted again by the commits. The import happens now:
+// it takes its place in the order of the dataset's imports, after all that there are. One
+// that was approved before stays as it is.
 func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
 	err := s.tx(ctx, "approve import", func(tx *txn) error {
 		r, err := lockImport(ctx, tx, account, id)
-		if err != nil {
+		if err != nil || r.Approved {
 			return err
 		}
 		if r.State != bulk.StateAwaitingApproval {
 			return cannot("approved", r.State)
+		}
+		op, err := nextOp(ctx, tx, r.Dataset)
+		if err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE batches SET state = 'staged', published_at = NULL, rows_rejected = 0, staged_at = `+tx.clock+`
@@ -215,8 +227,8 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `
-			UPDATE imports SET state = 'processing', approved = TRUE, rows_rejected = 0, batches_staged = batches_total - batches_quarantined, version = version + 1
-			WHERE account_id = ? AND id = ?`, account, id); err != nil {
+			UPDATE imports SET state = 'processing', approved = TRUE, op_seq = ?, rows_rejected = 0, batches_staged = batches_total - batches_quarantined, version = version + 1
+			WHERE account_id = ? AND id = ?`, op, account, id); err != nil {
 			return err
 		}
 		return event(ctx, tx, account, id, "state", "Approved: the checked rows are being committed.")

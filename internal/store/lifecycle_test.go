@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -203,7 +205,76 @@ func TestDryRunCommitsAfterApproval(t *testing.T) {
 		f.must(f.Check(t.Context(), commitOf(f.work(dropped, 0), row{1, "z", ""})))
 		got, err = f.Cancel(t.Context(), f.account, dropped.ID)
 		f.must(err)
-		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Unprocessed: 2})
+		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Rejected: 1, Unprocessed: 1})
+		batches, err := f.Batches(t.Context(), f.account, dropped.ID, -1, 10)
+		f.must(err)
+		if b := batches[0]; b.State != bulk.BatchDropped || b.Rows.Rejected != 1 || b.Rows.Unprocessed != 1 || b.Rows.Sum() != b.Rows.Read {
+			t.Fatalf("the dropped batch has %+v", b)
+		}
+	})
+}
+
+// An import happens when it is approved: what landed since the dry run began is earlier.
+func TestApprovalTakesTheLastPlace(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		dry := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{DryRun: true})
+		f.stage(dry, 2)
+		later := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(later, 1)
+		f.commit(later, 0, row{1, "a", "later"})
+		f.must(f.Check(t.Context(), commitOf(f.work(dry, 0), row{1, "a", "dry"}, row{2, "b", "dry"})))
+		got, err := f.Approve(t.Context(), f.account, dry.ID)
+		f.must(err)
+		if got.OpSeq <= f.get(later).OpSeq {
+			t.Fatalf("the approved import has place %d, the one that landed before %d", got.OpSeq, f.get(later).OpSeq)
+		}
+		f.commit(dry, 0, row{1, "a", "dry"}, row{2, "b", "dry"})
+		wantCounts(t, f.get(dry).Rows, bulk.Counts{Read: 2, Created: 1, Updated: 1})
+		if got, want := f.live(f.account), []string{"a=dry", "b=dry"}; !slices.Equal(got, want) {
+			t.Fatalf("live %v, want %v", got, want)
+		}
+		last := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		if last.OpSeq <= got.OpSeq {
+			t.Fatalf("an import after the approval has place %d, not after %d", last.OpSeq, got.OpSeq)
+		}
+	})
+}
+
+// What steers an import may be said twice: the second time changes nothing and is no error.
+func TestSteeringIsHarmlessWhenRepeated(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		twice := func(act func(context.Context, bulk.AccountID, bulk.ImportID) (bulk.Import, error), imp bulk.Import, want bulk.State) {
+			t.Helper()
+			first, err := act(t.Context(), f.account, imp.ID)
+			f.must(err)
+			again, err := act(t.Context(), f.account, imp.ID)
+			f.must(err)
+			wantState(t, first, want)
+			if again.State != first.State || again.Version != first.Version || again.OpSeq != first.OpSeq {
+				t.Fatalf("repeated: %+v, at first %+v", again, first)
+			}
+		}
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		f.stage(imp, 1)
+		twice(f.Pause, imp, bulk.StatePaused)
+		twice(f.Resume, imp, bulk.StateProcessing)
+		f.commit(imp, 0, row{1, "a", ""})
+		twice(f.Resume, imp, bulk.StateCompleted)
+
+		dry := f.newImport(f.account, bulk.ModeCreate, bulk.Options{DryRun: true})
+		f.stage(dry, 1, 1)
+		_, err := f.Approve(t.Context(), f.account, dry.ID)
+		wantKind(t, err, bulk.KindConflict) // it is not checked yet
+		f.must(f.Check(t.Context(), commitOf(f.work(dry, 0), row{1, "b", ""})))
+		f.must(f.Check(t.Context(), commitOf(f.work(dry, 1), row{2, "c", ""})))
+		twice(f.Approve, dry, bulk.StateProcessing)
+		f.commit(dry, 0, row{1, "b", ""})
+		twice(f.Approve, dry, bulk.StateProcessing)
+		twice(f.Cancel, dry, bulk.StateCancelled)
+		twice(f.Approve, dry, bulk.StateCancelled)
+		wantCounts(t, f.get(dry).Rows, bulk.Counts{Read: 2, Created: 1, Unprocessed: 1})
+		_, err = f.Resume(t.Context(), f.account, dry.ID)
+		wantKind(t, err, bulk.KindConflict)
 	})
 }
 

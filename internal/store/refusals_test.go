@@ -81,7 +81,7 @@ func TestUpsertThatWouldOverflowIsAReject(t *testing.T) {
 			t.Helper()
 			imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: "wide", Mode: bulk.ModeUpsert, Size: -1}, 0)
 			f.must(err)
-			c := bulk.Commit{Records: bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}}
+			c := bulk.Commit{Records: bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}}
 			for i := from; i < to; i++ {
 				c.Records.Columns = append(c.Records.Columns, fmt.Sprintf("c%d", i))
 				c.Records.Values[0] = append(c.Records.Values[0], values[i%len(values)])

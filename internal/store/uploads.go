@@ -69,8 +69,18 @@ func (s *Store) Tail(ctx context.Context, account bulk.AccountID, id bulk.Import
 	return bytes.Join(pieces, nil), s.error("read tail", err)
 }
 
+// BeginUpload is TakeUpload for a file that comes whole: it is for who takes it first,
+// so that a repeated request cannot take it from one that is still sending.
+func (s *Store) BeginUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	return s.takeUpload(ctx, account, id, true)
+}
+
 // TakeUpload makes the caller the upload's one writer by raising its epoch.
-func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (u bulk.Upload, err error) {
+func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
+	return s.takeUpload(ctx, account, id, false)
+}
+
+func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID, first bool) (u bulk.Upload, err error) {
 	err = s.tx(ctx, "take upload", func(tx *txn) error {
 		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
@@ -78,6 +88,10 @@ func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 		}
 		if r.Sealed || !acceptsBytes(r.State) {
 			return closed(r.State)
+		}
+		if first && r.State != bulk.StateOpen {
+			return bulk.Errorf(bulk.KindConflict, "upload_incomplete",
+				"Another request is sending this file, or was cut after %d bytes. Ask for the offset and continue there, or cancel the import and send the file under a new key.", r.ByteCounts.Received)
 		}
 		if r.State == bulk.StateOpen {
 			if _, err := tx.ExecContext(ctx, `

@@ -37,6 +37,27 @@ func TestUploadHasOneWriter(t *testing.T) {
 	})
 }
 
+// A file that comes whole is taken by one request, however often it is sent at once.
+func TestUploadIsBegunOnce(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		u, err := f.BeginUpload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		_, err = f.BeginUpload(t.Context(), f.account, imp.ID)
+		wantKind(t, err, bulk.KindConflict)
+		p := f.next(u)
+		p.Offset = 10
+		f.must(f.Advance(t.Context(), p)) // the first goes on undisturbed
+		_, err = f.BeginUpload(t.Context(), f.account, imp.ID)
+		wantKind(t, err, bulk.KindConflict)
+		u, err = f.TakeUpload(t.Context(), f.account, imp.ID)
+		f.must(err)
+		if u.Offset != 10 {
+			t.Fatalf("taken over at %d", u.Offset)
+		}
+	})
+}
+
 // A tail is kept in pieces: a step replaces those from where its own begins, or all.
 func TestTailIsKeptInPieces(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {

@@ -34,7 +34,6 @@ func (v *verification) compareRecords() error {
 type comparison struct {
 	*verification
 	keyColumns []bulk.Column
-	opSeq      int64           // of this import, 0 until one of its records was seen
 	foreign    map[hash]origin // claimed keys that another import's record holds
 }
 
@@ -59,7 +58,6 @@ func (c *comparison) record(object []byte) error {
 	case from.Import == c.imp.ID && !claimed:
 		c.report.differ("key %s: the store has row %d of this import, but no valid row of the source has this key", name, from.Row)
 	case from.Import == c.imp.ID:
-		c.opSeq = from.OpSeq
 		delete(c.keys, key)
 		return c.compare(name, claim, from, fields)
 	case claimed:
@@ -101,13 +99,7 @@ func (c *comparison) unmet(key hash, want claim) {
 }
 
 // later reports whether a record was written by an import that came after this one.
-// Until a record of this one was seen, its place is told by its id, which sorts by time.
-func (c *comparison) later(o origin) bool {
-	if c.opSeq == 0 {
-		return o.Import > c.imp.ID
-	}
-	return o.OpSeq > c.opSeq
-}
+func (c *comparison) later(o origin) bool { return o.OpSeq > c.imp.OpSeq }
 
 func pick(fields map[string]bulk.Value, columns []bulk.Column) []bulk.Value {
 	values := make([]bulk.Value, len(columns))

@@ -80,7 +80,7 @@ func imported(t *testing.T, file string, spec bulk.Spec, stored map[string]map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &store{spec: spec, records: maps.Clone(stored), imp: bulk.Import{ID: "imp_b", State: bulk.StateCompletedWithRejects, Mode: bulk.ModeCreate, Layout: &layout}}
+	s := &store{spec: spec, records: maps.Clone(stored), imp: bulk.Import{ID: "imp_b", OpSeq: 2, State: bulk.StateCompletedWithRejects, Mode: bulk.ModeCreate, Layout: &layout}}
 	if s.records == nil {
 		s.records = map[string]map[string]any{}
 	}

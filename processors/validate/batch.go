@@ -44,19 +44,20 @@ func (v *Validator) Batch(b Batch) Result {
 			continue
 		}
 		values = values[:at+width]
-		row, _, _ := b.Row(i)
-		rows = append(rows, valid{key: v.key(record), row: row, values: record})
+		row, line, _ := b.Row(i)
+		rows = append(rows, valid{key: v.key(record), row: row, line: line, values: record})
 	}
 	rows, superseded := latest(rows)
 	out := Result{Superseded: superseded, Rejected: rejected.total, Clusters: rejected.list()}
 	out.Records = bulk.Records{
 		Columns: v.fields,
 		RowNo:   make([]int64, len(rows)),
+		LineNo:  make([]int64, len(rows)),
 		Keys:    make([]string, len(rows)),
 		Values:  make([][]bulk.Value, len(rows)),
 	}
 	for i, r := range rows {
-		out.Records.RowNo[i], out.Records.Keys[i], out.Records.Values[i] = r.row, r.key, r.values
+		out.Records.RowNo[i], out.Records.LineNo[i], out.Records.Keys[i], out.Records.Values[i] = r.row, r.line, r.key, r.values
 	}
 	return out
 }
@@ -65,6 +66,7 @@ func (v *Validator) Batch(b Batch) Result {
 type valid struct {
 	key    string
 	row    int64
+	line   int64
 	values []bulk.Value
 }
 

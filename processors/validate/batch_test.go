@@ -84,6 +84,7 @@ func TestBatch(t *testing.T) {
 		Records: bulk.Records{
 			Columns: []string{"age", "id", "state"},
 			RowNo:   []int64{6, 2, 5},
+			LineNo:  []int64{7, 3, 6},
 			Keys:    []string{"B", "a", "b"},
 			Values:  [][]bulk.Value{{int64(4), "B", "new"}, {nil, "a", "new"}, {int64(3), "b", "new"}},
 		},
