@@ -44,7 +44,7 @@ var statuses = map[bulk.Kind]int{
 // transport lists failures of HTTP itself, which no other room knows.
 var transport = map[int]*bulk.Error{
 	http.StatusMethodNotAllowed:     bulk.Errorf("", "method_not_allowed", "This address does not take that method; see the Allow header."),
-	http.StatusUnsupportedMediaType: bulk.Errorf("", "unsupported_media_type", "This address does not take that Content-Type; see /openapi.json."),
+	http.StatusUnsupportedMediaType: bulk.Errorf("", "unsupported_media_type", "This address does not take that Content-Type or Content-Encoding. Send a file as text/csv, plain, gzip or zstd, all else as application/json without Content-Encoding."),
 	http.StatusRequestTimeout:       bulk.Errorf("", "idle_timeout", "No byte came for too long. What arrived is kept; continue the upload."),
 	http.StatusPreconditionFailed:   bulk.Errorf("", "tus_version", "This server speaks tus 1.0.0."),
 }
