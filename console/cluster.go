@@ -38,12 +38,16 @@ func (s *Server) readCluster(ctx context.Context) (v clusterView, err error) {
 		return v, fmt.Errorf("ask dispatchers: %w", err)
 	}
 	v = clusterView{Time: time.Now().UTC(), Nodes: []bulk.Member{}}
-	nodes, err := s.Nodes.Nodes(ctx, "", v.Time.Add(-forgotten))
+	nodes, err := s.Nodes.Nodes(ctx, "", forgotten)
+	if err != nil {
+		return v, fmt.Errorf("list nodes: %w", err)
+	}
+	live, err := s.Nodes.Nodes(ctx, "", silentFor) // as the database's clock has it, not ours
 	if err != nil {
 		return v, fmt.Errorf("list nodes: %w", err)
 	}
 	for _, n := range nodes {
-		m := bulk.Member{Node: n, Silent: v.Time.Sub(n.SeenAt) > silentFor}
+		m := bulk.Member{Node: n, Silent: !slices.ContainsFunc(live, func(l bulk.Node) bool { return l.ID == n.ID })}
 		for _, q := range queues {
 			if q.Dispatcher == n.ID {
 				m.Partitions = orEmpty(q.Partitions)

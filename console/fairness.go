@@ -27,7 +27,7 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 	if err != nil {
 		return f, nil, fmt.Errorf("ask dispatchers: %w", err)
 	}
-	nodes, err := s.Nodes.Nodes(ctx, "", time.Now().Add(-silentFor))
+	nodes, err := s.Nodes.Nodes(ctx, "", silentFor)
 	if err != nil {
 		return f, nil, fmt.Errorf("list nodes: %w", err)
 	}

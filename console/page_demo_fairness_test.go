@@ -88,11 +88,11 @@ func (w *demo) Waits(context.Context, bulk.AccountID) (all []bulk.Wait, err erro
 	return all, nil
 }
 
-func (w *demo) Nodes(_ context.Context, _ string, since time.Time) (out []bulk.Node, err error) {
+func (w *demo) Nodes(_ context.Context, _ string, within time.Duration) (out []bulk.Node, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, n := range w.nodes {
-		if n.SeenAt = time.Now().Add(-n.silent); n.SeenAt.After(since) {
+		if n.SeenAt = time.Now().Add(-n.silent); n.silent < within {
 			out = append(out, n.Node)
 		}
 	}

@@ -117,7 +117,7 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 // keep extends the lease three times a term, and stops the work when it is lost. A
 // dispatcher that does not answer has not taken it away.
 func (n *Node) keep(ctx context.Context, stop context.CancelFunc, lease bulk.Lease) {
-	tick := time.NewTicker(max(time.Until(lease.Expires)/3, time.Second))
+	tick := time.NewTicker(max(lease.Term/3, time.Second))
 	defer tick.Stop()
 	for {
 		select {

@@ -278,7 +278,7 @@ func (d *dispatcher) grant(w bulk.Work) {
 	d.id++
 	d.leases <- bulk.Lease{
 		Ref: bulk.BatchRef{Account: w.Account, Import: w.Import.ID, No: w.Batch.No, Rows: w.Batch.Rows.Read},
-		ID:  d.id, Attempt: 1, Expires: time.Now().Add(30 * time.Second),
+		ID:  d.id, Attempt: 1, Term: 30 * time.Second,
 	}
 }
 

@@ -36,7 +36,7 @@ func (i inside) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait, e
 }
 
 // Nodes implements console.Nodes: whoever asks finds it alive.
-func (i inside) Nodes(_ context.Context, role string, _ time.Time) ([]bulk.Node, error) {
+func (i inside) Nodes(_ context.Context, role string, _ time.Duration) ([]bulk.Node, error) {
 	if role != "" && role != i.node.Role {
 		return nil, nil
 	}

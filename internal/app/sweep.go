@@ -23,15 +23,14 @@ const (
 func sweep(ctx context.Context, p *parts) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	since := time.Now()
-	var collected time.Time
+	var since, collected time.Time
 	said := map[string]bool{} // failures of the sweep before
 	for {
 		said = p.complain(ctx, p.store.Sweep(ctx), said)
 		since = observeFinished(ctx, p, since)
 		if time.Since(collected) > collectEvery {
 			collected = time.Now()
-			if err := collect(ctx, p, collected.Add(-orphanAge)); err != nil && ctx.Err() == nil {
+			if err := collect(ctx, p); err != nil && ctx.Err() == nil {
 				p.log.Error("collecting orphaned objects failed", "error", err)
 			}
 		}
@@ -61,6 +60,13 @@ func (p *parts) complain(ctx context.Context, failed []error, before map[string]
 }
 
 func observeFinished(ctx context.Context, p *parts, since time.Time) time.Time {
+	if since.IsZero() {
+		now, err := p.store.Now(ctx)
+		if err != nil {
+			return since
+		}
+		since = now
+	}
 	finished, err := p.store.FinishedSince(ctx, since)
 	if err != nil {
 		return since
@@ -72,8 +78,14 @@ func observeFinished(ctx context.Context, p *parts, since time.Time) time.Time {
 	return since
 }
 
-// collect deletes objects from before the time that no ledger row names.
-func collect(ctx context.Context, p *parts, before time.Time) error {
+// collect deletes objects that no ledger row names and that are old, by the database's
+// clock: one of a process that is a day ahead would take what is being written.
+func collect(ctx context.Context, p *parts) error {
+	now, err := p.store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	before := now.Add(-orphanAge)
 	var page []string
 	var failed []error // one object that cannot be deleted does not keep the others
 	flush := func() error {

@@ -70,12 +70,12 @@ func (id BatchID) String() string { return fmt.Sprintf("%s/%d", id.Import, id.No
 
 // Lease is the right to work on a batch until it expires.
 type Lease struct {
-	Ref        BatchRef  `json:"ref"`
-	ID         uint64    `json:"id"`         // of this lease, unique at its dispatcher
-	Partition  int32     `json:"partition"`  // of the batches topic
-	Generation int32     `json:"generation"` // of the partition's assignment; an older one is ignored
-	Attempt    int       `json:"attempt"`    // from 1
-	Expires    time.Time `json:"expires"`
+	Ref        BatchRef      `json:"ref"`
+	ID         uint64        `json:"id"`         // of this lease, unique at its dispatcher
+	Partition  int32         `json:"partition"`  // of the batches topic
+	Generation int32         `json:"generation"` // of the partition's assignment; an older one is ignored
+	Attempt    int           `json:"attempt"`    // from 1
+	Term       time.Duration `json:"term"`       // in which it has to be extended, from when it was granted; clocks differ
 }
 
 // Holding is a lease that a processor has at this moment.

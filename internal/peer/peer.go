@@ -47,7 +47,7 @@ func Authorize(r *http.Request, secret string) { r.Header.Set("Authorization", "
 type Registry interface {
 	Announce(ctx context.Context, n bulk.Node) error
 	Leave(ctx context.Context, id bulk.NodeID) error
-	Nodes(ctx context.Context, role string, since time.Time) ([]bulk.Node, error)
+	Nodes(ctx context.Context, role string, within time.Duration) ([]bulk.Node, error)
 }
 
 // Announce keeps a process on the list until ctx ends, and takes it off then.
@@ -101,7 +101,7 @@ func (d *Directory) All(ctx context.Context) []bulk.Node {
 	if time.Since(d.read) < announceEvery {
 		return d.nodes
 	}
-	if found, err := d.reg.Nodes(ctx, d.role, time.Now().Add(-silentFor)); err == nil {
+	if found, err := d.reg.Nodes(ctx, d.role, silentFor); err == nil {
 		d.nodes, d.read = found, time.Now()
 	}
 	return d.nodes

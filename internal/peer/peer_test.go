@@ -56,14 +56,14 @@ func (l *list) Leave(_ context.Context, id bulk.NodeID) error {
 	return nil
 }
 
-func (l *list) Nodes(_ context.Context, role string, since time.Time) (out []bulk.Node, err error) {
+func (l *list) Nodes(_ context.Context, role string, within time.Duration) (out []bulk.Node, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
 		return nil, errors.New("the store is away")
 	}
 	for _, n := range l.nodes {
-		if n.Role == role && n.SeenAt.After(since) {
+		if n.Role == role && time.Since(n.SeenAt) < within {
 			out = append(out, n)
 		}
 	}

@@ -69,7 +69,7 @@ func (s *Store) SetWeight(ctx context.Context, id bulk.AccountID, weight int) er
 	if weight < 1 || weight > 16 {
 		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
 	}
-	return s.setAccount(ctx, "set weight", `UPDATE accounts SET weight = ?, steered_at = ? WHERE id = ?`, weight, now(), id)
+	return s.setAccount(ctx, "set weight", `UPDATE accounts SET weight = ?, steered_at = `+s.engine.now()+` WHERE id = ?`, weight, id)
 }
 
 // SetCap bounds how many batches of the account may be in flight at once: nil lifts
@@ -78,7 +78,7 @@ func (s *Store) SetCap(ctx context.Context, id bulk.AccountID, limit *int) error
 	if limit != nil && (*limit < 0 || *limit > bulk.MaxCap) {
 		return bulk.Errorf(bulk.KindInvalid, "bad_cap", "A cap is a number of batches, 0 to %d.", bulk.MaxCap)
 	}
-	return s.setAccount(ctx, "set cap", `UPDATE accounts SET slot_cap = ?, steered_at = ? WHERE id = ?`, limit, now(), id)
+	return s.setAccount(ctx, "set cap", `UPDATE accounts SET slot_cap = ?, steered_at = `+s.engine.now()+` WHERE id = ?`, limit, id)
 }
 
 func (s *Store) setAccount(ctx context.Context, op, query string, args ...any) error {

@@ -261,12 +261,12 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 
 func byNo(a, b bulk.BatchRef) int { return cmp.Compare(a.No, b.No) }
 
-// StagedBefore lists references of batches staged before the time that still wait,
-// ordered by (import, no), after the given one.
-func (s *Store) StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error) {
+// StagedFor lists references of batches that have waited for at least the time, ordered by
+// (import, no), after the given one.
+func (s *Store) StagedFor(ctx context.Context, least time.Duration, after bulk.BatchID, limit int) ([]bulk.BatchRef, error) {
 	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
-		WHERE state = 'staged' AND (import_id, no) > (?, ?) AND staged_at < ? ORDER BY import_id, no LIMIT ?`,
-		after.Import, after.No, before.UTC(), limit))
+		WHERE state = 'staged' AND (import_id, no) > (?, ?) AND staged_at < `+s.engine.ahead()+` ORDER BY import_id, no LIMIT ?`,
+		after.Import, after.No, -least.Seconds(), limit))
 	return out, s.error("list staged batches", err)
 }
 
@@ -298,14 +298,14 @@ func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports
 	return st, err
 }
 
-// Steered lists what people changed after the time that a Standing tells of: accounts by
+// Steered lists what people changed within the time of what a Standing tells of: accounts by
 // weight or cap, imports by a pause, a resume or an end. A change that commits later than
 // it was made is listed as of when it was made.
-func (s *Store) Steered(ctx context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
-	if err := s.read.SelectContext(ctx, &accounts, `SELECT id FROM accounts WHERE steered_at > ?`, after.UTC()); err != nil {
+func (s *Store) Steered(ctx context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
+	if err := s.read.SelectContext(ctx, &accounts, `SELECT id FROM accounts WHERE steered_at > `+s.engine.ahead(), -within.Seconds()); err != nil {
 		return nil, nil, s.error("list steered accounts", err)
 	}
-	err = s.read.SelectContext(ctx, &imports, `SELECT id FROM imports WHERE steered_at > ?`, after.UTC())
+	err = s.read.SelectContext(ctx, &imports, `SELECT id FROM imports WHERE steered_at > `+s.engine.ahead(), -within.Seconds())
 	return accounts, imports, s.error("list steered imports", err)
 }
 

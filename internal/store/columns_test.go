@@ -69,7 +69,7 @@ func TestSchemaMovesAheadOfARunningProcess(t *testing.T) {
 			_, err = f.ListKeys(ctx, account)
 			f.must(err)
 			f.must(f.Announce(ctx, bulk.Node{ID: "node_test", StartedAt: now()}))
-			_, err = f.Nodes(ctx, "", time.Time{})
+			_, err = f.Nodes(ctx, "", time.Hour)
 			f.must(err)
 			f.wantUsage(account, 2)
 			wantState(t, f.get(imp), bulk.StateCompleted)

@@ -235,8 +235,8 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at)`, r); err != nil {
 		return imp, err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at) VALUES (?, ?, ?, ?, ?)`,
-		n.Account, r.ID, n.Size, n.Metadata, now().Add(uploadLife)); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`)`,
+		n.Account, r.ID, n.Size, n.Metadata, uploadLife.Seconds()); err != nil {
 		return imp, err
 	}
 	if err := event(ctx, tx, n.Account, r.ID, "state", "Import created."); err != nil {

@@ -82,8 +82,8 @@ func end(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID,
 		text = &t
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE imports SET state = 'cancelling', outcome = ?, error = ?, steered_at = ?, version = version + 1
-		WHERE account_id = ? AND id = ?`, outcome, text, now(), account, id)
+		UPDATE imports SET state = 'cancelling', outcome = ?, error = ?, steered_at = `+tx.now()+`, version = version + 1
+		WHERE account_id = ? AND id = ?`, outcome, text, account, id)
 	return err
 }
 
@@ -190,7 +190,7 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 		if err != nil || state == r.State {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, steered_at = ?, version = version + 1 WHERE account_id = ? AND id = ?`, state, now(), account, id); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, steered_at = `+tx.now()+`, version = version + 1 WHERE account_id = ? AND id = ?`, state, account, id); err != nil {
 			return err
 		}
 		return event(ctx, tx, account, id, "state", fmt.Sprintf("Now %s (%s).", inWords(state), op))

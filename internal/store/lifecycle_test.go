@@ -384,7 +384,7 @@ func TestOutboxAndQueueQueries(t *testing.T) {
 		if len(still) != 2 || still[0].No == 1 || still[1].No == 1 {
 			t.Fatalf("still staged %+v", still)
 		}
-		page, err := f.StagedBefore(t.Context(), time.Now().Add(time.Hour), bulk.BatchID{Import: imp.ID, No: 0}, 10)
+		page, err := f.StagedFor(t.Context(), -time.Hour, bulk.BatchID{Import: imp.ID, No: 0}, 10)
 		f.must(err)
 		if len(page) != 1 || page[0].No != 2 {
 			t.Fatalf("staged before %+v", page)

@@ -248,6 +248,12 @@ func clockParameter(e engine) string {
 	return "COALESCE(" + e.sharedClock() + ", ?)"
 }
 
+// Now is the time by the database's clock where processes share one, else by our own.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	at, err := readClock(ctx, s.read, s.engine)
+	return at, s.error("read clock", err)
+}
+
 // readClock reads what tx.clock writes.
 func readClock(ctx context.Context, q querier, e engine) (at time.Time, err error) {
 	if e.sharedClock() == "" {

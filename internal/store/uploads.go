@@ -145,10 +145,10 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 		}
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE uploads SET byte_offset = ?, length = ?, digest = ?, boundary_offset = ?, boundary_line = ?, boundary_row = ?,
-				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = ?, checks = checks + CASE WHEN ? THEN 1 ELSE 0 END, worked_at = `+s.engine.clock()+`
+				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = `+tx.ahead()+`, checks = checks + CASE WHEN ? THEN 1 ELSE 0 END, worked_at = `+s.engine.clock()+`
 			WHERE account_id = ? AND import_id = ? AND epoch = ? AND byte_offset = ?`,
 			p.Offset, p.Length, markedDigest(p), p.Boundary.Offset, p.Boundary.Line, p.Boundary.Row,
-			p.Boundary.Blank, p.Boundary.BatchNo, p.Part != nil, now().Add(uploadLife), p.Check, p.Account, p.Import, p.Epoch, p.From))
+			p.Boundary.Blank, p.Boundary.BatchNo, p.Part != nil, uploadLife.Seconds(), p.Check, p.Account, p.Import, p.Epoch, p.From))
 		if err != nil {
 			return err
 		}

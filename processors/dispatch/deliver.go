@@ -150,10 +150,9 @@ func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known 
 // broker lost them, or another dispatcher did. It also asks again how all that is queued stands.
 func (d *Dispatcher) sweep(ctx context.Context) {
 	d.refreshAll(ctx)
-	before := time.Now().Add(-sweepAge).UTC()
 	var after bulk.BatchID
 	for {
-		refs, err := d.cfg.Ledger.StagedBefore(ctx, before, after, sweepPage)
+		refs, err := d.cfg.Ledger.StagedFor(ctx, sweepAge, after, sweepPage)
 		if err != nil {
 			if ctx.Err() == nil {
 				d.cfg.Log.WarnContext(ctx, "sweep failed, the next one follows", "error", err)

@@ -74,10 +74,10 @@ func (l *ledger) StillStaged(_ context.Context, refs []bulk.BatchRef) (still []b
 	return still, err
 }
 
-func (l *ledger) StagedBefore(_ context.Context, before time.Time, _ bulk.BatchID, _ int) (refs []bulk.BatchRef, err error) {
+func (l *ledger) StagedFor(_ context.Context, least time.Duration, _ bulk.BatchID, _ int) (refs []bulk.BatchRef, err error) {
 	l.with(func() {
 		for _, ref := range l.staged {
-			if ref.StagedAt.Before(before) {
+			if time.Since(ref.StagedAt) > least {
 				refs = append(refs, ref)
 			}
 		}
@@ -87,10 +87,10 @@ func (l *ledger) StagedBefore(_ context.Context, before time.Time, _ bulk.BatchI
 }
 
 // Steered does not tell accounts from imports; neither has an id of the other.
-func (l *ledger) Steered(_ context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
+func (l *ledger) Steered(_ context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {
 	l.with(func() {
 		for id, at := range l.steered {
-			if at.After(after) {
+			if time.Since(at) < within {
 				accounts, imports = append(accounts, bulk.AccountID(id)), append(imports, bulk.ImportID(id))
 			}
 		}

@@ -24,7 +24,7 @@ func TestLeaseWaitsForABatch(t *testing.T) {
 		if x.Ref.ID() == y.Ref.ID() {
 			t.Fatalf("%s leased twice", x.Ref.ID())
 		}
-		if x.Attempt != 1 || x.Generation != 1 || time.Until(x.Expires) != 30*time.Second {
+		if x.Attempt != 1 || x.Generation != 1 || x.Term != 30*time.Second {
 			t.Errorf("lease %+v: want attempt 1, generation 1, 30 s", x)
 		}
 		r.give(x, bulk.ResultFinished)

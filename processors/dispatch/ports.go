@@ -11,12 +11,13 @@ import (
 type Ledger interface {
 	// StillStaged returns those of the references whose batches still wait, in bulk.
 	StillStaged(ctx context.Context, refs []bulk.BatchRef) ([]bulk.BatchRef, error)
-	// StagedBefore lists references of batches that were staged before the time and
-	// still wait, ordered by (import, no), starting after the given one; with it the
+	// StagedFor lists references of batches that have waited for at least the time, by the
+	// ledger's clock, ordered by (import, no), starting after the given one; with it the
 	// dispatcher finds what the broker lost.
-	StagedBefore(ctx context.Context, before time.Time, after bulk.BatchID, limit int) ([]bulk.BatchRef, error)
-	// Steered lists the accounts and imports whose standing people changed after the time.
-	Steered(ctx context.Context, after time.Time) (accounts []bulk.AccountID, imports []bulk.ImportID, err error)
+	StagedFor(ctx context.Context, least time.Duration, after bulk.BatchID, limit int) ([]bulk.BatchRef, error)
+	// Steered lists the accounts and imports whose standing people changed within the time,
+	// by the ledger's clock.
+	Steered(ctx context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error)
 	// Standing reads the weight of each account and the hold of each import.
 	Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (Standing, error)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors/schedule"
@@ -23,7 +22,7 @@ func (d *Dispatcher) refresh(ctx context.Context) {
 	if d.idle() {
 		return
 	}
-	accounts, imports, err := d.cfg.Ledger.Steered(ctx, time.Now().Add(-steerWindow))
+	accounts, imports, err := d.cfg.Ledger.Steered(ctx, steerWindow)
 	if err != nil {
 		d.cfg.Log.DebugContext(ctx, "changes of standing unknown, the last one holds", "error", err)
 		return

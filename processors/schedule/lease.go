@@ -48,7 +48,7 @@ func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID, cost time.Dur
 
 func (s *Scheduler) leaseOf(l *lease) bulk.Lease {
 	j := l.job
-	return bulk.Lease{Ref: j.ref, ID: l.id, Partition: j.partition, Generation: s.assigned[j.partition], Attempt: j.attempts, Expires: l.expires}
+	return bulk.Lease{Ref: j.ref, ID: l.id, Partition: j.partition, Generation: s.assigned[j.partition], Attempt: j.attempts, Term: l.expires.Sub(l.granted)}
 }
 
 func (s *Scheduler) enter(l *lease) {
