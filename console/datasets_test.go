@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"bulkhead/internal/bulk"
@@ -186,5 +189,34 @@ func TestUsageAndLimits(t *testing.T) {
 	}
 	if l := decode[bulk.Limits](t, a.do(a.alice, "GET", "/v1/limits", "")); l != bulk.DefaultLimits() {
 		t.Errorf("limits %+v", l)
+	}
+}
+
+// An answer that breaks off looks broken to clients that know no chunks, too.
+func TestBrokenAnswerIsBrokenInHTTP10(t *testing.T) {
+	a := newAPI(t)
+	imp := a.seed(a.aliceID, bulk.StateCompleted)
+	cell := strings.Repeat("x", 1000)
+	for range 100 {
+		a.rejects = append(a.rejects, bulk.Reject{Cells: []string{cell}, Code: bulk.CodeRequired})
+	}
+	web := httptest.NewServer(a.server)
+	defer web.Close()
+	ask := func() (int, error) {
+		conn, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET %s/rejects.csv HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n", importPath(imp.ID), a.alice)
+		answer, err := io.ReadAll(conn)
+		return len(answer), err
+	}
+	if n, err := ask(); err != nil || n < 100*1000 {
+		t.Fatalf("a whole answer: %d bytes, %v", n, err)
+	}
+	a.broken = errors.New("the object store is away")
+	if n, err := ask(); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a part of %d bytes passes for the whole: %v", n, err)
 	}
 }

@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -73,11 +75,31 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 			s.log(r, rec, in, time.Since(start))
 			if cause != nil {
+				if !r.ProtoAtLeast(1, 1) {
+					reset(rec)
+				}
 				panic(http.ErrAbortHandler) // half an answer must not look whole
 			}
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// reset breaks the connection of an HTTP/1.0 client, to whom the end of the connection is
+// the end of the answer: it sees an error instead of an end.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	tcp := conn
+	if t, ok := conn.(*tls.Conn); ok {
+		tcp = t.NetConn()
+	}
+	if t, ok := tcp.(*net.TCPConn); ok {
+		t.SetLinger(0) // what is not sent yet is dropped, and a reset sent
+	}
+	tcp.Close()
 }
 
 // log writes one line a request; probes only when debugging.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // streamBuffer is how much of a streamed answer is held back, in bytes: an error that
@@ -19,6 +20,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType stri
 	out := bufio.NewWriterSize(sent, streamBuffer)
 	err := write(out)
 	if err == nil {
+		if !sent.any {
+			w.Header().Set("Content-Length", strconv.Itoa(out.Buffered()))
+		}
 		err = out.Flush()
 	}
 	switch {

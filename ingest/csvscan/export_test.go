@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"bulkhead/internal/bulk"
 )
@@ -99,12 +101,16 @@ func FuzzExport(f *testing.F) {
 
 // FuzzFormula: escaping is undone exactly, and leaves nothing that would run.
 func FuzzFormula(f *testing.F) {
-	for _, cell := range []string{"", "=1", "'=1", "''", "'a", "\t", "\r\n", "-", "a=1"} {
+	for _, cell := range []string{"", "=1", "'=1", "''", "'a", "\t", "\r\n", "-", "a=1", "\n=1", " =1", "'\u00A0\u200B\uFEFF+1", "\uFF1D1", "\x00@", "\x7F-", " a", "\x80=1", "' '=1"} {
 		f.Add(cell)
 	}
 	f.Fuzz(func(t *testing.T, cell string) {
 		escaped := EscapeFormula(cell)
-		if escaped != "" && strings.IndexByte("=+-@\t\r", escaped[0]) >= 0 {
+		if escaped != "" && strings.IndexByte("\t\r\n", escaped[0]) >= 0 {
+			t.Errorf("%q would run", escaped)
+		}
+		shown := strings.TrimLeftFunc(escaped, func(r rune) bool { return unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf) })
+		if first, _ := utf8.DecodeRuneInString(shown); strings.ContainsRune("=+-@＝＋－＠", first) && first != utf8.RuneError {
 			t.Errorf("%q would run", escaped)
 		}
 		if got := string(UnescapeFormula([]byte(escaped))); got != cell {

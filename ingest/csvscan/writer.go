@@ -37,7 +37,7 @@ func (p *splitter) special(c byte) bool {
 }
 
 // appendEscaped appends the text of a record that cannot be split so that a
-// spreadsheet runs none of its cells. It goes by delimiters alone and adds no other
+// spreadsheet runs none of its cells. It goes by delimiters and line ends alone and adds no other
 // character than ', so that the text is misread exactly as before; where ' itself
 // has a meaning, the text stays as it is.
 func (p *splitter) appendEscaped(dst, text []byte) []byte {
@@ -60,16 +60,19 @@ func (p *splitter) appendSegments(dst, text []byte, one func(dst, cell []byte) [
 	if p.quote == '\'' || p.delim == '\'' || p.escape == '\'' {
 		return append(dst, text...)
 	}
-	for more := true; more; {
-		var cell []byte
-		cell, text, more = bytes.Cut(text, []byte{p.delim})
+	for {
+		end := bytes.IndexAny(text, string([]byte{p.delim, '\r', '\n'}))
+		cell := text
+		if end >= 0 {
+			cell = text[:end]
+		}
 		if len(cell) > 0 && cell[0] == p.quote {
 			dst, cell = append(dst, p.quote), cell[1:]
 		}
 		dst = one(dst, cell)
-		if more {
-			dst = append(dst, p.delim)
+		if end < 0 {
+			return dst
 		}
+		dst, text = append(dst, text[end]), text[end+1:]
 	}
-	return dst
 }
