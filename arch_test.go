@@ -76,7 +76,7 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_golang":        {"console", "ingest", "processors", "internal/telemetry", "internal/app"},
 	"github.com/gofrs/flock":                     {"internal/app"},
 	"golang.org/x/sync":                          {"internal/app", "processors", "loadtest"},
-	"github.com/chromedp/chromedp":               {"console"},
+	"github.com/chromedp/chromedp":               {"console", "internal/app"},
 	"github.com/chromedp/cdproto":                {"console"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/cli", "internal/app"},
 }

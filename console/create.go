@@ -160,7 +160,7 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resuma
 		draft.Announce(w, at, s.uploadLimits())
 	}
 	if !replayed || imp.State == bulk.StateOpen {
-		if imp, err = s.receive(r, imp.ID, r.Body, n.Size); err != nil {
+		if imp, err = s.receive(r, imp.ID, r.Body, n.Size, draft.Version > 0); err != nil {
 			return err
 		}
 	} else if cut(imp) {
@@ -183,11 +183,11 @@ func cut(imp bulk.Import) bool {
 
 // receive streams a file into an open import and returns how that stands then. An
 // import for which there was no room is forgotten, unless the client can come back to
-// it by its idempotency key.
-func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, length int64) (bulk.Import, error) {
+// it: it was told where it is, or has an idempotency key.
+func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, length int64, told bool) (bulk.Import, error) {
 	who := s.principal(r).Account
 	if err := s.Uploads.Receive(r.Context(), who, id, body, length); err != nil {
-		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" {
+		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" && !told {
 			switch forgotten, gone := s.Imports.Forget(r.Context(), who, id); {
 			case gone != nil:
 				err = errors.Join(err, gone)

@@ -62,7 +62,7 @@ func (s *Server) startImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.receive(r, imp.ID, file, -1); err != nil && bulk.KindOf(err) == "" {
+	if _, err = s.receive(r, imp.ID, file, -1, false); err != nil && bulk.KindOf(err) == "" {
 		return err
 	}
 	// A file that was refused says why on the import's page.

@@ -27,6 +27,7 @@ type system struct {
 
 	analytics string // of dev; zero: off
 	store     string // of dev; zero: SQLite
+	origins   []string
 
 	cancel context.CancelFunc
 	ended  chan error
@@ -35,10 +36,10 @@ type system struct {
 // newSystem starts one that knows the datasets contacts and things.
 func newSystem(t *testing.T) *system { return newSystemOn(t, "") }
 
-// newSystemOn starts one on a store; "" is SQLite.
-func newSystemOn(t *testing.T, store string) *system {
+// newSystemOn starts one on a store, "" is SQLite, that lets pages of the origins in.
+func newSystemOn(t *testing.T, store string, origins ...string) *system {
 	t.Helper()
-	s := &system{client: &client{t: t}, dir: t.TempDir(), logs: &logs{}, store: store}
+	s := &system{client: &client{t: t}, dir: t.TempDir(), logs: &logs{}, store: store, origins: origins}
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
@@ -66,7 +67,7 @@ func (s *system) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Store: s.store, Analytics: cmp.Or(s.analytics, "off")}, log)
+	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Store: s.store, Analytics: cmp.Or(s.analytics, "off"), AllowedOrigins: s.origins}, log)
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)

@@ -1,6 +1,7 @@
 // Uploads the file argv[3] to the endpoint argv[2] with tus-js-client, the way a
 // browser page would, and prints the upload's URL and how often it was broken off.
-// argv[4] is the chunk size in bytes, 0 for the whole file in one request.
+// argv[4] is the chunk size in bytes, 0 for the whole file in one request. PROTOCOL may
+// name a version of the IETF's draft.
 import { createReadStream, statSync } from 'node:fs'
 import * as tus from 'tus-js-client'
 
@@ -9,6 +10,7 @@ let retries = 0
 
 const upload = new tus.Upload(createReadStream(path), {
   endpoint,
+  protocol: process.env.PROTOCOL || 'tus-v1',
   uploadSize: statSync(path).size,
   chunkSize: Number(chunk) || Infinity,
   headers: { Authorization: `Bearer ${process.env.BULKHEAD_API_KEY}` },
