@@ -51,7 +51,7 @@ func (s *Store) Account(ctx context.Context, id bulk.AccountID) (a bulk.Account,
 // ListAccounts lists every account by name.
 func (s *Store) ListAccounts(ctx context.Context) ([]bulk.Account, error) {
 	out := []bulk.Account{}
-	err := s.read.SelectContext(ctx, &out, `SELECT `+accountColumns+` FROM accounts ORDER BY name`)
+	err := s.read.SelectContext(ctx, &out, `SELECT `+accountColumns+` FROM accounts ORDER BY `+s.engine.bytewise("name"))
 	return out, s.error("list accounts", err)
 }
 
@@ -99,7 +99,7 @@ func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err
 	}
 	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
 	err = s.own(ctx, "read usage", id, func(q reader) error {
-		return q.SelectContext(ctx, &u.ByDataset, `SELECT `+columnsOf[bulk.DatasetUsage]()+` FROM dataset_usage WHERE account_id = ? ORDER BY dataset`, id)
+		return q.SelectContext(ctx, &u.ByDataset, `SELECT `+columnsOf[bulk.DatasetUsage]()+` FROM dataset_usage WHERE account_id = ? ORDER BY `+s.engine.bytewise("dataset"), id)
 	})
 	return u, err
 }

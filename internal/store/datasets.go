@@ -170,7 +170,7 @@ func (s *Store) Dataset(ctx context.Context, name bulk.DatasetName) (bulk.Datase
 // ListDatasets lists every dataset by name.
 func (s *Store) ListDatasets(ctx context.Context) ([]bulk.Dataset, error) {
 	var rows []datasetRow
-	if err := s.read.SelectContext(ctx, &rows, selectDatasets+` ORDER BY d.name`); err != nil {
+	if err := s.read.SelectContext(ctx, &rows, selectDatasets+` ORDER BY `+s.engine.bytewise("d.name")); err != nil {
 		return nil, s.error("list datasets", err)
 	}
 	out := make([]bulk.Dataset, len(rows))

@@ -3,12 +3,14 @@ package store
 import (
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/store/storetest"
 )
 
 // A cursor is refused unless a record's key could be what it says, whatever the engine
@@ -124,4 +126,71 @@ func TestMadeAtOnce(t *testing.T) {
 			t.Errorf("the same account: %v", fmt.Sprint(failed))
 		}
 	})
+}
+
+// Lists go by bytes, as on SQLite, in a database of any language.
+func TestDatabaseOfAnotherLanguage(t *testing.T) {
+	for _, server := range storetest.Servers {
+		t.Run(server, func(t *testing.T) {
+			s := openInEnglish(t, server)
+			for _, n := range []string{"ab", "a_b", "a1"} {
+				if _, err := s.ApplyDataset(t.Context(), bulk.Spec{Name: bulk.DatasetName(n), Key: []string{"k"}, Columns: []bulk.Column{{Name: "k", Type: bulk.TypeText}}}); err != nil {
+					t.Fatal(err)
+				}
+				for _, account := range []string{n, strings.ToUpper(n)} {
+					if _, err := s.CreateAccount(t.Context(), account, 1, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			datasets, err1 := s.ListDatasets(t.Context())
+			accounts, err2 := s.ListAccounts(t.Context())
+			if err1 != nil || err2 != nil {
+				t.Fatal(err1, err2)
+			}
+			var got []string
+			for _, d := range datasets {
+				got = append(got, string(d.Name))
+			}
+			for _, a := range accounts {
+				got = append(got, a.Name)
+			}
+			if want := []string{"a1", "a_b", "ab", "A1", "AB", "A_B", "a1", "a_b", "ab"}; !slices.Equal(got, want) {
+				t.Errorf("listed %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// openInEnglish opens a store in a database that sorts as English does.
+func openInEnglish(t *testing.T, server string) *Store {
+	t.Helper()
+	address, err := url.Parse(storetest.Schema(t, server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := New(Config{URL: address.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := string(bulk.NewUserID())
+	if _, err := admin.write.Exec(`CREATE DATABASE ` + name + ` TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`); err != nil {
+		t.Fatal(err)
+	}
+	address.Path, address.RawQuery = "/"+name, "sslmode=disable"
+	s, err := New(Config{URL: address.String()})
+	if err == nil {
+		err = s.Migrate(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		if _, err := admin.write.Exec(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+			t.Error(err)
+		}
+		admin.Close()
+	})
+	return s
 }

@@ -14,7 +14,7 @@ type engine interface {
 	now() string                         // expression: the database's clock, at the beginning of the statement
 	ahead() string                       // the same, so many seconds (?) later
 	sharedClock() string                 // expression of the database's own time; "" where this process is the only one
-	lower(expression string) string      // folds A to Z
+	bytewise(text string) string         // orders a text, and folds its case, by bytes, whatever the database's language
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
 	clock() string                       // the database's own time, in milliseconds since 1970
 	columnType(t bulk.Type) string       // of a typed table

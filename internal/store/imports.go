@@ -130,7 +130,7 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 		if len(f.Search) > maxSearch {
 			return nil, "", bulk.Errorf(bulk.KindInvalid, "bad_parameter", "search is part of a file's name, which has at most %d bytes.", maxSearch)
 		}
-		add(s.engine.lower("filename")+` LIKE ? ESCAPE '\'`, "%"+likeEscapes.Replace(lowerASCII(f.Search))+"%")
+		add(`LOWER(`+s.engine.bytewise("filename")+`) LIKE ? ESCAPE '\'`, "%"+likeEscapes.Replace(lowerASCII(f.Search))+"%")
 	}
 	if f.Cursor != "" {
 		if !bulk.ValidID("imp", f.Cursor) {
@@ -331,7 +331,7 @@ func (s *Store) ClusterPage(ctx context.Context, account bulk.AccountID, id bulk
 		}
 		return q.SelectContext(ctx, &rows, `
 			SELECT source_column, code, rejects, examples FROM error_clusters
-			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, source_column, code LIMIT ? OFFSET ?`,
+			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, `+s.engine.bytewise("source_column")+`, code LIMIT ? OFFSET ?`,
 			account, id, limit, after)
 	})
 	out := make([]bulk.Cluster, len(rows))

@@ -73,8 +73,8 @@ func (postgresEngine) ahead() string { return `(statement_timestamp() + ? * INTE
 // Unlike now() it goes on within a transaction.
 func (postgresEngine) sharedClock() string { return `clock_timestamp()` }
 
-// The collation "C" folds ASCII alone, as SQLite does.
-func (postgresEngine) lower(expression string) string { return `LOWER(` + expression + ` COLLATE "C")` }
+// The collation "C" also folds ASCII alone, as SQLite does.
+func (postgresEngine) bytewise(text string) string { return text + ` COLLATE "C"` }
 
 // Foreign keys to a locked row may still be checked.
 func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }

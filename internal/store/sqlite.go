@@ -59,7 +59,7 @@ func (sqliteEngine) ahead() string {
 
 func (sqliteEngine) sharedClock() string { return "" }
 
-func (sqliteEngine) lower(expression string) string { return `LOWER(` + expression + `)` }
+func (sqliteEngine) bytewise(text string) string { return text }
 
 func (sqliteEngine) rowLock() string { return "" }
 
