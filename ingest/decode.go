@@ -41,7 +41,7 @@ func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
 	}
 	ctx, rest := u.showWork(ctx, &up)
 	defer rest()
-	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up), sum: sum.sha256()}
+	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up, nil), sum: sum.sha256()}
 	err = d.run()
 	if err := d.stage.finish(); err != nil {
 		return err

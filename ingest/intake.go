@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -12,9 +14,13 @@ import (
 // It remembers every byte since the last boundary, because until the next one they
 // may have to become the tail, and it keeps the file's running digests.
 type intake struct {
-	turn  *turn // which whoever reads has; the body is waited for without it
-	body  io.Reader
-	ended error // why the body gives no more; io.EOF: it is whole
+	turn   *turn // which whoever reads has; the body is waited for without it
+	sender *sender
+	body   io.Reader                  // what there is to take in of what the sender gives
+	hold   *hold                      // buf's capacity and more
+	wants  func(n int64) (why string) // grows the hold, waiting
+	hurry  bool                       // the body is waited for only shortly
+	ended  error                      // why the body gives no more; io.EOF: it is whole
 	// tail reads the tail from one of its pieces on. Only load needs all of it.
 	tail   func(from int64) ([]byte, error)
 	pieces []int64 // where the pieces of the tail begin, the last of which ends at known
@@ -28,22 +34,27 @@ type intake struct {
 }
 
 // errRoom ends a Read when the bytes since the last boundary fill all the room, which
-// happens when megabytes of blank lines hold no record.
+// happens when megabytes of blank lines hold no record, or there is no memory for more.
 var errRoom = fmt.Errorf("no record since the last boundary")
 
 // pullBytes is how much of a body is waited for at once, so that a slow client does
-// not come to a turn for each packet.
-const pullBytes = 128 << 10
+// not come to a turn for each packet, and pullTime how long when in a hurry.
+const (
+	pullBytes = 128 << 10
+	pullTime  = 20 * time.Millisecond
+)
 
 // newIntake goes on behind the upload's tail, of which it reads nothing yet.
-func newIntake(up *bulk.Upload, turn *turn, tail func(int64) ([]byte, error), body io.Reader, room int) (*intake, error) {
+func (u *Uploads) newIntake(ctx context.Context, up *bulk.Upload, turn *turn, sender *sender, body io.Reader) (*intake, error) {
 	sum, err := newSums(up)
 	if err != nil {
 		return nil, err
 	}
 	in := &intake{
-		turn: turn, body: body, tail: tail, pieces: up.Tail, start: up.Offset, head: up.Offset,
-		sum: sum, known: up.Offset, room: room,
+		turn: turn, sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
+		sum: sum, known: up.Offset, room: u.room(),
+		wants: func(n int64) string { return sender.hold.grow(ctx, n, u.RoomWait) },
+		tail:  func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) },
 	}
 	if len(in.pieces) > 0 {
 		in.start = in.pieces[0]
@@ -61,7 +72,10 @@ func (in *intake) held() int { return int(in.end() - in.start) }
 // fill reads until n bytes are there since the boundary, or the body ends.
 func (in *intake) fill(n int) {
 	for in.held() < n && in.ended == nil {
-		in.pull(n-in.held(), n)
+		if !in.extend(min(n-in.held(), pullBytes), n, in.wants) {
+			return
+		}
+		in.pull(min(n-in.held(), pullBytes))
 	}
 }
 
@@ -70,12 +84,66 @@ func (in *intake) load() error {
 	if in.head == in.start {
 		return nil
 	}
+	missing := int(in.head - in.start)
+	if !in.extend(missing, in.held(), in.wants) {
+		return in.ended
+	}
 	tail, err := in.read(in.start)
 	if err != nil {
 		return err
 	}
-	in.buf, in.head = append(tail, in.buf...), in.start
+	have := len(in.buf)
+	in.buf = in.buf[:have+missing]
+	copy(in.buf[missing:], in.buf[:have])
+	copy(in.buf, tail)
+	in.head = in.start
 	return nil
+}
+
+// extend makes room for n bytes more, a buffer of at most most bytes. Where there is no
+// memory, the request ends when it waited for some, and else goes on without.
+func (in *intake) extend(n, most int, wants func(int64) string) bool {
+	have := len(in.buf)
+	if have+n <= cap(in.buf) {
+		return true
+	}
+	size := max(have+n, min(2*have, most))
+	why := ""
+	in.turn.without(func() { why = wants(int64(size)) })
+	if why != "" {
+		if why != noMemoryNow {
+			in.ended = refused(why)
+		}
+		return false
+	}
+	in.resize(size)
+	return true
+}
+
+// noMemoryNow is the answer of one who does not wait.
+const noMemoryNow = "now"
+
+func (in *intake) tries(n int64) string {
+	if in.hold.try(n) {
+		return ""
+	}
+	return noMemoryNow
+}
+
+// resize moves the bytes to a buffer of a size that the hold has grown by.
+func (in *intake) resize(size int) {
+	resized := make([]byte, len(in.buf), size)
+	copy(resized, in.buf)
+	before := cap(in.buf)
+	in.buf = resized
+	in.hold.shrink(int64(before))
+}
+
+// fit gives memory back that the bytes since the boundary do not need.
+func (in *intake) fit() {
+	if len(in.buf) < cap(in.buf)/2 && in.hold.try(int64(len(in.buf))) {
+		in.resize(len(in.buf))
+	}
 }
 
 // read returns the tail from one of its pieces on.
@@ -106,35 +174,43 @@ func (in *intake) piece() ([]byte, error) {
 	return append(tail, in.buf...), err
 }
 
-// Read gives the file's bytes from pos on; io.EOF stands for every end of the body.
+// Read gives the file's bytes from pos on; io.EOF stands for every end of the body. In
+// a hurry it ends with errSlow when the client is not as fast.
 func (in *intake) Read(p []byte) (int, error) {
 	for in.pos == in.end() {
 		if in.ended != nil {
 			return 0, io.EOF
 		}
-		if in.held() >= in.room {
+		if in.held() >= in.room || !in.extend(pullBytes, in.room+pullBytes, in.tries) {
 			return 0, errRoom
 		}
-		in.pull(pullBytes, in.room+pullBytes)
+		if !in.pull(pullBytes) {
+			return 0, errSlow
+		}
 	}
 	n := copy(p, in.since(in.pos))
 	in.pos += int64(n)
 	return n, nil
 }
 
-// pull reads n bytes, if there are so many; the buffer grows up to most.
-func (in *intake) pull(n, most int) {
-	have := len(in.buf)
-	if n = min(n, pullBytes); have+n > cap(in.buf) {
-		grown := make([]byte, have, max(have+n, min(2*have, most)))
-		copy(grown, in.buf)
-		in.buf = grown
+// pull reads n bytes, for which there is room, if there are so many; false: they did
+// not come soon enough.
+func (in *intake) pull(n int) bool {
+	have, err := len(in.buf), error(nil)
+	in.sender.by = time.Time{}
+	if in.hurry {
+		in.sender.by = time.Now().Add(pullTime)
 	}
 	in.turn.without(func() {
-		for got := 0; in.ended == nil && len(in.buf) < have+n; in.buf = in.buf[:len(in.buf)+got] {
-			got, in.ended = in.body.Read(in.buf[len(in.buf) : have+n])
+		for got := 0; err == nil && len(in.buf) < have+n; in.buf = in.buf[:len(in.buf)+got] {
+			got, err = in.body.Read(in.buf[len(in.buf) : have+n])
 		}
 	})
+	if err == errSlow {
+		return false
+	}
+	in.ended = err
+	return true
 }
 
 // since returns the bytes from off on. They are valid until the next call.

@@ -6,7 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	Active   *prometheus.GaugeVec   // files being read, by work: upload, decoding, preview
 	TurnWait prometheus.Histogram   // from asking for a turn to getting it
-	Refused  *prometheus.CounterVec // requests that were told to come again, by reason: account, process
+	Refused  *prometheus.CounterVec // requests that were told to come again, by reason: account, process, slow
 	Memory   *prometheus.GaugeVec   // of requests, by state: reserved, budget
 }
 
@@ -21,7 +21,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3 s
 		}),
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bulkhead_ingest_refused_total", Help: "Requests refused with 503 for want of memory: what the account may have, or what the process has.",
+			Name: "bulkhead_ingest_refused_total", Help: "Requests refused with 503 for want of memory: what the account may have, what the process has, or because they sent too slowly while others waited.",
 		}, []string{"reason"}),
 		Memory: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bulkhead_ingest_memory_bytes", Help: "Memory for requests: what they reserved, and what there is.",
@@ -30,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, work := range []string{workUpload, workDecoding, workPreview} {
 		m.Active.WithLabelValues(work) // so that a zero is shown
 	}
-	for _, reason := range []string{refusedAccount, refusedProcess} {
+	for _, reason := range []string{refusedAccount, refusedProcess, refusedSlow} {
 		m.Refused.WithLabelValues(reason)
 	}
 	if reg != nil {

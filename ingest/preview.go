@@ -20,7 +20,7 @@ const previewRows = 20
 // account do, and is refused like them when memory is short.
 func (u *Uploads) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
 	who, _ := u.Principal(ctx)
-	leave, err := u.admit(workPreview, who.Account, u.previewBytes(csvscan.Magic(sample) != ""))
+	_, leave, err := u.admit(ctx, workPreview, who.Account, u.previewBytes(csvscan.Magic(sample) != ""))
 	if err != nil {
 		return bulk.Preview{}, err
 	}

@@ -31,8 +31,10 @@ type request struct {
 // A compressed file, or one that is not UTF-8, is stored when Receive returns, and
 // read afterwards.
 //
-// While memory is short it returns a KindUnavailable error instead, before it reads a
-// byte or touches the upload. So does Write.
+// While memory is short it waits for Config.RoomWait and then returns a KindUnavailable
+// error instead, before it reads a byte or touches the upload. Later, too, it ends in
+// such an error when others wait whose clients are faster; what came is kept. So does
+// Write.
 func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
 	_, err := u.write(ctx, request{account: account, id: id, body: body, length: length, whole: true, first: true})
 	return err
@@ -46,29 +48,33 @@ func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.Imp
 }
 
 func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error) {
-	leave, err := u.admit(workUpload, r.account, u.requestBytes(r))
+	hold, leave, err := u.admit(ctx, workUpload, r.account, requestBytes)
 	if err != nil {
 		return r.offset, err
 	}
 	defer leave()
-	idle := newIdleReader(ctx, r.body, u.idle())
-	defer idle.Close()
-	r.body = idle
+	asked := ctx
 	ctx, end := outlive(ctx, u.Grace)
 	defer end()
 	up, err := u.take(ctx, r)
 	if err != nil {
 		return r.offset, err
 	}
-	if r.body = u.bound(&up, r.body); r.digests != nil {
+	sender := newSender(asked, r.body, hold, u.idle()) // a client that waits to be asked is asked now
+	defer sender.close()
+	if r.body = u.bound(&up, sender); r.digests != nil {
+		if why := hold.grow(ctx, 5*int64(u.PartBytes)/2, u.RoomWait); why != "" {
+			return r.offset, refused(why)
+		}
 		if r.body, err = u.hold(ctx, r); err != nil {
 			return r.offset, err
 		}
 	}
-	w, err := u.newWriter(ctx, &up, r.body, r.whole)
+	w, err := u.newWriter(ctx, &up, sender, r.body, r.whole)
 	if err != nil {
 		return r.offset, err
 	}
+	defer w.leavePlace()
 	err = w.run()
 	if err := w.stage.finish(); err != nil {
 		return w.stage.acked, err
@@ -79,16 +85,10 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 	if w.spooled {
 		u.decodes.announce(&up)
 	}
-	return w.stage.acked, w.cut()
-}
-
-// requestBytes is what a request may take: one whose body is held takes a part more.
-func (u *Uploads) requestBytes(r request) int64 {
-	n := u.uploadBytes(r.length)
-	if r.digests != nil {
-		n += 5 * int64(u.PartBytes) / 2
+	if err = w.cut(); bulk.KindOf(err) == bulk.KindUnavailable {
+		u.Metrics.Refused.WithLabelValues(refusedSlow).Inc()
 	}
-	return n
+	return w.stage.acked, err
 }
 
 // take makes the request the upload's writer and checks that it continues it.

@@ -20,6 +20,7 @@ type stage struct {
 	u     *Uploads
 	ctx   context.Context
 	turn  *turn         // for encoding
+	hold  *hold         // of the parts; nil for none
 	acked int64         // offset in the ledger; read it after finish
 	queue chan step     // unbuffered, for a batch is much memory
 	done  chan struct{} // closed when the queue is worked off
@@ -28,7 +29,7 @@ type stage struct {
 }
 
 // step is a step in the ledger with the batch that it stages or the part that it
-// stores, if any.
+// stores, if any. One of no import is none: who hands it over has waited for the others.
 type step struct {
 	bulk.Progress
 	rec  arrow.Record  // nil for none
@@ -37,9 +38,9 @@ type step struct {
 }
 
 // newStage begins at the upload's position. The caller ends it with finish.
-func newStage(ctx context.Context, u *Uploads, up *bulk.Upload) *stage {
+func newStage(ctx context.Context, u *Uploads, up *bulk.Upload, hold *hold) *stage {
 	s := &stage{
-		u: u, ctx: ctx, turn: u.turns.of(up.Import.AccountID), acked: up.Offset,
+		u: u, ctx: ctx, hold: hold, turn: u.turns.of(up.Import.AccountID), acked: up.Offset,
 		queue: make(chan step), done: make(chan struct{}), fail: make(chan struct{}),
 	}
 	go s.run()
@@ -78,6 +79,9 @@ func (s *stage) run() {
 }
 
 func (s *stage) take(next step) (err error) {
+	if next.Import == "" {
+		return nil
+	}
 	begun := time.Now()
 	next.From = s.acked
 	if next.rec != nil {
@@ -89,6 +93,7 @@ func (s *stage) take(next step) (err error) {
 		if err := s.u.Objects.Put(s.ctx, next.Part.Object, next.part); err != nil {
 			return fmt.Errorf("store part: %w", err)
 		}
+		s.hold.shrink(int64(cap(next.part)))
 	}
 	if err := s.u.Ledger.Advance(s.ctx, next.Progress); err != nil {
 		return fmt.Errorf("advance upload: %w", err)

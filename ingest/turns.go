@@ -57,6 +57,13 @@ func (t *turn) give() {
 	t.turns.end(t, took)
 }
 
+// contended reports whether others wait for a turn.
+func (t *turn) contended() bool {
+	t.turns.mu.Lock()
+	defer t.turns.mu.Unlock()
+	return len(t.turns.round.order) > 0
+}
+
 // without waits for something without the turn, and for the next one afterwards. Who has
 // none just waits.
 func (t *turn) without(wait func()) {

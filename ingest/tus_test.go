@@ -228,23 +228,15 @@ func TestLaterRequestMakesTheEarlierOneStop(t *testing.T) {
 }
 
 func TestPressureIsToldSoThatClientsComeAgain(t *testing.T) {
-	f := newFixture(t, func(c *config) { c.Memory = 1 }) // room for one file of any size
+	f, end := crowded(t)
 	server := f.serve(f.Content())
-	first, second := f.open(-1, bulk.Options{}), f.open(int64(len(plain)), bulk.Options{})
-	body, feed := io.Pipe()
-	done := make(chan error)
-	go func() {
-		_, err := f.Write(t.Context(), f.account, first, 0, body, -1)
-		done <- err
-	}()
-	io.WriteString(feed, "id")
-	w, text := f.tus(server, http.MethodPatch, contentOf(second), strings.NewReader(plain), "Upload-Offset", "0")
+	id := f.open(int64(len(plain)), bulk.Options{})
+	w, text := f.tus(server, http.MethodPatch, contentOf(id), strings.NewReader(plain), "Upload-Offset", "0")
 	if w.StatusCode != http.StatusServiceUnavailable || w.Header.Get("Retry-After") == "" || !strings.Contains(text, `"busy"`) {
 		t.Errorf("under pressure: %d %v %s", w.StatusCode, w.Header, text)
 	}
-	feed.Close()
-	f.must(<-done)
-	if w, text = f.tus(server, http.MethodPatch, contentOf(second), strings.NewReader(plain), "Upload-Offset", "0"); w.StatusCode != http.StatusNoContent {
+	end()
+	if w, text = f.tus(server, http.MethodPatch, contentOf(id), strings.NewReader(plain), "Upload-Offset", "0"); w.StatusCode != http.StatusNoContent {
 		t.Errorf("afterwards: %d %s", w.StatusCode, text)
 	}
 }

@@ -32,11 +32,12 @@ type Config struct {
 	Metrics *Metrics            // default: some that nobody sees
 
 	// Memory is what files being read may take at most, in bytes, default 1 GiB; it is
-	// raised to what one file of any size takes. A request that finds too little left is
-	// refused. See budget and divide.
+	// raised to what one file of any size takes. A request that finds too little left waits
+	// and is then refused. See budget and divide.
 	Memory     int64
-	BatchRows  int // most rows of a batch; default 8,192
-	BatchBytes int // a batch closes at so many bytes, default 4 MiB
+	RoomWait   time.Duration // for memory, default 5 s
+	BatchRows  int           // most rows of a batch; default 8,192
+	BatchBytes int           // a batch closes at so many bytes, default 4 MiB
 	// TailBytes is the most that a request leaves unstaged at its end, one broken record
 	// apart; default 1 MiB, at least Limits.PreviewBytes. What ends below it is not even
 	// looked at unless it ends the file, so that small pieces cost linear time. A file's
@@ -53,7 +54,8 @@ type Uploads struct {
 	Config
 	budget   *budget
 	turns    *turns
-	decoders int // spooled files that may be decoded at once; an account gets one
+	places   *turns // of uploads whose records are read
+	decoders int    // spooled files that may be decoded at once; an account gets one
 	decodes  decodes
 	content  http.Handler
 }
@@ -83,11 +85,13 @@ func New(c Config) (*Uploads, error) {
 	c.PartBytes = cmp.Or(c.PartBytes, 8<<20)
 	c.Sweep = cmp.Or(c.Sweep, 3*time.Second)
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
+	c.RoomWait = cmp.Or(c.RoomWait, 5*time.Second)
 	c.Grace = cmp.Or(c.Grace, 8*time.Second)
 	u := &Uploads{Config: c, decodes: newDecodes()}
-	turns, decoders, requests := u.divide()
-	u.turns, u.decoders, u.budget = newTurns(turns, c.Metrics.TurnWait), decoders, newBudget(requests)
-	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests))
+	turns, decoders, readers, requests := u.divide()
+	u.turns, u.decoders, u.budget = newTurns(turns, c.Metrics.TurnWait), decoders, newBudget(requests, c.Metrics.Memory.WithLabelValues("reserved"))
+	u.places = newTurns(readers, prometheus.ObserverFunc(func(float64) {}))
+	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests + int64(readers)*u.readingBytes()))
 	u.content = &content{u: u, visits: newVisits()}
 	return u, nil
 }

@@ -22,9 +22,10 @@ type writer struct {
 	up    *bulk.Upload
 	whole bool // a clean end of the body ends the file
 	turn  *turn
+	place *turn // among those who read records, which takes memory; see fold
 	in    *intake
 	stage *stage
-	batch *batcher     // of a plain file, once its header is read
+	batch *batcher     // of a plain file, while its records are read
 	fresh *bulk.Layout // not in the ledger yet
 	// pausing says that the request ends here, but the file does not.
 	pausing bool
@@ -32,14 +33,13 @@ type writer struct {
 	spooled bool
 }
 
-func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, body io.Reader, whole bool) (*writer, error) {
+func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, sender *sender, body io.Reader, whole bool) (*writer, error) {
 	turn := u.turns.of(up.Import.AccountID)
-	tail := func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) }
-	in, err := newIntake(up, turn, tail, body, u.room())
+	in, err := u.newIntake(ctx, up, turn, sender, body)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{u: u, up: up, whole: whole, turn: turn, in: in, stage: newStage(ctx, u, up)}, nil
+	return &writer{u: u, up: up, whole: whole, turn: turn, place: u.places.of(up.Import.AccountID), in: in, stage: newStage(ctx, u, up, sender.hold)}, nil
 }
 
 // run takes in the body. It returns an *bulk.Error when the file is refused; what
@@ -59,7 +59,7 @@ func (w *writer) takeIn() error {
 	switch {
 	case w.in.end() > w.u.Limits.FileBytes:
 		return tooLarge(w.u.Limits.FileBytes)
-	case w.in.ended != nil && !w.complete() && w.in.held() <= w.u.TailBytes:
+	case w.cutShort():
 		return w.keep(w.up.Boundary)
 	}
 	if err := w.in.load(); err != nil {
@@ -89,6 +89,12 @@ func (w *writer) unproven() bool {
 	return announced(w.up.Import.Options) && w.up.Import.Layout == nil
 }
 
+// cutShort reports whether the body ended before the file did, and so soon that what is
+// there stays unread.
+func (w *writer) cutShort() bool {
+	return w.in.ended != nil && !w.complete() && w.in.held() <= w.u.TailBytes
+}
+
 // complete reports whether every byte of the file is there, and none more came.
 func (w *writer) complete() bool {
 	if w.up.Length < 0 && w.whole && w.in.ended == io.EOF {
@@ -112,15 +118,24 @@ func (w *writer) dialect() (d bulk.Dialect, spool bool, err error) {
 
 // read stages a plain file's records.
 func (w *writer) read(d bulk.Dialect) error {
-	if err := w.open(d); err != nil {
-		return err
-	}
 	for {
-		switch err := w.batch.run(); {
+		if w.cutShort() {
+			return w.keep(w.up.Boundary)
+		}
+		var err error
+		if w.batch == nil {
+			err = w.open(d)
+		}
+		if err == nil {
+			err = w.batch.run()
+		}
+		switch {
+		case errors.Is(err, errTurn):
+			err = w.fold(0)
+		case errors.Is(err, errSlow):
+			err = w.fold(min(max(2*w.in.held(), w.u.TailBytes), w.in.room))
 		case errors.Is(err, errRoom):
-			if err := w.skip(d); err != nil {
-				return err
-			}
+			err = w.skip(d)
 		case errors.Is(err, csvscan.ErrMore):
 			if w.in.end() > w.u.Limits.FileBytes {
 				return tooLarge(w.u.Limits.FileBytes)
@@ -129,37 +144,81 @@ func (w *writer) read(d bulk.Dialect) error {
 				return w.pause()
 			}
 			w.batch.scan.EndOfFile()
+			err = nil
 		case errors.Is(err, io.EOF):
 			return w.batch.end()
-		default:
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-// open begins a batcher at the upload's boundary.
+// open begins a batcher at the upload's boundary, once there is a place for it.
 func (w *writer) open(d bulk.Dialect) error {
+	w.turn.without(w.takePlace)
 	b, layout, err := w.u.newBatcher(w.up, w.in, d, !w.complete())
-	if errors.Is(err, errHeaderCut) || errors.Is(err, errRoom) {
+	switch {
+	case errors.Is(err, errRoom) && w.in.held() < w.in.room:
+		return errSlow // for memory, too, it is waited elsewhere
+	case errors.Is(err, errHeaderCut), errors.Is(err, errRoom):
 		return headerTooFar(w.u.TailBytes)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if w.up.Import.Layout == nil {
-		w.fresh = layout
+		w.fresh, w.up.Import.Layout = layout, layout
 	}
 	b.closed = w.closed
 	w.batch = b
 	return nil
 }
 
-// skip makes a boundary amid megabytes of blank lines and reads on behind it.
+func (w *writer) takePlace() {
+	w.place.take()
+	w.u.Metrics.Memory.WithLabelValues("reserved").Add(float64(w.u.readingBytes()))
+	w.in.hurry = true
+}
+
+// leavePlace ends the reading of records for now; what is being staged is waited for.
+func (w *writer) leavePlace() {
+	if w.in.hurry {
+		w.in.hurry = false
+		w.u.Metrics.Memory.WithLabelValues("reserved").Sub(float64(w.u.readingBytes()))
+		w.place.give()
+	}
+}
+
+// errTurn says that it is another's turn to read records.
+var errTurn = errors.New("others wait to read")
+
+// fold forgets the batch being built and gives its place to others, so that a client
+// that is waited for takes no more memory than what it sent, which is read again from
+// the last boundary once there are n bytes or no more come.
+func (w *writer) fold(n int) error {
+	w.batch = nil
+	w.in.pos = w.in.start
+	if err := w.put(step{}); err != nil { // the steps before it are then done
+		return err
+	}
+	w.leavePlace()
+	w.in.fit()
+	w.in.fill(n)
+	return nil
+}
+
+// skip makes a boundary where there is no room behind it, amid megabytes of blank lines
+// or for want of memory, and reads on behind it.
 func (w *writer) skip(d bulk.Dialect) error {
 	if w.batch.at.Offset == w.batch.last.Offset {
-		return fmt.Errorf("byte %d: %w", w.batch.at.Offset, errRoom)
+		if w.in.held() >= w.in.room {
+			return fmt.Errorf("byte %d: %w", w.batch.at.Offset, errRoom)
+		}
+		return w.fold(min(w.in.held()+pullBytes, w.in.room)) // and wait for memory
 	}
-	if err := w.batch.close(false); err != nil {
+	if err := w.batch.close(false); errors.Is(err, errTurn) {
+		return w.fold(0)
+	} else if err != nil {
 		return err
 	}
 	w.in.pos = w.batch.at.Offset
@@ -193,7 +252,10 @@ func (w *writer) keep(at bulk.Boundary) error {
 // closed stages a batch, or ends the file.
 func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
 	if !final {
-		return w.putBatch(rec, from, to, nil)
+		if err := w.putBatch(rec, from, to, nil); err != nil || w.pausing || !w.place.contended() {
+			return err
+		}
+		return errTurn
 	}
 	if to.Offset != w.up.Length {
 		release(rec)
@@ -230,7 +292,7 @@ func (w *writer) putBatch(rec arrow.Record, from, to bulk.Boundary, seal *bulk.S
 	}
 	p.Boundary, p.Seal, p.Layout = to, seal, w.fresh
 	p.Tail = slices.Clone(w.in.since(to.Offset)[:offset-to.Offset])
-	w.fresh = nil
+	w.fresh, w.up.Boundary = nil, to
 	w.in.boundary(to.Offset)
 	return w.put(step{Progress: p, rec: rec, from: from})
 }
