@@ -63,6 +63,7 @@ var homes = map[string][]string{
 	"github.com/apache/arrow/go/v17":             {"columnar", "ingest"},
 	"github.com/ClickHouse/clickhouse-go/v2":     {"columnar/mirror"},
 	"github.com/ebitengine/purego":               {"columnar/mirror"},
+	"github.com/go-faster/city":                  {"columnar/mirror"},
 	"github.com/minio/minio-go/v7":               {"internal/objects"},
 	"github.com/dunglas/httpsfv":                 {"internal/digest", "internal/resumable"},
 	"golang.org/x/text":                          {"ingest"},

@@ -102,7 +102,7 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 	ctx, stop := context.WithCancel(work)
 	var keeper sync.WaitGroup
 	keeper.Go(func() { n.keep(ctx, stop, lease) })
-	result := n.process(ctx, lease.Ref.ID())
+	result := n.process(ctx, lease)
 	outcome := bulk.Outcome{Result: result, Service: time.Since(began)}
 	stop()
 	keeper.Wait()

@@ -12,16 +12,17 @@ import (
 )
 
 // process does what a batch needs and says whether the dispatcher has to see it again.
-func (n *Node) process(ctx context.Context, id bulk.BatchID) bulk.Result {
+func (n *Node) process(ctx context.Context, lease bulk.Lease) bulk.Result {
+	id := lease.Ref.ID()
 	work, err := n.cfg.Ledger.Work(ctx, id)
 	if err != nil {
 		return n.judge(ctx, id, passing(err))
 	}
-	return n.judge(ctx, id, n.apply(ctx, work))
+	return n.judge(ctx, id, n.apply(ctx, lease, work))
 }
 
 // apply validates a batch and commits it; a panic on the way is an error.
-func (n *Node) apply(ctx context.Context, work Work) (err error) {
+func (n *Node) apply(ctx context.Context, lease bulk.Lease, work Work) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -40,7 +41,7 @@ func (n *Node) apply(ctx context.Context, work Work) (err error) {
 	}
 	found := validator.Batch(batch)
 	return n.finish(ctx, Commit{
-		Work: work, Node: n.cfg.Node,
+		Work: work, Node: n.cfg.Node, Attempt: lease.Attempt, Waits: lease.Waits,
 		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, Clusters: found.Clusters,
 		Read: read.Sub(began), Validate: time.Since(read),
 	})

@@ -52,7 +52,21 @@ const (
 	insertBytes = 16 << 20 // of one INSERT: the library reads a request from memory
 )
 
-func (c *chDB) Prepare(context.Context) error { return nil } // start does it
+func (c *chDB) Prepare(ctx context.Context) error {
+	for _, sql := range c.setUp() {
+		if err := c.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chDB) setUp() []string {
+	return []string{
+		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
+		"SET precise_float_parsing = 1", // the default may be off in the last digit
+	}
+}
 
 func (c *chDB) Exec(ctx context.Context, sql string) error {
 	_, err := c.ask(ctx, []byte(sql))
@@ -78,6 +92,10 @@ func (c *chDB) Query(ctx context.Context, sql string, each func(row []any) error
 			return err
 		}
 	}
+}
+
+func (c *chDB) Fold(ctx context.Context, table string) error {
+	return c.Exec(ctx, "OPTIMIZE TABLE "+ident(table)+" FINAL")
 }
 
 // Insert sends rows as JSON arrays, which the engine refuses whole if one is cut. The
@@ -190,10 +208,7 @@ func (c *chDB) start(ctx context.Context) error {
 	}
 	wait := &patience{limit: c.silence, over: func() { child.Process.Kill() }} //nolint:errcheck // it may have ended
 	c.child, c.stdin, c.stdout = child, patientWriter{stdin, wait}, bufio.NewReader(patientReader{stdout, wait})
-	for _, sql := range []string{
-		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
-		"SET precise_float_parsing = 1", // the default may be off in the last digit
-	} {
+	for _, sql := range c.setUp() {
 		if _, err := c.exchange(ctx, []byte(sql)); err != nil {
 			c.kill()
 			return fmt.Errorf("open chdb: %w", err)

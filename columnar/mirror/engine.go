@@ -21,6 +21,8 @@ type Engine interface {
 	// Query calls each for every row of the result; the row is each's to keep. Values
 	// are nil, string, bool, time.Time or a number of any type.
 	Query(ctx context.Context, sql string, each func(row []any) error) error
+	// Fold makes the rows of a table that are there more than once one; it may take minutes.
+	Fold(ctx context.Context, table string) error
 	// Close ends connections and processes.
 	Close() error
 }
@@ -50,7 +52,7 @@ func idents(names []string) string {
 
 // literal quotes a text.
 func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`).Replace(s) + "'"
 }
 
 // insertInto renders the head of an insert.

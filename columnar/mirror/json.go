@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// microTime is how the current engine reads a moment.
+const microTime = "2006-01-02 15:04:05.000000"
+
 // appendJSON renders a value of a row. What is frequent does without reflection.
 func appendJSON(b []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
@@ -22,7 +25,7 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case time.Time:
-		return append(v.UTC().AppendFormat(append(b, '"'), time.DateTime), '"'), nil
+		return append(v.UTC().AppendFormat(append(b, '"'), microTime), '"'), nil
 	}
 	text, err := json.Marshal(v)
 	return append(b, text...), err

@@ -68,7 +68,11 @@ func (m *Mirror) prepare(ctx context.Context) error {
 	if err := m.cfg.Engine.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare analytics: %w", err)
 	}
-	if err := ensureLogs(ctx, m.cfg.Engine); err != nil {
+	d, err := dialectOf(ctx, m.cfg.Engine)
+	if err != nil {
+		return err
+	}
+	if err := ensureLogs(ctx, m.cfg.Engine, d); err != nil {
 		return err
 	}
 	m.logs = true

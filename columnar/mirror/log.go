@@ -3,12 +3,11 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
 
-// queueWaits is a view over batches: what their time was that was no work.
+// queueWaits is a view over batches: how long those that were committed waited.
 const queueWaits = "queue_waits"
 
 // logTables describe what is known of imports, in one place: the loader, the views and
@@ -24,8 +23,8 @@ func logTable(name string, key []string, columns ...Column) table {
 const (
 	text    = "String"
 	integer = "Int64"
-	moment  = "DateTime('UTC')"
-	maybe   = "Nullable(DateTime('UTC'))"
+	number  = "Nullable(Int64)"
+	maybe   = "Nullable(" + moment + ")"
 )
 
 func outcomes() []Column {
@@ -38,6 +37,12 @@ func outcomes() []Column {
 		{"rows_over_quota", integer},
 		{"rows_unprocessed", integer},
 	}
+}
+
+// notRejected counts what only a dry run rejected as not processed.
+func notRejected(c bulk.Counts) bulk.Counts {
+	c.Unprocessed, c.Rejected = c.Unprocessed+c.Rejected, 0
+	return c
 }
 
 func outcomesOf(c bulk.Counts) []any {
@@ -62,6 +67,8 @@ func importsTable() table {
 		{"started_at", maybe},
 		{"finished_at", maybe},
 		{"seconds", "Nullable(Float64)"},
+		{"paused_ms", integer},
+		{"approval_ms", number},
 	}
 	return logTable("imports", []string{"account_id", "import_id"}, append(columns, outcomes()...)...)
 }
@@ -71,6 +78,9 @@ func importRow(i bulk.Import) []any {
 	if i.StartedAt != nil && i.FinishedAt != nil {
 		seconds = i.FinishedAt.Sub(*i.StartedAt).Seconds()
 	}
+	if i.Options.DryRun && !i.Approved {
+		i.Rows = notRejected(i.Rows)
+	}
 	code := ""
 	if i.Error != nil {
 		code = i.Error.Code
@@ -78,15 +88,16 @@ func importRow(i bulk.Import) []any {
 	row := []any{
 		string(i.AccountID), string(i.ID), string(i.Dataset), string(i.State), string(i.Mode), string(i.Priority), i.Filename, code,
 		i.Bytes.Total, i.Batches.Total, i.Batches.Committed, i.Batches.Quarantined, i.CreatedAt, orNull(i.StartedAt), orNull(i.FinishedAt), seconds,
+		i.PausedMS, orNull(i.ApprovalMS),
 	}
 	return append(append(row, outcomesOf(i.Rows)...), uint64(i.Version), false)
 }
 
-func orNull(t *time.Time) any {
-	if t == nil {
+func orNull[T any](v *T) any {
+	if v == nil {
 		return nil
 	}
-	return *t
+	return *v
 }
 
 func batchesTable() table {
@@ -102,23 +113,38 @@ func batchesTable() table {
 		{"failures", integer},
 		{"node", text},
 		{"staged_at", moment},
+		{"published_at", maybe},
+		{"leased_at", maybe},
 		{"committed_at", maybe},
-		{"total_ms", "Nullable(Int64)"},
-		{"read_ms", integer},
-		{"validate_ms", integer},
-		{"commit_ms", integer},
+		{"total_ms", number},
+		{"attempts", integer},
+		{"queue_ms", number},
+		{"paused_ms", number},
+		{"backoff_ms", number},
+		{"failed_ms", number},
+		{"read_ms", number},
+		{"validate_ms", number},
+		{"commit_ms", number},
 	}
 	return logTable("batches", []string{"account_id", "import_id", "batch_no"}, append(columns, outcomes()...)...)
 }
 
+// batchRow: what did not happen is NULL.
 func batchRow(i bulk.Import, b bulk.Batch) []any {
-	var total any
-	if b.CommittedAt != nil {
-		total = b.CommittedAt.Sub(b.StagedAt).Milliseconds()
+	if b.State == bulk.BatchDropped {
+		b.Rows = notRejected(b.Rows)
+	}
+	var total, read, validate, commit any
+	if b.State == bulk.BatchCommitted && b.CommittedAt != nil {
+		total = max(0, b.CommittedAt.Sub(b.StagedAt).Milliseconds())
+		read, validate, commit = b.ReadMS, b.ValidateMS, b.CommitMS
+	} else {
+		b.CommittedAt = nil
 	}
 	row := []any{
 		string(i.AccountID), string(i.ID), b.No, string(i.Dataset), string(i.Priority), string(b.State), b.Size, b.ByteTo - b.ByteFrom, int64(b.Failures),
-		string(b.Node), b.StagedAt, orNull(b.CommittedAt), total, b.ReadMS, b.ValidateMS, b.CommitMS,
+		string(b.Node), b.StagedAt, orNull(b.PublishedAt), orNull(b.LeasedAt), orNull(b.CommittedAt), total,
+		int64(b.Attempts), orNull(b.QueueMS), orNull(b.PausedMS), orNull(b.BackoffMS), orNull(b.FailedMS), read, validate, commit,
 	}
 	return append(append(row, outcomesOf(b.Rows)...), uint64(i.Version), false)
 }
@@ -138,25 +164,29 @@ func accountsTable() table {
 		Column{"records_used", integer}, Column{"record_quota", integer}, Column{"created_at", moment})
 }
 
-func accountRow(a bulk.Account, at time.Time) []any {
-	return []any{string(a.ID), a.Name, int64(a.Weight), a.RecordsUsed, a.RecordQuota, a.CreatedAt, uint64(at.UnixMicro()), false}
+// accountRow is a row of the version, since accounts have none of their own.
+func accountRow(a bulk.Account, version uint64) []any {
+	return []any{string(a.ID), a.Name, int64(a.Weight), a.RecordsUsed, a.RecordQuota, a.CreatedAt, version, false}
 }
 
 // ensureLogs makes the tables of imports with their views.
-func ensureLogs(ctx context.Context, e Engine) error {
+func ensureLogs(ctx context.Context, e Engine, d dialect) error {
 	for _, t := range logTables() {
-		if err := t.ensure(ctx, e); err != nil {
+		if err := t.in(d).ensure(ctx, e); err != nil {
 			return err
 		}
 	}
-	err := e.Exec(ctx, "CREATE VIEW IF NOT EXISTS "+queueWaits+` AS
-		SELECT account_id, import_id, batch_no, dataset, priority, staged_at, rows_read,
-			greatest(total_ms - read_ms - validate_ms - commit_ms, 0) AS wait_ms
-		FROM batches WHERE state = 'committed'`)
-	if err != nil {
-		return fmt.Errorf("create view %s: %w", queueWaits, err)
-	}
-	return nil
+	return ensureView(ctx, e, queueWaits, []Column{
+		{"account_id", text},
+		{"import_id", text},
+		{"batch_no", integer},
+		{"dataset", text},
+		{"priority", text},
+		{"rows_read", integer},
+		{"attempts", integer},
+		{"wait_ms", integer},
+	}, `SELECT account_id, import_id, batch_no, dataset, priority, rows_read, attempts, assumeNotNull(queue_ms) AS wait_ms
+		FROM batches WHERE state = 'committed' AND queue_ms IS NOT NULL`)
 }
 
 // insertRows adds the rows to a table, if there are any.

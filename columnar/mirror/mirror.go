@@ -39,6 +39,7 @@ type Mirror struct {
 	logs     bool                            // the tables of imports are there
 	tables   map[bulk.DatasetName]int        // columns of the dataset tables that are there
 	accounts map[bulk.AccountID]bulk.Account // as last written
+	written  map[bulk.ImportID]int64         // versions of imports in flight, as last written
 	failing  bool                            // since the last round
 	complain map[bulk.BatchID]struct{}       // batches whose failure was logged
 	hints    chan []bulk.Reference           // from the feed
@@ -212,7 +213,7 @@ func (m *Mirror) watch(ctx context.Context) {
 }
 
 func (m *Mirror) failed(ctx context.Context, err error) {
-	m.logs, m.tables, m.accounts = false, map[bulk.DatasetName]int{}, map[bulk.AccountID]bulk.Account{} // perhaps another engine answers next
+	m.logs, m.tables, m.accounts, m.written = false, map[bulk.DatasetName]int{}, map[bulk.AccountID]bulk.Account{}, nil // perhaps another engine answers next
 	if !m.failing && ctx.Err() == nil {
 		m.cfg.Log.WarnContext(ctx, "analytics are not reached, imports go on and the mirror tries on", "error", err)
 	}

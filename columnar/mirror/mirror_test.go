@@ -47,7 +47,7 @@ func TestQuietMirrorEqualsTheStore(t *testing.T) {
 		if got := w.rows("SELECT source_column, code, rejects FROM rejects_by_column"); !slices.Equal(got, []string{"name length 1"}) {
 			t.Errorf("rejects: %q", got)
 		}
-		if got := w.rows("SELECT count(), sum(rows_read), min(wait_ms >= 0) FROM queue_waits"); !slices.Equal(got, []string{"4 9 1"}) {
+		if got := w.rows("SELECT count(), sum(rows_read), sum(wait_ms), min(attempts) FROM queue_waits"); !slices.Equal(got, []string{"4 9 160 2"}) {
 			t.Errorf("queue waits: %q", got)
 		}
 		for _, i := range []bulk.Import{first, second, third} {
@@ -149,54 +149,37 @@ func TestImportsThatCommitNothingAreReported(t *testing.T) {
 	})
 }
 
-func TestReconcileClosesEveryGap(t *testing.T) {
+// What a dry run found is nobody's reject, and was never committed.
+func TestCancelledDryRunRejectedNothing(t *testing.T) {
 	onEngines(t, func(t *testing.T, w *world) {
-		imp := w.begin(bulk.ModeUpsert, "things", all, 3)
-		w.commit(imp, 0, thing("a", 1, "x"), thing("b", 2, "y"), thing("c", 3, "z"))
-		w.must(w.mirror(nil).sweep(t.Context()))
-		reconcile := func() (out []bulk.Difference) {
+		imp, _, err := w.CreateImport(t.Context(), bulk.NewImport{
+			Account: w.account, Dataset: "things", Mode: bulk.ModeUpsert, Priority: bulk.PriorityNormal, Filename: "t.csv", Size: -1, Options: bulk.Options{DryRun: true},
+		}, 0)
+		w.must(err)
+		w.stage(imp, all, 3)
+		w.must(w.Check(t.Context(), bulk.Commit{
+			Work: must(w.Work(t.Context(), bulk.BatchID{Import: imp.ID})), Node: "node_test", Rejected: 2,
+			Clusters: []bulk.Cluster{{Column: "name", Code: bulk.CodeLength, Count: 2, Examples: []bulk.Example{{Row: 1}}}},
+		}))
+		m := w.mirror(nil)
+		want := func(imports, batches string) {
 			t.Helper()
-			w.must(Reconcile(t.Context(), w.engine, w.Store, func(d bulk.Difference) error {
-				out = append(out, d)
-				return nil
-			}))
-			return out
+			w.must(m.sweep(t.Context()))
+			if got := w.rows("SELECT state, rows_read, rows_rejected, rows_unprocessed FROM imports"); !slices.Equal(got, []string{imports}) {
+				t.Errorf("imports: %q, want %q", got, imports)
+			}
+			if got := strings.Join(w.rows("SELECT state, rows_rejected, rows_unprocessed, isNull(committed_at), isNull(total_ms), isNull(read_ms) FROM batches"), ""); got != batches {
+				t.Errorf("batches: %q, want %q", got, batches)
+			}
+			if got := w.rows("SELECT count() FROM rejects_by_column"); !slices.Equal(got, []string{"0"}) {
+				t.Errorf("causes of rejects: %q", got)
+			}
+			w.reconcile()
 		}
-		if got := reconcile(); len(got) != 0 {
-			t.Fatalf("a quiet mirror differs: %+v", got)
-		}
-		c := comparison{engine: w.engine, table: datasetTable(things), dataset: bulk.Dataset{Spec: things}}
-		far := append([]any{string(w.account)}, append(thing("far", 65520, "x"), int64(2000), int64(3520), "", must(version(2000, 3520, false)), false)...)
-		w.must(insertRows(t.Context(), w.engine, c.table, [][]any{far})) // whose remainders, 65520, do not fit in 16 bits with a sign
-		before := must(w.Digests(t.Context(), bulk.Dataset{Spec: things}))[w.account]
-		if got := must(c.digests(t.Context()))[w.account]; got.Rows != before.Rows+1 || got.Versions != before.Versions+65520*65520 {
-			t.Errorf("digest %+v after %+v, want one row of the largest remainder more", got, before)
-		}
-		if got := reconcile(); len(got) != 1 || !got[0].Repaired {
-			t.Fatalf("differences: %+v", got)
-		}
-
-		other := w.newAccount("ghost", 10)
-		damage := [][]any{ // a value that was cut, a row of nobody, an account that has none
-			append([]any{string(w.account)}, append(thing("a", 1, "cut"), int64(1), int64(1), string(imp.ID), must(version(1, 1, false)), false)...),
-			append([]any{string(w.account)}, append(thing("ghost", -4, "x"), int64(1), int64(9), "", must(version(1, 9, false)), false)...),
-			append([]any{string(other)}, append(thing("ghost", 4, "x"), int64(1), int64(9), "", must(version(1, 9, false)), false)...),
-		}
-		w.must(insertRows(t.Context(), w.engine, datasetTable(things), damage))
-		got := reconcile()
-		if len(got) != 2 || !got[0].Repaired || !got[1].Repaired || got[0].Store.Rows+got[1].Store.Rows != 3 || got[0].Mirror.Rows+got[1].Mirror.Rows != 5 {
-			t.Errorf("differences: %+v", got)
-		}
-		w.wantEqual("things")
-		if got := reconcile(); len(got) != 0 {
-			t.Errorf("after the repair: %+v", got)
-		}
-
-		// What comes later than a tombstone is not buried by it.
-		next := w.begin(bulk.ModeUpsert, "things", all, 1)
-		w.commit(next, 0, thing("ghost", -4, "real"))
-		w.must(w.mirror(nil).sweep(t.Context()))
-		w.wantEqual("things")
+		want("awaiting_approval 3 0 2", "")
+		_, err = w.Cancel(t.Context(), w.account, imp.ID)
+		w.must(err)
+		want("cancelled 3 0 3", "dropped 0 3 1 1 1")
 	})
 }
 
@@ -220,10 +203,13 @@ func TestQuestionsAreAnswered(t *testing.T) {
 		want := map[string]func(rows []string) bool{
 			"throughput_by_hour": func(r []string) bool { return len(r) >= 1 && strings.Contains(r[0], " 4 6 400 ") },
 			"slowest_stage": func(r []string) bool {
-				return len(r) == 4 && strings.Contains(strings.Join(r, "\n"), "validate 4 8 2 2 2")
+				return slices.Equal(slices.DeleteFunc(r, func(row string) bool { return strings.HasPrefix(row, "commit ") }), []string{
+					"paused 4 12000 3000 3000 3000", "back-off 4 4000 1000 1000 1000", "queue 4 160 40 40 40",
+					"failed attempts 4 28 7 7 7", "validate 4 8 2 2 2", "read 4 4 1 1 1",
+				})
 			},
 			"rejects_by_column_and_code": func(r []string) bool { return len(r) == 1 && strings.HasPrefix(r[0], "things name length 2 2 ") },
-			"fairness_by_account":        func(r []string) bool { return len(r) == 1 && strings.HasPrefix(r[0], string(w.account)+" 4 6 ") },
+			"fairness_by_account":        func(r []string) bool { return slices.Equal(r, []string{string(w.account) + " 4 6 40 40 40 26.667"}) },
 			"quota_use":                  func(r []string) bool { return len(r) == 1 && r[0] == string(w.account)+" one 4 1000 0.4" },
 		}
 		if len(questions) != len(want) {
@@ -354,6 +340,10 @@ func (a *asked) count(failing bool) int {
 	a.sweeps, a.failing = 0, failing
 	return n
 }
+
+func (a *asked) InFlight(context.Context) ([]bulk.ImportVersion, error) { return nil, nil }
+
+func (a *asked) Clock(context.Context) (time.Time, error) { return time.Now(), nil }
 
 func (a *asked) Unreported(context.Context, int) ([]bulk.Import, error) { return nil, nil }
 

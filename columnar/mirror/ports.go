@@ -22,10 +22,15 @@ type Ledger interface {
 	Unreported(ctx context.Context, limit int) ([]bulk.Import, error)
 
 	Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
+	// InFlight lists every import that has not ended.
+	InFlight(ctx context.Context) ([]bulk.ImportVersion, error)
 	// Batches lists an import's batches by number, after the given one (-1 for all).
 	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
-	Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error)
+	// Rejects groups the rejects of imports by cause; those of a dry run are none.
+	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.Cluster, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
+	// Clock is the ledger's time, which every process shares.
+	Clock(ctx context.Context) (time.Time, error)
 }
 
 // Rows gives the records that a committed batch put into the store.
@@ -45,11 +50,21 @@ type Feed interface {
 	Done(mark bulk.Mark)
 }
 
-// Records are the store's live records, for comparing.
+// Records are what the store has, for comparing: everything that analytics should hold.
 type Records interface {
 	ListDatasets(ctx context.Context) ([]bulk.Dataset, error)
-	// Digests sums up the records of every account that has some in the dataset.
-	Digests(ctx context.Context, d bulk.Dataset) (map[bulk.AccountID]bulk.Digest, error)
-	// Records pages through an account's live records in key order.
-	Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error)
+	// NewestOp is the op_seq of a dataset's newest import.
+	NewestOp(ctx context.Context, dataset bulk.DatasetName) (int64, error)
+	// RecordsBetween calls use for at most limit of an account's live records whose keys
+	// lie after one and up to another (nil: no bound), ascending, until it returns false.
+	RecordsBetween(ctx context.Context, account bulk.AccountID, spec bulk.Spec, after, upTo []bulk.Value, limit int, use func(bulk.Record) bool) error
+	// ImportsAfter lists an account's imports in any state, by id, after one.
+	ImportsAfter(ctx context.Context, account bulk.AccountID, after bulk.ImportID, limit int) ([]bulk.Import, error)
+	// EndedBatches lists an account's batches that need no work any more, by import and
+	// number, after one.
+	EndedBatches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.EndedBatch, error)
+	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.Cluster, error)
+	ListAccounts(ctx context.Context) ([]bulk.Account, error)
+	Account(ctx context.Context, id bulk.AccountID) (bulk.Account, error)
+	Clock(ctx context.Context) (time.Time, error)
 }

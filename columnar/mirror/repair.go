@@ -3,165 +3,193 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
 
 const (
-	repairPage  = 10_000  // records of one insert
-	comparePage = 200_000 // rows of the mirror; each page reads all of the account's
+	writeBytes  = 8 << 20 // of one insert, about
+	purgeAtOnce = 100     // rows of one statement
+	purgePause  = 100 * time.Millisecond
+	purgeWithin = 10 * time.Minute
 )
 
-// rowBitmap is a set of (op_seq, row_no): a bit for each row of an import.
-type rowBitmap map[int64][]uint64
-
-func (b rowBitmap) add(opSeq, row int64) {
-	word := int(row / 64)
-	if short := word + 1 - len(b[opSeq]); short > 0 {
-		b[opSeq] = append(b[opSeq], make([]uint64, short)...)
-	}
-	b[opSeq][word] |= 1 << (row % 64)
+// doomed are the rows of a key whose version is greater.
+type doomed struct {
+	key   []any
+	above uint64
 }
 
-func (b rowBitmap) remove(opSeq, row int64) {
-	if b.has(opSeq, row) {
-		b[opSeq][row/64] &^= 1 << (row % 64)
-	}
-}
-
-func (b rowBitmap) has(opSeq, row int64) bool {
-	words := b[opSeq]
-	return row/64 < int64(len(words)) && words[row/64]&(1<<(row%64)) != 0
-}
-
-// repair copies an account's records again and buries those that the store lacks.
+// settle makes a span equal to the store, row by row.
 //
-// The mirror is read before the store: a row that only the mirror has at that time is
-// gone from the store, or was replaced by a greater version. Its tombstone outranks
-// that row alone, so what arrives meanwhile is never buried.
-func (c *comparison) repair(ctx context.Context, account bulk.AccountID) error {
-	gone := rowBitmap{}
-	if err := c.each(ctx, account, func(_ []any, opSeq, row int64) error {
-		gone.add(opSeq, row)
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := c.copyRecords(ctx, account, gone); err != nil {
-		return err
-	}
-	return c.bury(ctx, account, gone)
-}
-
-// copyRecords inserts every record of the store and takes it out of gone.
-func (c *comparison) copyRecords(ctx context.Context, account bulk.AccountID, gone rowBitmap) error {
-	for cursor := ""; ; {
-		page, err := c.records.Records(ctx, account, c.dataset.Name, cursor, repairPage)
+// Analytics are read before the store: what only they have then is gone from the store, or
+// was replaced by a greater version. Its tombstone outranks that row alone, so what arrives
+// meanwhile is never buried.
+func (a *accountComparison) settle(ctx context.Context, s span) error {
+	for {
+		page, err := a.winners(ctx, s)
 		if err != nil {
 			return err
 		}
-		var rows [][]any
-		for _, r := range page.Records {
-			gone.remove(r.OpSeq, r.Row)
-			row, err := c.row(account, r.Values, r.OpSeq, r.Row, string(r.Import), false)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
+		now, last := s, len(page) < pageRows
+		if !last {
+			now.upTo = page[len(page)-1].key
 		}
-		if err := insertRows(ctx, c.engine, c.table, rows); err != nil {
+		if err := a.settlePage(ctx, now, page); err != nil || last {
 			return err
 		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+		s.after = now.upTo
 	}
 }
 
-func (c *comparison) row(account bulk.AccountID, values []bulk.Value, opSeq, row int64, imp string, deleted bool) ([]any, error) {
-	v, err := version(opSeq, row, deleted)
-	if err != nil {
-		return nil, err
+func (a *accountComparison) settlePage(ctx context.Context, s span, page []winner) error {
+	there := make(map[string]winner, len(page))
+	for _, w := range page {
+		there[keyText(w.key)] = w
 	}
-	return append(append([]any{string(account)}, values...), opSeq, row, imp, v, deleted), nil
-}
-
-// bury writes tombstones over the rows in gone.
-func (c *comparison) bury(ctx context.Context, account bulk.AccountID, gone rowBitmap) error {
+	var hidden []doomed
 	var rows [][]any
-	flush := func() error {
-		err := insertRows(ctx, c.engine, c.table, rows)
+	err := a.source.each(ctx, a.account, s, func(row []any) error {
+		key := a.table.keyOf(row)
+		w, exists := there[keyText(key)]
+		delete(there, keyText(key))
+		version := row[len(row)-2].(uint64)
+		switch {
+		case !exists || w.deleted:
+			a.wrong[bulk.WrongMissing]++
+		case w.hash != a.table.hash(row):
+			a.wrong[bulk.WrongChanged]++
+			a.fold = a.fold || w.version == version // of equals the last one counts, until they are one
+		default:
+			return nil
+		}
+		if w.version > version { // no import wrote that, and it would stay on top
+			hidden = append(hidden, doomed{key, version})
+			a.fold = true // the row itself may be there below
+		}
+		rows = append(rows, row)
+		if len(rows) < pageRows {
+			return nil
+		}
+		some := rows
 		rows = nil
+		return a.replace(ctx, &hidden, some)
+	})
+	if err != nil {
 		return err
 	}
-	if err := c.each(ctx, account, func(key []any, opSeq, row int64) error {
-		if !gone.has(opSeq, row) {
-			return nil
+	for _, w := range there {
+		if w.deleted {
+			continue
 		}
-		values := make([]bulk.Value, len(c.dataset.Columns))
-		for i, col := range c.dataset.Columns {
-			for j, k := range c.dataset.Key {
-				if col.Name == k {
-					values[i] = keyValue(col.Type, key[j])
-				}
-			}
+		a.wrong[bulk.WrongForeign]++
+		if !a.table.exact || w.version > a.newest { // a tombstone would outrank what is to come
+			hidden = append(hidden, doomed{w.key, w.version - 1})
+			continue
 		}
-		tombstone, err := c.row(account, values, opSeq, row, "", true)
-		if err != nil {
+		rows = append(rows, a.tombstone(w))
+	}
+	return a.replace(ctx, &hidden, rows)
+}
+
+// replace takes rows away for good and adds others.
+func (a *accountComparison) replace(ctx context.Context, gone *[]doomed, rows [][]any) error {
+	for some := range slices.Chunk(*gone, purgeAtOnce) {
+		if err := a.purge(ctx, some); err != nil {
 			return err
 		}
-		if rows = append(rows, tombstone); len(rows) < repairPage {
-			return nil
+	}
+	*gone = nil
+	for _, row := range rows {
+		if err := a.write(ctx, row); err != nil {
+			return err
 		}
-		return flush()
-	}); err != nil {
+	}
+	return nil
+}
+
+// tombstone is a row that outranks another one alone.
+func (a *accountComparison) tombstone(w winner) []any {
+	row := make([]any, len(a.table.columns))
+	for i, c := range a.table.columns {
+		switch k := slices.Index(a.table.key, c.Name); {
+		case k == 0:
+			row[i] = string(a.account)
+		case k > 0:
+			row[i] = w.key[k-1]
+		case c.Name == colVersion:
+			row[i] = w.version | 1
+		case c.Name == colDeleted:
+			row[i] = true
+		case c.Kind == "String":
+			row[i] = ""
+		case !strings.HasPrefix(c.Kind, "Nullable"):
+			row[i] = int64(0)
+		}
+		if n, whole := row[i].(int64); whole && c.Kind == "UInt8" {
+			row[i] = n != 0
+		}
+	}
+	return row
+}
+
+func (a *accountComparison) write(ctx context.Context, row []any) error {
+	a.pending = append(a.pending, row)
+	for _, v := range row {
+		a.bytes += 16
+		if s, ok := v.(string); ok {
+			a.bytes += len(s)
+		}
+	}
+	if a.bytes < writeBytes {
+		return nil
+	}
+	return a.flush(ctx)
+}
+
+func (a *accountComparison) flush(ctx context.Context) error {
+	err := insertRows(ctx, a.engine, a.table, a.pending)
+	a.cost.Written += int64(len(a.pending))
+	a.pending, a.bytes = nil, 0
+	return err
+}
+
+// purge removes rows that nothing can outrank, and waits until they are gone.
+func (a *accountComparison) purge(ctx context.Context, rows []doomed) error {
+	conditions := make([]string, len(rows))
+	columns := a.table.keyed()
+	for i, r := range rows {
+		is := fmt.Sprintf("%s > %d", ident(colVersion), r.above)
+		if r.above == math.MaxUint64 { // below zero
+			is = "1"
+		}
+		for j, c := range columns {
+			is += fmt.Sprintf(" AND %s = %s", ident(c.Name), valueSQL(r.key[j]))
+		}
+		conditions[i] = "(" + is + ")"
+	}
+	if err := a.engine.Exec(ctx, fmt.Sprintf("ALTER TABLE %s DELETE WHERE %s = %s AND (%s)",
+		ident(a.table.name), ident(a.table.key[0]), literal(string(a.account)), strings.Join(conditions, " OR "))); err != nil {
 		return err
 	}
-	return flush()
+	a.cost.Written += int64(len(rows))
+	return a.awaitMutations(ctx)
 }
 
-// keyValue makes of a key column as text what an insert takes.
-func keyValue(t bulk.Type, v any) bulk.Value {
-	switch t {
-	case bulk.TypeInteger, bulk.TypeBoolean:
-		if n, err := whole(v); err == nil {
-			if t == bulk.TypeBoolean {
-				return n != 0
-			}
-			return n
-		}
-	}
-	return v
-}
-
-// each calls fn for every live row of the account in the mirror, in pages by version.
-// Key columns come as text.
-func (c *comparison) each(ctx context.Context, account bulk.AccountID, fn func(key []any, opSeq, row int64) error) error {
-	keys := make([]string, len(c.dataset.Key))
-	for i, k := range c.dataset.Key {
-		keys[i] = "toString(" + ident(k) + ")"
-	}
-	for last, n := "0", comparePage; n == comparePage; {
-		n = 0
-		if err := c.engine.Query(ctx, fmt.Sprintf(`
-			SELECT %s, toString(_op_seq), toString(_row_no), toString(_version) FROM %s FINAL
-			WHERE _deleted = 0 AND _account_id = %s AND _version > %s ORDER BY _version LIMIT %d`,
-			strings.Join(keys, ", "), ident(c.table.name), literal(string(account)), last, comparePage), func(row []any) error {
-			n++
-			k := len(keys)
-			opSeq, err := whole(row[k])
-			if err != nil {
-				return err
-			}
-			no, err := whole(row[k+1])
-			if err != nil {
-				return err
-			}
-			last = fmt.Sprint(row[k+2])
-			return fn(row[:k], opSeq, no)
+func (a *accountComparison) awaitMutations(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, purgeWithin)
+	defer cancel()
+	for left := "1"; left != "0"; {
+		rest(ctx, purgePause)
+		if err := a.engine.Query(ctx, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND is_done = 0 AND table = "+literal(a.table.name), func(row []any) error {
+			left = fmt.Sprint(row[0])
+			return nil
 		}); err != nil {
-			return err
+			return fmt.Errorf("wait for rows of %s to be removed: %w", a.table.name, err)
 		}
 	}
 	return nil

@@ -3,7 +3,7 @@ package mirror
 import (
 	"context"
 	"maps"
-	"time"
+	"slices"
 
 	"bulkhead/internal/bulk"
 )
@@ -37,18 +37,20 @@ func (m *Mirror) write(ctx context.Context, ids []bulk.BatchID, batches [][]any,
 	for i := range maps.Values(imports) {
 		read = append(read, i)
 		rows = append(rows, importRow(i))
-		clusters, err := m.cfg.Ledger.Clusters(ctx, i.AccountID, i.ID)
-		if err != nil {
-			return err
-		}
-		for _, c := range clusters {
-			rejects = append(rejects, rejectRow(i, c))
-		}
 		uncommitted, err := m.uncommitted(ctx, i)
 		if err != nil {
 			return err
 		}
 		batches = append(batches, uncommitted...)
+	}
+	causes, err := m.cfg.Ledger.Rejects(ctx, importIDs(read))
+	if err != nil {
+		return err
+	}
+	for id, clusters := range causes {
+		for _, c := range clusters {
+			rejects = append(rejects, rejectRow(imports[id], c))
+		}
 	}
 	for _, part := range []struct {
 		table table
@@ -84,9 +86,12 @@ func (m *Mirror) uncommitted(ctx context.Context, i bulk.Import) (rows [][]any, 
 	}
 }
 
-// report writes imports that ended without a batch that could have brought their end
-// along, and accounts that changed.
+// report writes imports in flight that changed, imports that ended without a batch that
+// could have brought their end along, and accounts that changed.
 func (m *Mirror) report(ctx context.Context) error {
+	if err := m.reportInFlight(ctx); err != nil {
+		return err
+	}
 	for {
 		ended, err := m.cfg.Ledger.Unreported(ctx, groupImports)
 		if err != nil {
@@ -109,18 +114,57 @@ func (m *Mirror) report(ctx context.Context) error {
 	return m.reportAccounts(ctx)
 }
 
+// reportInFlight writes the imports that have not ended and changed since they were written.
+func (m *Mirror) reportInFlight(ctx context.Context) error {
+	open, err := m.cfg.Ledger.InFlight(ctx)
+	if err != nil {
+		return err
+	}
+	written := make(map[bulk.ImportID]int64, len(open))
+	var changed []bulk.ImportVersion
+	for _, i := range open {
+		if v, known := m.written[i.ID]; known && v == i.Version {
+			written[i.ID] = v
+		} else {
+			changed = append(changed, i)
+		}
+	}
+	m.written = written // those that ended are forgotten
+	for some := range slices.Chunk(changed, groupImports) {
+		if err := m.prepare(ctx); err != nil {
+			return err
+		}
+		imports := make(map[bulk.ImportID]bulk.Import, len(some))
+		for _, i := range some {
+			if imports[i.ID], err = m.cfg.Ledger.Import(ctx, i.Account, i.ID); err != nil {
+				return err
+			}
+		}
+		if err := m.write(ctx, nil, nil, imports); err != nil {
+			return err
+		}
+		for id, i := range imports {
+			m.written[id] = i.Version
+		}
+	}
+	return nil
+}
+
 func (m *Mirror) reportAccounts(ctx context.Context) error {
 	all, err := m.cfg.Ledger.ListAccounts(ctx)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	clock, err := m.cfg.Ledger.Clock(ctx)
+	if err != nil {
+		return err
+	}
 	var rows [][]any
 	for i, a := range all {
 		a.CreatedAt = a.CreatedAt.UTC() // one pointer for one zone, so that equal is ==
 		all[i] = a
 		if m.accounts[a.ID] != a {
-			rows = append(rows, accountRow(a, now))
+			rows = append(rows, accountRow(a, uint64(clock.UnixMicro())))
 		}
 	}
 	if len(rows) == 0 {

@@ -83,6 +83,20 @@ func (s *server) Exec(ctx context.Context, sql string) error { return s.conn.Exe
 
 func (s *server) Close() error { return s.conn.Close() }
 
+// Fold has a connection of its own: the server says nothing while it folds.
+func (s *server) Fold(ctx context.Context, table string) error {
+	slow := &server{}
+	slow.silence.Store(int64(longestCall))
+	o := s.options
+	o.Auth.Database, o.ReadTimeout = s.name, longestCall
+	o.DialContext = slow.dialer(o.TLS, o.DialTimeout)
+	conn, err := clickhouse.Open(&o)
+	if err != nil {
+		return fmt.Errorf("clickhouse client: %w", err)
+	}
+	return errors.Join(conn.Exec(ctx, "OPTIMIZE TABLE "+ident(table)+" FINAL"), conn.Close())
+}
+
 // Insert is given more time after one that ran out of it: a slow disk must not keep it
 // from ever ending.
 func (s *server) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bulkhead/internal/bulk"
@@ -14,7 +15,8 @@ type table struct {
 	name    string
 	view    string
 	columns []Column
-	key     []string // that identifies a row; of its versions the greatest counts
+	key     []string // that identifies a row, the account first; of its versions the greatest counts
+	exact   bool     // the version follows from the row, and is compared with it
 }
 
 // internal columns end every table; the view leaves out the last two.
@@ -23,8 +25,9 @@ const (
 	colDeleted = "_deleted"
 )
 
-// ensure makes the table and its view, or adds the columns that they lack. Views are
-// made of the columns that the table really has, so an old spec takes none away.
+// ensure makes the table and its view, adds the columns that they lack and changes the
+// types that an earlier version gave them. Views are made of the columns that the table
+// really has, so an old spec takes none away.
 func (t table) ensure(ctx context.Context, e Engine) error {
 	defs := make([]string, len(t.columns))
 	for i, c := range t.columns {
@@ -39,49 +42,89 @@ func (t table) ensure(ctx context.Context, e Engine) error {
 		return err
 	}
 	for _, c := range t.columns {
-		if slices.Contains(have, c.Name) {
+		change := "ADD"
+		i := slices.IndexFunc(have, func(h Column) bool { return h.Name == c.Name })
+		switch {
+		case i < 0:
+			have = append(have, c)
+		case have[i] != c:
+			change, have[i] = "MODIFY", c
+		default:
 			continue
 		}
-		if err := e.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", ident(t.name), ident(c.Name), c.Kind)); err != nil {
-			return fmt.Errorf("add column %s to %s: %w", c.Name, t.name, err)
+		if err := e.Exec(ctx, fmt.Sprintf("ALTER TABLE %s %s COLUMN %s %s", ident(t.name), change, ident(c.Name), c.Kind)); err != nil {
+			return fmt.Errorf("%s column %s of %s: %w", strings.ToLower(change), c.Name, t.name, err)
 		}
-		have = append(have, c.Name)
 	}
-	return t.ensureView(ctx, e, have)
+	shown := slices.DeleteFunc(have, func(c Column) bool { return c.Name == colVersion || c.Name == colDeleted })
+	return ensureView(ctx, e, t.view, shown, fmt.Sprintf("SELECT %s FROM %s FINAL WHERE %s = 0", idents(names(shown)), ident(t.name), ident(colDeleted)))
 }
 
-func (t table) ensureView(ctx context.Context, e Engine, have []string) error {
-	shown := slices.DeleteFunc(have, func(c string) bool { return c == colVersion || c == colDeleted })
-	shows, err := columnsOf(ctx, e, t.view)
-	if err != nil || sameSet(shown, shows) {
+// ensureView makes a view that shows the columns, or replaces one that shows others.
+func ensureView(ctx context.Context, e Engine, view string, columns []Column, query string) error {
+	shows, err := columnsOf(ctx, e, view)
+	if err != nil || sameSet(columns, shows) {
 		return err
 	}
 	// There is no way to replace a view that old and new servers both know.
-	if err := e.Exec(ctx, "DROP TABLE IF EXISTS "+ident(t.view)); err != nil {
-		return fmt.Errorf("replace view %s: %w", t.view, err)
+	if err := e.Exec(ctx, "DROP TABLE IF EXISTS "+ident(view)); err != nil {
+		return fmt.Errorf("replace view %s: %w", view, err)
 	}
-	err = e.Exec(ctx, fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s AS SELECT %s FROM %s FINAL WHERE %s = 0",
-		ident(t.view), idents(shown), ident(t.name), ident(colDeleted)))
-	if err != nil {
-		return fmt.Errorf("create view %s: %w", t.view, err)
+	if err := e.Exec(ctx, "CREATE VIEW IF NOT EXISTS "+ident(view)+" AS "+query); err != nil {
+		return fmt.Errorf("create view %s: %w", view, err)
 	}
 	return nil
 }
 
-func sameSet(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+func sameSet(a, b []Column) bool {
+	byName := func(x, y Column) int { return strings.Compare(x.Name, y.Name) }
+	return slices.Equal(slices.SortedFunc(slices.Values(a), byName), slices.SortedFunc(slices.Values(b), byName))
 }
 
 // columnsOf lists the columns of a table or view in order; none when there is no such thing.
-func columnsOf(ctx context.Context, e Engine, name string) (out []string, err error) {
-	err = e.Query(ctx, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = "+literal(name), func(row []any) error {
-		out = append(out, fmt.Sprint(row[0]))
+func columnsOf(ctx context.Context, e Engine, name string) (out []Column, err error) {
+	err = e.Query(ctx, "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = "+literal(name), func(row []any) error {
+		out = append(out, Column{fmt.Sprint(row[0]), fmt.Sprint(row[1])})
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read columns of %s: %w", name, err)
 	}
 	return out, nil
+}
+
+// The types of times. Old servers have whole seconds.
+const (
+	moment = "DateTime64(6, 'UTC')"
+	second = "DateTime('UTC')"
+)
+
+// dialect is what an engine has that others lack.
+type dialect struct{ micros bool }
+
+// dialectOf asks the engine for its version: times of microseconds came with 20.
+func dialectOf(ctx context.Context, e Engine) (d dialect, err error) {
+	err = e.Query(ctx, "SELECT version()", func(row []any) error {
+		major, _, _ := strings.Cut(fmt.Sprint(row[0]), ".")
+		n, err := strconv.Atoi(major)
+		d.micros = n >= 20
+		return err
+	})
+	if err != nil {
+		return d, fmt.Errorf("read version of the engine: %w", err)
+	}
+	return d, nil
+}
+
+// in is the table as the engine can have it.
+func (t table) in(d dialect) table {
+	if !d.micros {
+		t.columns = slices.Clone(t.columns)
+		for i := range t.columns {
+			t.columns[i].Kind = strings.ReplaceAll(t.columns[i].Kind, moment, second)
+		}
+	}
+	return t
 }
 
 // kindOf is the type of a dataset's column. Decimals, dates and timestamps stay the
@@ -116,7 +159,7 @@ func viewOf(name bulk.DatasetName) string {
 
 // datasetTable describes a dataset's table.
 func datasetTable(spec bulk.Spec) table {
-	t := table{name: spec.Table(), view: viewOf(spec.Name), columns: []Column{{"_account_id", "String"}}, key: append([]string{"_account_id"}, spec.Key...)}
+	t := table{name: spec.Table(), view: viewOf(spec.Name), exact: true, columns: []Column{{"_account_id", "String"}}, key: append([]string{"_account_id"}, spec.Key...)}
 	for _, c := range spec.Columns {
 		kind := kindOf(c.Type)
 		if !spec.IsKey(c.Name) {

@@ -137,6 +137,13 @@ func (w *world) begin(mode bulk.Mode, dataset bulk.DatasetName, columns []string
 		Account: w.account, Dataset: dataset, Mode: mode, Priority: bulk.PriorityNormal, Filename: "things.csv", Size: -1,
 	}, 0)
 	w.must(err)
+	w.stage(imp, columns, sizes...)
+	return imp
+}
+
+// stage stages batches that have so many rows, and seals the upload.
+func (w *world) stage(imp bulk.Import, columns []string, sizes ...int64) {
+	w.t.Helper()
 	for i, size := range sizes {
 		u, err := w.TakeUpload(w.t.Context(), w.account, imp.ID)
 		w.must(err)
@@ -155,7 +162,6 @@ func (w *world) begin(mode bulk.Mode, dataset bulk.DatasetName, columns []string
 		}
 		w.must(w.Advance(w.t.Context(), p))
 	}
-	return imp
 }
 
 // commit commits a batch: rows are values of the import's columns, nil is a rejected row.
@@ -164,7 +170,10 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 	id := bulk.BatchID{Import: imp.ID, No: no}
 	work, err := w.Work(w.t.Context(), id)
 	w.must(err)
-	c := bulk.Commit{Work: work, Node: "node_test", Read: time.Millisecond, Validate: 2 * time.Millisecond}
+	c := bulk.Commit{
+		Work: work, Node: "node_test", Read: time.Millisecond, Validate: 2 * time.Millisecond,
+		Attempt: 2, Waits: bulk.Waits{Queued: 40 * time.Millisecond, Paused: 3 * time.Second, Backoff: time.Second, Failed: 7 * time.Millisecond},
+	}
 	c.Records.Columns = work.Import.Layout.Fields
 	type row struct {
 		key    string

@@ -50,10 +50,11 @@ func some(t *testing.T, file []byte, columns []int, each int) []byte {
 
 func (s *system) differences() (out []bulk.Difference) {
 	s.t.Helper()
-	s.must(app.RunReconcile(s.t.Context(), config.ReconcileConfig{DataDir: s.dir, Analytics: s.analytics}, func(d bulk.Difference) error {
+	_, err := app.RunReconcile(s.t.Context(), config.ReconcileConfig{DataDir: s.dir, Analytics: s.analytics}, func(d bulk.Difference) error {
 		out = append(out, d)
 		return nil
-	}))
+	})
+	s.must(err)
 	return out
 }
 

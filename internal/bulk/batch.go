@@ -43,6 +43,15 @@ type Batch struct {
 	ReadMS      int64      `json:"read_ms" db:"read_ms"`         // fetch, verify, decode
 	ValidateMS  int64      `json:"validate_ms" db:"validate_ms"` // coercion and rules
 	CommitMS    int64      `json:"commit_ms" db:"commit_ms"`     // the transaction
+
+	// Measured, none a remainder; nil where it did not happen or was not measured.
+	PublishedAt *time.Time `json:"-" db:"published_at"` // its reference was given to the broker
+	LeasedAt    *time.Time `json:"-" db:"leased_at"`    // the attempt that committed it began
+	Attempts    int        `json:"-" db:"attempts"`     // leases up to that one
+	QueueMS     *int64     `json:"-" db:"queue_ms"`     // published and ready, until leased; over all attempts
+	PausedMS    *int64     `json:"-" db:"paused_ms"`    // its import was paused
+	BackoffMS   *int64     `json:"-" db:"backoff_ms"`   // put off after failures
+	FailedMS    *int64     `json:"-" db:"failed_ms"`    // attempts that did not commit it
 }
 
 // BatchRef stands for a staged batch on the batches topic, and in queues.
@@ -54,6 +63,8 @@ type BatchRef struct {
 	Rows     int64     `json:"rows"`
 	Bytes    int64     `json:"bytes"`     // of the object
 	StagedAt time.Time `json:"staged_at"` // when its wait began
+
+	Waited time.Duration `json:"-"` // since its publication, as the ledger last said
 }
 
 // BatchID identifies a batch.
@@ -76,6 +87,16 @@ type Lease struct {
 	Generation int32         `json:"generation"` // of the partition's assignment; an older one is ignored
 	Attempt    int           `json:"attempt"`    // from 1
 	Term       time.Duration `json:"term"`       // in which it has to be extended, from when it was granted; clocks differ
+	Waits      Waits         `json:"waits"`      // before it
+}
+
+// Waits is what a batch's time went into before an attempt, measured at its dispatcher. One
+// that takes the batch over knows what the processor was told.
+type Waits struct {
+	Queued  time.Duration `json:"queued_ns"`  // published and ready
+	Paused  time.Duration `json:"paused_ns"`  // its import was paused
+	Backoff time.Duration `json:"backoff_ns"` // put off after failures
+	Failed  time.Duration `json:"failed_ns"`  // in earlier attempts
 }
 
 // Holding is a lease that a processor has at this moment.

@@ -127,6 +127,10 @@ type Import struct {
 	Sealed     bool        `json:"sealed"`  // the upload is complete
 	OpSeq      int64       `json:"op_seq"`  // place in the order of the dataset's imports, which is that of their creation; a dry run takes another when it is approved
 	Version    int64       `json:"version"` // grows with every change; the id of its events
+
+	Approved   bool   `json:"-"` // a dry run that was approved
+	PausedMS   int64  `json:"-"` // in state paused, over all pauses that ended
+	ApprovalMS *int64 `json:"-"` // from the end of a dry run's check to its approval; nil: not approved
 }
 
 // Options are what the person who starts an import may choose.

@@ -8,25 +8,45 @@ type Committed struct {
 	At time.Time
 }
 
-// Digest sums up an account's records in one dataset: two copies with equal digests
-// have the same number of records, of the same versions, with values of the same
-// lengths, whole numbers and gaps. It finds what is missing, stale or cut, but is no
-// proof against someone who wants to deceive.
-type Digest struct {
-	Rows     int64 `json:"rows"`     // live records
-	Versions int64 `json:"versions"` // of their (op_seq, row_no)
-	Values   int64 `json:"values"`   // of their columns
+// ImportVersion names an import as it was at one of its changes.
+type ImportVersion struct {
+	Account AccountID `db:"account_id"`
+	ID      ImportID  `db:"id"`
+	Version int64     `db:"version"`
 }
 
-// DigestModulus keeps the sums of a digest far from overflow at 10⁹ records.
-const DigestModulus = 65521
+// EndedBatch is a batch that needs no work any more. Of its import it knows who, what and
+// which version.
+type EndedBatch struct {
+	Import Import
+	Batch  Batch
+}
 
-// Difference is an account's records in one dataset of which analytics have others
-// than the store.
+// Difference is what was wrong with the rows of an account in one table of analytics.
 type Difference struct {
-	Account  AccountID   `json:"account_id"`
-	Dataset  DatasetName `json:"dataset"`
-	Store    Digest      `json:"store"`
-	Mirror   Digest      `json:"mirror"`
-	Repaired bool        `json:"repaired"` // the same after the records were copied again
+	Table    string    `json:"table"` // as people ask it, without what lies behind
+	Account  AccountID `json:"account_id"`
+	What     Wrong     `json:"what"`
+	Rows     int64     `json:"rows"`
+	Repaired bool      `json:"repaired"` // the account's rows are equal now
+}
+
+// Wrong is what can be wrong with a row of analytics.
+type Wrong string
+
+// The kinds of difference.
+const (
+	WrongMissing Wrong = "missing" // the store has it, analytics do not show it
+	WrongChanged Wrong = "changed" // other values than the store has
+	WrongForeign Wrong = "foreign" // the store does not have it
+	WrongDoubled Wrong = "doubled" // there more than once; the views show it once
+)
+
+// Reconciliation is what a comparison cost.
+type Reconciliation struct {
+	Tables    int64 `json:"tables"`
+	Rows      int64 `json:"rows"`      // of the store that were compared
+	Questions int64 `json:"questions"` // about ranges of keys, asked of analytics
+	Looked    int64 `json:"looked"`    // rows of analytics that were looked at one by one
+	Written   int64 `json:"written"`   // rows written to repair, those that take others away included
 }

@@ -10,12 +10,16 @@ type Work struct {
 	Spec    Spec  // as it was when the import was created
 	OpSeq   int64 // of the import within its dataset: the greater one wins a key
 	DryRun  bool  // check only, commit nothing
+
+	LeasedAt time.Time // when this was read, by the ledger's clock
 }
 
 // Commit is a validated batch.
 type Commit struct {
 	Work       Work
 	Node       NodeID
+	Attempt    int   // of the lease, from 1
+	Waits      Waits // of the lease
 	Records    Records
 	Superseded int64     // rows displaced by a later one with the same key in this batch
 	Rejected   int64     // rows that the reader or validation rejected

@@ -23,7 +23,7 @@ type Roles struct {
 	// Apart are the roles that run as processes of their own, by name.
 	Apart map[string]func(ctx context.Context, c config.RoleConfig) error
 	// Reconcile compares analytics with the store, repairs what differs and calls found for it.
-	Reconcile func(ctx context.Context, c config.ReconcileConfig, found func(bulk.Difference) error) error
+	Reconcile func(ctx context.Context, c config.ReconcileConfig, found func(bulk.Difference) error) (bulk.Reconciliation, error)
 	// ChDB answers requests from in to out with the chDB library until in ends.
 	ChDB func(library, dir string, in io.Reader, out io.Writer) error
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
@@ -14,32 +13,55 @@ type reconcileCommand struct {
 	Analytics string `help:"auto, chdb, or a clickhouse:// address." default:"auto" env:"BULKHEAD_ANALYTICS"`
 }
 
-// Run implements `bulkhead reconcile`. Differences that were repaired are a success.
+// Run implements `bulkhead reconcile`. Differences that were repaired are a success. The
+// table on stdout is empty when there were none; what it cost goes to stderr.
 func (c *reconcileCommand) Run(e *env) error {
 	if e.roles.Reconcile == nil {
 		return errors.New("this build cannot reconcile")
 	}
-	left, found := 0, 0
-	err := e.roles.Reconcile(e.ctx, config.ReconcileConfig{DataDir: e.server.DataDir, Store: c.Store, Analytics: c.Analytics}, func(d bulk.Difference) error {
-		found++
-		state := "repaired"
+	var found []bulk.Difference
+	left := 0
+	cost, err := e.roles.Reconcile(e.ctx, config.ReconcileConfig{DataDir: e.server.DataDir, Store: c.Store, Analytics: c.Analytics}, func(d bulk.Difference) error {
+		found = append(found, d)
 		if !d.Repaired {
 			left++
-			state = "still differs"
 		}
-		return e.print(d, func(w io.Writer) {
-			fmt.Fprintf(w, "%s\t%s\tstore %d records, analytics %d\t%s\n", d.Account, d.Dataset, d.Store.Rows, d.Mirror.Rows, state)
-		})
+		return nil
 	})
-	switch {
-	case err != nil:
+	if printed := c.report(e, found, err == nil); printed != nil {
+		return printed
+	}
+	if err != nil {
 		return err
-	case left > 0:
-		return fmt.Errorf("%d of %d differences could not be repaired; are imports running? Try again when they have ended", left, found)
-	case found == 0 && !e.json:
-		fmt.Fprintln(e.stdout, "Analytics equal the store.")
+	}
+	fmt.Fprintf(e.stderr, "Compared %d rows of %d tables with %d questions; looked at %d rows one by one, wrote %d.\n", cost.Rows, cost.Tables, cost.Questions, cost.Looked, cost.Written)
+	if left > 0 {
+		return fmt.Errorf("%d of %d differences could not be repaired; are imports running? Try again when they have ended", left, len(found))
 	}
 	return nil
+}
+
+func (c *reconcileCommand) report(e *env, found []bulk.Difference, whole bool) error {
+	if len(found) == 0 && !e.json {
+		if whole {
+			fmt.Fprintln(e.stdout, "Analytics equal the store.")
+		}
+		return nil
+	}
+	all := func(yield func(bulk.Difference, error) bool) {
+		for _, d := range found {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+	return printList(e, all, "TABLE\tACCOUNT\tWHAT\tROWS\tREPAIRED", func(d bulk.Difference) string {
+		repaired := "yes"
+		if !d.Repaired {
+			repaired = "no"
+		}
+		return fmt.Sprintf("%s\t%s\t%s\t%d\t%s", d.Table, d.Account, d.What, d.Rows, repaired)
+	})
 }
 
 // chdbCommand is how bulkhead starts itself as the process of the chDB engine.

@@ -80,8 +80,11 @@ func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.
 
 // Work reads what is needed to process a batch.
 func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err error) {
-	var b batchRow
-	err = s.read.GetContext(ctx, &b, `SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND state = 'staged'`, id.Import, id.No)
+	var b struct {
+		batchRow
+		Clock *time.Time `db:"clock"`
+	}
+	err = s.read.GetContext(ctx, &b, `SELECT `+batchColumns+`, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no = ? AND state = 'staged'`, id.Import, id.No)
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, bulk.ErrSkip
 	}
@@ -98,7 +101,7 @@ func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err err
 	case !acceptsCommits(r.State):
 		return w, bulk.ErrSkip
 	}
-	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
+	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq, LeasedAt: asOf(b.Clock)}
 	if w.Import, err = r.public(); err != nil {
 		return w, s.error("read work", err)
 	}
@@ -209,7 +212,7 @@ func (s *Store) UnpublishedAge(ctx context.Context) (time.Duration, error) {
 func (s *Store) age(ctx context.Context, query string) (time.Duration, error) {
 	var at time.Time
 	var clock *time.Time
-	err := s.read.QueryRowxContext(ctx, fmt.Sprintf(query, cmp.Or(s.engine.sharedClock(), "NULL"))).Scan(&at, &clock)
+	err := s.read.QueryRowxContext(ctx, fmt.Sprintf(query, s.clockColumn())).Scan(&at, &clock)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -233,7 +236,10 @@ func byID(a, b bulk.BatchID) int {
 	return cmp.Or(cmp.Compare(a.Import, b.Import), cmp.Compare(a.No, b.No))
 }
 
-// StillStaged returns those of the references whose batches still wait.
+// clockColumn is the engine's clock as a column of a query, NULL where it has none.
+func (s *Store) clockColumn() string { return cmp.Or(s.engine.sharedClock(), "NULL") + " AS clock" }
+
+// StillStaged returns those of the references whose batches still wait, and for how long.
 func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.BatchRef, error) {
 	byImport := map[bulk.ImportID][]bulk.BatchRef{}
 	for _, r := range in {
@@ -241,17 +247,25 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 	}
 	var out []bulk.BatchRef
 	for id, group := range byImport {
-		var nos []int64
+		var rows []struct {
+			No        int64      `db:"no"`
+			Published *time.Time `db:"published_at"`
+			Clock     *time.Time `db:"clock"`
+		}
 		first, last := slices.MinFunc(group, byNo).No, slices.MaxFunc(group, byNo).No
-		if err := s.read.SelectContext(ctx, &nos, `SELECT no FROM batches WHERE import_id = ? AND no BETWEEN ? AND ? AND state = 'staged'`, id, first, last); err != nil {
+		if err := s.read.SelectContext(ctx, &rows, `SELECT no, published_at, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no BETWEEN ? AND ? AND state = 'staged'`, id, first, last); err != nil {
 			return nil, s.error("filter staged batches", err)
 		}
-		waiting := make(map[int64]bool, len(nos))
-		for _, no := range nos {
-			waiting[no] = true
+		waited := make(map[int64]time.Duration, len(rows))
+		for _, r := range rows {
+			waited[r.No] = 0
+			if r.Published != nil {
+				waited[r.No] = max(0, asOf(r.Clock).Sub(*r.Published))
+			}
 		}
 		for _, r := range group {
-			if waiting[r.No] {
+			if age, waits := waited[r.No]; waits {
+				r.Waited = age
 				out = append(out, r)
 			}
 		}

@@ -264,10 +264,12 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState,
 		return err
 	}
 	closed, err := changed(tx.ExecContext(ctx, `
-		UPDATE batches SET state = ?, node = ?, committed_at = `+tx.clock+`, rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
+		UPDATE batches SET state = ?, node = ?, committed_at = CASE WHEN ? THEN `+tx.clock+` END, leased_at = ?, attempts = ?, queue_ms = ?, paused_ms = ?, backoff_ms = ?, failed_ms = ?,
+			rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
-		to, c.Node, now(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		to, c.Node, to == bulk.BatchCommitted, now(), c.Work.LeasedAt, c.Attempt, c.Waits.Queued.Milliseconds(), c.Waits.Paused.Milliseconds(),
+		c.Waits.Backoff.Milliseconds(), c.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
 		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
 	if err == nil && closed == 0 {
 		return bulk.ErrSkip

@@ -18,6 +18,7 @@ type engine interface {
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
 	clock() string                       // the database's own time, in milliseconds since 1970
 	columnType(t bulk.Type) string       // of a typed table
+	ordered(c bulk.Column) string        // expression over a column of table t by which keys are in order
 	tableOptions() string                // that follow CREATE TABLE
 	wall() string                        // statement that narrows a transaction to one account (?), "" for none
 	afterTable(table string) []string    // statements that follow the creation of a typed table

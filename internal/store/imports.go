@@ -40,6 +40,10 @@ type importRow struct {
 	CreatedAt        time.Time        `db:"created_at"`
 	StartedAt        *time.Time       `db:"started_at"`
 	FinishedAt       *time.Time       `db:"finished_at"`
+	PausedAt         *time.Time       `db:"paused_at"`  // since when it is paused
+	PausedMS         int64            `db:"paused_ms"`  // before that
+	CheckedAt        *time.Time       `db:"checked_at"` // since when it awaits approval
+	ApprovalMS       *int64           `db:"approval_ms"`
 }
 
 var importColumns = columnsOf[importRow]()
@@ -52,6 +56,7 @@ func (r *importRow) public() (bulk.Import, error) {
 		ID: r.ID, AccountID: r.Account, Dataset: r.Dataset, State: r.State, Mode: r.Mode, Filename: r.Filename, Priority: r.Priority,
 		Bytes: r.ByteCounts, Rows: r.Counts, Batches: r.BatchCounts, Mirrored: r.Mirrored, CreatedAt: r.CreatedAt,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, SHA256: r.SHA256, BlankLines: r.BlankLines, Sealed: r.Sealed, OpSeq: r.OpSeq, Version: r.Version,
+		Approved: r.Approved, PausedMS: r.PausedMS, ApprovalMS: r.ApprovalMS,
 	}
 	i.Bytes.Total = max(i.Bytes.Total, 0)
 	err := json.Unmarshal([]byte(r.Options), &i.Options)

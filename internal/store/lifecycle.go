@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -113,10 +114,14 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		for _, n := range rows {
 			dropped += n
 		}
+		at, err := readClock(ctx, tx, s.engine)
+		if err != nil {
+			return err
+		}
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE imports SET state = outcome, finished_at = `+tx.clock+`, batches_staged = 0, version = version + 1,
+			UPDATE imports SET state = outcome, finished_at = `+tx.clock+`, paused_at = NULL, paused_ms = ?, batches_staged = 0, version = version + 1,
 				rows_unprocessed = rows_unprocessed + ?
-			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), dropped, account, id))
+			WHERE account_id = ? AND id = ? AND state = 'cancelling'`, now(), r.pausedFor(at), dropped, account, id))
 		if err != nil || n == 0 {
 			return err // 0: another process wound it up meanwhile
 		}
@@ -128,6 +133,14 @@ func (s *Store) windUp(ctx context.Context, account bulk.AccountID, id bulk.Impo
 		}
 		return event(ctx, tx, account, id, "state", fmt.Sprintf("Ended as %s; %d rows were not processed.", inWords(r.Outcome), r.Unprocessed+dropped))
 	})
+}
+
+// pausedFor is how long the import was paused by the time, in milliseconds.
+func (r *importRow) pausedFor(at time.Time) int64 {
+	if r.PausedAt == nil {
+		return r.PausedMS
+	}
+	return r.PausedMS + max(0, at.Sub(*r.PausedAt).Milliseconds())
 }
 
 // isDryRun reports whether nothing of the import was to be committed yet.
@@ -190,7 +203,16 @@ func (s *Store) steer(ctx context.Context, op string, account bulk.AccountID, id
 		if err != nil || state == r.State {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, steered_at = `+tx.now()+`, version = version + 1 WHERE account_id = ? AND id = ?`, state, account, id); err != nil {
+		at, err := readClock(ctx, tx, s.engine)
+		if err != nil {
+			return err
+		}
+		paused, since := r.pausedFor(at), (*time.Time)(nil)
+		if state == bulk.StatePaused {
+			since = &at
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE imports SET state = ?, steered_at = `+tx.now()+`, paused_at = ?, paused_ms = ?, version = version + 1 WHERE account_id = ? AND id = ?`,
+			state, since, paused, account, id); err != nil {
 			return err
 		}
 		return event(ctx, tx, account, id, "state", fmt.Sprintf("Now %s (%s).", inWords(state), op))
@@ -226,9 +248,18 @@ func (s *Store) Approve(ctx context.Context, account bulk.AccountID, id bulk.Imp
 		if _, err := tx.ExecContext(ctx, `DELETE FROM error_clusters WHERE account_id = ? AND import_id = ?`, account, id); err != nil {
 			return err
 		}
+		var waited *int64 // for approval, where it is known since when
+		if r.CheckedAt != nil {
+			at, err := readClock(ctx, tx, s.engine)
+			if err != nil {
+				return err
+			}
+			ms := max(0, at.Sub(*r.CheckedAt).Milliseconds())
+			waited = &ms
+		}
 		if _, err := tx.ExecContext(ctx, `
-			UPDATE imports SET state = 'processing', approved = TRUE, op_seq = ?, rows_rejected = 0, batches_staged = batches_total - batches_quarantined, version = version + 1
-			WHERE account_id = ? AND id = ?`, op, account, id); err != nil {
+			UPDATE imports SET state = 'processing', approved = TRUE, op_seq = ?, approval_ms = ?, rows_rejected = 0, batches_staged = batches_total - batches_quarantined, version = version + 1
+			WHERE account_id = ? AND id = ?`, op, waited, account, id); err != nil {
 			return err
 		}
 		return event(ctx, tx, account, id, "state", "Approved: the checked rows are being committed.")
@@ -254,7 +285,7 @@ func finish(ctx context.Context, tx *txn, r *importRow) (ending bool, err error)
 	case o.OnError.Exceeded(r.Rejected, r.Read, true):
 		return true, end(ctx, tx, r.Account, r.ID, bulk.StateFailed, tooManyRejects(r, o))
 	case r.dryRun(o) && r.BatchCounts.Total > r.Quarantined:
-		_, err := tx.ExecContext(ctx, `UPDATE imports SET state = 'awaiting_approval', version = version + 1 WHERE account_id = ? AND id = ?`, r.Account, r.ID)
+		_, err := tx.ExecContext(ctx, `UPDATE imports SET state = 'awaiting_approval', checked_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`, now(), r.Account, r.ID)
 		if err != nil {
 			return false, err
 		}
@@ -273,9 +304,17 @@ func finish(ctx context.Context, tx *txn, r *importRow) (ending bool, err error)
 	case r.Rejected+r.OverQuota > 0:
 		state = bulk.StateCompletedWithRejects
 	}
+	paused := r.PausedMS
+	if r.PausedAt != nil { // what was under way when it was paused was all
+		at, err := readClock(ctx, tx, tx.engine)
+		if err != nil {
+			return false, err
+		}
+		paused = r.pausedFor(at)
+	}
 	if _, err := tx.ExecContext(ctx, `
-		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`,
-		state, why, now(), r.Account, r.ID); err != nil {
+		UPDATE imports SET state = ?, error = COALESCE(?, error), finished_at = `+tx.clock+`, paused_at = NULL, paused_ms = ?, version = version + 1
+		WHERE account_id = ? AND id = ?`, state, why, now(), paused, r.Account, r.ID); err != nil {
 		return false, err
 	}
 	return false, event(ctx, tx, r.Account, r.ID, "state", fmt.Sprintf("Ended as %s: %d created, %d updated, %d rejected.", inWords(state), r.Created, r.Updated, r.Rejected+r.OverQuota))

@@ -106,14 +106,7 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]bulk.Import, error
 		SELECT `+importColumns+` FROM imports i WHERE finished_at IS NOT NULL AND NOT mirrored AND NOT `+unmirroredBatch+` ORDER BY id LIMIT ?`, limit); err != nil {
 		return nil, s.error("list unreported imports", err)
 	}
-	out := make([]bulk.Import, len(rows))
-	for i := range rows {
-		var err error
-		if out[i], err = rows[i].public(); err != nil {
-			return nil, s.error("list unreported imports", err)
-		}
-	}
-	return out, nil
+	return publicImports(rows, s)
 }
 
 // MarkMirrored notes that analytics have the batches' rows, and the imports as they
@@ -174,44 +167,4 @@ func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Va
 		}
 	}
 	return out, nil
-}
-
-// Digests sums up the records of every account that has some in the dataset.
-func (s *Store) Digests(ctx context.Context, d bulk.Dataset) (map[bulk.AccountID]bulk.Digest, error) {
-	rows, err := s.read.QueryxContext(ctx, fmt.Sprintf(`
-		SELECT _account_id, COUNT(*), CAST(SUM(((_op_seq * 31 + _row_no) %% %[1]d) * ((_op_seq * 31 + _row_no) %% %[1]d)) AS BIGINT), CAST(SUM(%[2]s) AS BIGINT)
-		FROM %[3]q GROUP BY _account_id`, bulk.DigestModulus, digestOfValues(d.Spec), d.Table()))
-	if err != nil {
-		return nil, s.error("sum up records", err)
-	}
-	defer rows.Close()
-	out := map[bulk.AccountID]bulk.Digest{}
-	for rows.Next() {
-		var a bulk.AccountID
-		var g bulk.Digest
-		if err := rows.Scan(&a, &g.Rows, &g.Versions, &g.Values); err != nil {
-			return nil, s.error("sum up records", err)
-		}
-		out[a] = g
-	}
-	return out, s.error("sum up records", rows.Err())
-}
-
-// digestOfValues weighs each column by its place: texts by their bytes, whole numbers
-// by their value, what engines render differently by whether it is there.
-func digestOfValues(spec bulk.Spec) string {
-	var terms []string
-	for i, c := range spec.Columns {
-		term := fmt.Sprintf(`CASE WHEN %q IS NULL THEN 0 ELSE 1 END`, c.Name)
-		switch c.Type {
-		case bulk.TypeText, bulk.TypeEmail, bulk.TypeEnum, bulk.TypeJSON:
-			term = fmt.Sprintf(`COALESCE(OCTET_LENGTH(CAST(%q AS TEXT)) + 1, 0)`, c.Name)
-		case bulk.TypeInteger:
-			term = fmt.Sprintf(`COALESCE(%q %% %d + %d, 0)`, c.Name, bulk.DigestModulus, bulk.DigestModulus+1)
-		case bulk.TypeBoolean:
-			term = fmt.Sprintf(`CASE WHEN %[1]q THEN 2 WHEN NOT %[1]q THEN 1 ELSE 0 END`, c.Name)
-		}
-		terms = append(terms, fmt.Sprintf(`%d * %s`, i+1, term))
-	}
-	return sumOf(terms)
 }

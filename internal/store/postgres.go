@@ -103,6 +103,14 @@ func (postgresEngine) columnType(t bulk.Type) string {
 	}
 }
 
+// Decimals are text elsewhere, so they are in the order of that.
+func (postgresEngine) ordered(c bulk.Column) string {
+	if c.Type == bulk.TypeDecimal {
+		return fmt.Sprintf(`CAST(t.%q AS TEXT) COLLATE "C"`, c.Name)
+	}
+	return fmt.Sprintf(`t.%q`, c.Name)
+}
+
 func (postgresEngine) tableOptions() string { return "" }
 
 // Both settings end with the transaction.

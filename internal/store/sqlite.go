@@ -79,6 +79,8 @@ func (sqliteEngine) columnType(t bulk.Type) string {
 	}
 }
 
+func (sqliteEngine) ordered(c bulk.Column) string { return fmt.Sprintf(`t.%q`, c.Name) }
+
 // Without a rowid the table is its primary key's tree: one write a row, in key order.
 func (sqliteEngine) tableOptions() string { return "WITHOUT ROWID" }
 

@@ -126,21 +126,21 @@ func (d *Dispatcher) merge(refs []bulk.Reference) []bulk.Reference {
 
 // admit queues what is staged and marks the rest as done.
 func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known answer) {
-	waits := make(map[bulk.BatchID]bool, len(staged))
+	waits := make(map[bulk.BatchID]bulk.BatchRef, len(staged))
 	for _, ref := range staged {
-		waits[ref.ID()] = true
+		waits[ref.ID()] = ref
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now, busy := time.Now(), d.schedule.Busy()
 	for _, r := range refs {
-		if waits[r.Ref.ID()] {
-			d.schedule.Add(now, r.Ref, &r.Mark)
+		if ref, staged := waits[r.Ref.ID()]; staged {
+			d.schedule.Add(now, ref, &r.Mark)
 		} else {
 			d.cfg.References.Done(r.Mark)
 		}
 	}
-	d.schedule.Steer(known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Standing, known.imports)
 	if busy {
 		d.schedule.Forecast(now, staged)
 	}
@@ -180,7 +180,7 @@ func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
 			d.schedule.Add(time.Now(), ref, nil)
 		}
 	}
-	d.schedule.Steer(known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Standing, known.imports)
 	d.cfg.Log.InfoContext(ctx, "batches adopted that no reference brought", "batches", len(lost))
 }
 

@@ -97,3 +97,36 @@ func TestRetriesBackOff(t *testing.T) {
 		}
 	})
 }
+
+// Where a batch's time went is measured as it goes: nothing is left over.
+func TestWaitsAreMeasured(t *testing.T) {
+	play(t, func(r *rig) {
+		ref := r.ref(1, 0)
+		ref.Waited = 2 * time.Second // in the topic
+		r.ledger.stage(ref)
+		r.deliver(ref)
+		<-time.After(3 * time.Second)
+		r.ledger.pause(ref.Import, true)
+		<-time.After(10 * time.Second)
+		r.ledger.pause(ref.Import, false)
+		<-time.After(4 * time.Second)
+		l := r.lease()
+		near := func(name string, got, want time.Duration) {
+			t.Helper()
+			if got < want-time.Second || got > want+time.Second {
+				t.Errorf("%s %v, want about %v", name, got, want)
+			}
+		}
+		near("queued", l.Waits.Queued, 9*time.Second)
+		near("paused", l.Waits.Paused, 10*time.Second)
+		if sum := l.Waits.Queued + l.Waits.Paused; sum != 19*time.Second {
+			t.Errorf("both are %v, want the 19 s that passed", sum)
+		}
+		<-time.After(6 * time.Second)
+		r.give(l, bulk.ResultRetry)
+		again := r.lease()
+		if w := again.Waits; w.Failed != 6*time.Second || w.Backoff < 500*time.Millisecond || w.Backoff > time.Second || w.Queued < l.Waits.Queued || w.Queued > l.Waits.Queued+time.Second {
+			t.Errorf("second attempt: %+v after %+v", w, l.Waits)
+		}
+	})
+}

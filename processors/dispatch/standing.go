@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors/schedule"
@@ -39,7 +40,7 @@ func (d *Dispatcher) update(ctx context.Context, s schedule.Subjects) {
 	known := d.ask(ctx, s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schedule.Steer(known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Standing, known.imports)
 }
 
 func (d *Dispatcher) idle() bool {

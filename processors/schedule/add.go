@@ -27,7 +27,7 @@ func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, mark *bulk.Mark) {
 	if s.Knows(ref.ID(), mark) {
 		return
 	}
-	j := &job{ref: ref, partition: s.cfg.PartitionOf(ref.Account), delay: -1}
+	j := &job{ref: ref, partition: s.cfg.PartitionOf(ref.Account), delay: -1, waits: bulk.Waits{Queued: ref.Waited}}
 	if mark != nil {
 		j.partition, j.marks = mark.Partition, append(j.marks, *mark)
 	}
@@ -41,12 +41,13 @@ func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, mark *bulk.Mark) {
 	imp.jobs++
 	imp.last = max(imp.last, ref.No)
 	if !s.resume(now, j) {
-		s.enqueue(j)
+		s.enqueue(now, j)
 	}
 }
 
 // enqueue lets a job wait for its turn.
-func (s *Scheduler) enqueue(j *job) {
+func (s *Scheduler) enqueue(now time.Time, j *job) {
+	j.since, j.paused = now, s.imports[j.ref.Import].pausedBy(now)
 	s.queue.Push(j.ref)
 	s.entitle(j.ref.Account)
 	if s.imports[j.ref.Import].paused {

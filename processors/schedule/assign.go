@@ -62,7 +62,7 @@ func (s *Scheduler) resume(now time.Time, j *job) bool {
 	l := &lease{id: h.Lease.ID, node: h.Node, job: j, predicted: s.predict(j.ref), granted: now}
 	l.cost = l.predicted
 	l.expires = now.Add(l.term())
-	j.attempts = h.Lease.Attempt
+	j.attempts, j.waits = h.Lease.Attempt, h.Lease.Waits
 	s.queue.Resume(j.ref)
 	s.entitle(j.ref.Account)
 	s.enter(l)

@@ -18,7 +18,7 @@ func (s *Scheduler) delay(now time.Time, j *job) {
 	if j.failures <= 6 { // 0.5 s × 2⁶ is past the greatest
 		wait = min(backoffMin<<(j.failures-1), backoffMax)
 	}
-	j.due = now.Add(wait)
+	j.since, j.due = now, now.Add(wait)
 	heap.Push(&s.delayed, j)
 	s.imports[j.ref.Import].delayed++
 	s.cfg.Observer.Delayed(j.ref, j.failures, j.due)
@@ -36,7 +36,8 @@ func (s *Scheduler) retry(now time.Time) {
 	for len(s.delayed) > 0 && !s.delayed[0].due.After(now) {
 		j := s.delayed[0]
 		s.undelay(j)
-		s.enqueue(j)
+		j.waits.Backoff += now.Sub(j.since)
+		s.enqueue(now, j)
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, want drr.Want) (l bulk
 		s.cfg.Observer.Due()
 	}
 	j := s.jobs[g.Ref.ID()]
+	s.waited(now, j)
 	s.began(now, j.ref.Import)
 	if j.attempts == 0 {
 		s.cfg.Observer.Leased(now.Sub(j.ref.StagedAt), s.imports[j.ref.Import].last+1)
@@ -48,7 +49,14 @@ func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID, cost time.Dur
 
 func (s *Scheduler) leaseOf(l *lease) bulk.Lease {
 	j := l.job
-	return bulk.Lease{Ref: j.ref, ID: l.id, Partition: j.partition, Generation: s.assigned[j.partition], Attempt: j.attempts, Term: l.expires.Sub(l.granted)}
+	return bulk.Lease{Ref: j.ref, ID: l.id, Partition: j.partition, Generation: s.assigned[j.partition], Attempt: j.attempts, Waits: j.waits, Term: l.expires.Sub(l.granted)}
+}
+
+// waited ends a wait in the queue: for part of it the import was paused.
+func (s *Scheduler) waited(now time.Time, j *job) {
+	paused := s.imports[j.ref.Import].pausedBy(now) - j.paused
+	j.waits.Paused += paused
+	j.waits.Queued += now.Sub(j.since) - paused
 }
 
 func (s *Scheduler) enter(l *lease) {
@@ -87,10 +95,11 @@ func (s *Scheduler) Return(now time.Time, node bulk.NodeID, l bulk.Lease, outcom
 		s.end(j)
 	case outcome.Result == bulk.ResultPaused:
 		j.failures = 0
-		s.imports[j.ref.Import].paused = true
-		s.enqueue(j)
+		s.imports[j.ref.Import].pause(now)
+		s.enqueue(now, j)
 	default:
 		j.failures++
+		j.waits.Failed += now.Sub(held.granted)
 		s.delay(now, j)
 	}
 }
@@ -141,8 +150,9 @@ func (s *Scheduler) expire(now time.Time) {
 			continue
 		}
 		if j := l.job; s.endLease(now, l, l.cost, false) {
+			j.waits.Failed += now.Sub(l.granted)
 			s.cfg.Observer.Expired(bulk.Lease{Ref: j.ref, ID: l.id, Attempt: j.attempts}, l.node)
-			s.enqueue(j)
+			s.enqueue(now, j)
 		}
 	}
 }

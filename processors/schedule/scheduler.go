@@ -96,6 +96,10 @@ type job struct {
 	leases    []*lease    // none: it waits; two: the second is a copy
 	due       time.Time   // end of its back-off
 	delay     int         // its place in the heap of back-offs, -1: none
+
+	waits  bulk.Waits    // that ended
+	since  time.Time     // of the wait that goes on, in the queue or in a back-off
+	paused time.Duration // of its import, before since
 }
 
 // lease is a granted right.
@@ -116,6 +120,8 @@ type importState struct {
 	delayed int   // of its jobs, those in a back-off
 	last    int64 // greatest batch number seen: how large the import is
 	paused  bool
+	since   time.Time     // it is paused
+	before  time.Duration // it was paused, since it is known here
 	cost    drr.Pace
 	wait    *forecast // of its first lease, until then
 }

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"slices"
+	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/processors/drr"
@@ -49,7 +50,7 @@ func (s *Scheduler) Among(accounts []bulk.AccountID, imports []bulk.ImportID) Su
 
 // Steer acts on what people changed: the controls as they are, of the imports that were
 // asked about.
-func (s *Scheduler) Steer(c bulk.Standing, asked map[bulk.ImportID]bool) {
+func (s *Scheduler) Steer(now time.Time, c bulk.Standing, asked map[bulk.ImportID]bool) {
 	for id, weight := range c.Weights {
 		if a := s.accounts[id]; a != nil {
 			a.weight, a.cap = weight, drr.NoCap
@@ -66,14 +67,30 @@ func (s *Scheduler) Steer(c bulk.Standing, asked map[bulk.ImportID]bool) {
 		case c.Ended[id]:
 			s.drop(id)
 		case paused && !imp.paused:
-			imp.paused, imp.wait = true, nil // nobody foresees for how long
+			imp.pause(now)
+			imp.wait = nil // nobody foresees for how long
 			s.queue.Hold(id)
 		case !paused && imp.paused:
-			imp.paused = false
+			imp.paused, imp.before = false, imp.pausedBy(now)
 			s.queue.Release(id)
 			s.cfg.Observer.Due()
 		}
 	}
+}
+
+// pause notes that the import is paused.
+func (i *importState) pause(now time.Time) {
+	if !i.paused {
+		i.paused, i.since = true, now
+	}
+}
+
+// pausedBy is for how long the import was paused by the time.
+func (i *importState) pausedBy(now time.Time) time.Duration {
+	if i.paused {
+		return i.before + now.Sub(i.since)
+	}
+	return i.before
 }
 
 // drop ends the waiting jobs of an import that ended. Those on lease end with

@@ -2,14 +2,17 @@
 SELECT
     stage.1 AS stage_name,
     count() AS batches,
-    sum(stage.2) AS total_ms,
-    round(avg(stage.2), 1) AS mean_ms,
-    round(quantile(0.5)(stage.2), 1) AS p50_ms,
-    round(quantile(0.99)(stage.2), 1) AS p99_ms
+    sum(assumeNotNull(stage.2)) AS total_ms,
+    round(avg(assumeNotNull(stage.2)), 1) AS mean_ms,
+    round(quantile(0.5)(assumeNotNull(stage.2)), 1) AS p50_ms,
+    round(quantile(0.99)(assumeNotNull(stage.2)), 1) AS p99_ms
 FROM
 (
     SELECT arrayJoin([
-        ('wait', toInt64(assumeNotNull(greatest(total_ms - read_ms - validate_ms - commit_ms, 0)))),
+        ('queue', queue_ms),
+        ('paused', paused_ms),
+        ('back-off', backoff_ms),
+        ('failed attempts', failed_ms),
         ('read', read_ms),
         ('validate', validate_ms),
         ('commit', commit_ms)
@@ -17,5 +20,6 @@ FROM
     FROM batches
     WHERE state = 'committed'
 )
+WHERE stage.2 IS NOT NULL
 GROUP BY stage_name
 ORDER BY total_ms DESC, stage_name
