@@ -108,7 +108,7 @@ func (s *Server) checkNew(n *bulk.NewImport) error {
 		return err
 	}
 	if n.Size > s.Limits.FileBytes {
-		return bulk.Errorf(bulk.KindTooLarge, "file_too_large", "The file has %d bytes; at most %d are taken.", n.Size, s.Limits.FileBytes)
+		return bulk.Errorf(bulk.KindTooLarge, "file_too_large", "The file has %d bytes; at most %d are taken. Split it, or compress it with gzip or zstd.", n.Size, s.Limits.FileBytes)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (s *Server) putDataset(w http.ResponseWriter, r *http.Request) error {
 		spec.Name = name
 	}
 	if spec.Name != name {
-		return bulk.Errorf(bulk.KindInvalid, "bad_spec", "The address names the dataset %q, the body %q.", name, spec.Name)
+		return bulk.Errorf(bulk.KindInvalid, "bad_spec", "The address names the dataset %q, the body %q. Give both the same name.", name, spec.Name)
 	}
 	if err := s.CheckSpec(spec); err != nil {
 		return err

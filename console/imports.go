@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"bulkhead/internal/bulk"
@@ -37,7 +38,7 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
 	if f.State != "" && !slices.Contains(bulk.States, f.State) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are %v.", f.State, bulk.States)
+		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are: %s.", f.State, listed(bulk.Reachable))
 	}
 	if utf8.RuneCountInString(f.Search) > bulk.MaxName {
 		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "search has more than %d characters, which no file name has.", bulk.MaxName)
@@ -54,6 +55,15 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 		page.Imports[i] = summaryOf(imp)
 	}
 	return writeJSON(w, http.StatusOK, page)
+}
+
+// listed renders words as "a, b, c".
+func listed[T ~string](words []T) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return strings.Join(out, ", ")
 }
 
 // importOf reads the import that the path names.
@@ -74,7 +84,7 @@ func (s *Server) getImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, importStatus{imp, s.waitOf(r.Context(), imp)})
+	return writeJSON(w, http.StatusOK, importStatus{imp, s.waitOf(r.Context(), imp), s.lastByteOf(r.Context(), imp)})
 }
 
 // steer makes the handler of an action on an import; each is harmless when repeated.
@@ -147,7 +157,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !imp.State.Terminal() {
-		return bulk.Errorf(bulk.KindConflict, "not_finished", "The import is %s; its receipt is written when it ends.", imp.State)
+		return bulk.Errorf(bulk.KindConflict, "not_finished", "The import is %s; its receipt is written when it ends. Ask again then.", imp.State)
 	}
 	receipt, err := s.Imports.Receipt(r.Context(), imp.AccountID, imp.ID)
 	if err != nil {

@@ -91,7 +91,7 @@ func queryInt(r *http.Request, name string, absent, low, high int64) (int64, err
 func pathID[T ~string](r *http.Request, name, prefix string) (T, error) {
 	id := r.PathValue(name)
 	if !bulk.ValidID(prefix, id) {
-		return "", bulk.Errorf(bulk.KindNotFound, "not_found", "There is nothing with this id.")
+		return "", bulk.Errorf(bulk.KindNotFound, "not_found", "There is nothing with this id. Check it; what belongs to another account is not shown.")
 	}
 	return T(id), nil
 }
@@ -101,5 +101,5 @@ func unready(err error) error {
 	if bulk.KindOf(err) == bulk.KindUnavailable {
 		return err
 	}
-	return fmt.Errorf("%w: %w", bulk.Errorf(bulk.KindUnavailable, "not_ready", "This process cannot do its work at the moment."), err)
+	return fmt.Errorf("%w: %w", bulk.Errorf(bulk.KindUnavailable, "not_ready", "This process cannot do its work at the moment. Try again in a few seconds."), err)
 }

@@ -145,7 +145,7 @@ func (s *Server) protect(next http.Handler) http.Handler {
 		}
 		if r.Header.Get("Authorization") == "" && !shared {
 			if err := s.origin.Check(r); err != nil {
-				s.fail(w, r, bulk.Errorf(bulk.KindForbidden, "cross_origin", "This request came from another site's page and was not done."))
+				s.fail(w, r, bulk.Errorf(bulk.KindForbidden, "cross_origin", "This request came from another site's page and was not done. Open the console itself and do it there."))
 				return
 			}
 		}
@@ -165,7 +165,7 @@ func (s *Server) route(mux *http.ServeMux) http.Handler {
 		verdict := &verdict{header: http.Header{}}
 		h.ServeHTTP(verdict, r)
 		if verdict.status != http.StatusMethodNotAllowed {
-			s.fail(w, r, bulk.Errorf(bulk.KindNotFound, "no_such_address", "There is nothing at this address."))
+			s.fail(w, r, bulk.Errorf(bulk.KindNotFound, "no_such_address", "There is nothing at this address. Those of the API are in /openapi.json."))
 			return
 		}
 		w.Header().Set("Allow", verdict.header.Get("Allow"))

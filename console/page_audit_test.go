@@ -61,9 +61,9 @@ func TestBrowserEveryPageInEveryLook(t *testing.T) {
 	w.operator = true
 	base := w.serve(t)
 	ctx := chromium(t, base, w)
-	for _, p := range demoPages(w) {
+	for _, p := range views(t, w) {
 		t.Run(p.name, func(t *testing.T) {
-			w.prepare(p.name)
+			w.prepare(p)
 			do(t, ctx, chromedp.Navigate(base+p.path), chromedp.WaitVisible(p.wait))
 			do(t, ctx, p.steps...)
 			run(t, ctx, chromedp.Evaluate[any](axe+"; undefined"))

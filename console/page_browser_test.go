@@ -40,7 +40,7 @@ func chromium(t *testing.T, base string, w *demo) context.Context {
 		t.Fatal(err)
 	}
 	watchConsole(t, ctx)
-	ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop = context.WithTimeout(ctx, 10*time.Minute) // for all that a test looks at
 	t.Cleanup(stop)
 	do(t, ctx, chromedp.Navigate(base+w.link()), chromedp.Click("main button"), located(base+"/imports"), chromedp.WaitVisible("main h1"))
 	return ctx

@@ -74,6 +74,9 @@ func (w *demo) CloseSession(_ context.Context, session string) error {
 }
 
 func (w *demo) Usage(context.Context, bulk.AccountID) (bulk.Usage, error) {
+	if w.broken {
+		return bulk.Usage{}, errors.New("the store broke")
+	}
 	return bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota, ByDataset: []bulk.DatasetUsage{{Dataset: "contacts", Records: 3_212_400}, {Dataset: "products", Records: 200_406}}}, nil
 }
 
@@ -216,7 +219,22 @@ func (w *demo) ImportEvents(_ context.Context, _ bulk.AccountID, id bulk.ImportI
 	return slices.Clone(i.events[min(int(after), len(i.events)):]), nil
 }
 
+func (w *demo) Silences(context.Context, bulk.AccountID) (map[bulk.ImportID]time.Duration, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[bulk.ImportID]time.Duration{}
+	for _, i := range w.imports {
+		if !i.Sealed && !i.State.Terminal() {
+			out[i.ID] = i.silence
+		}
+	}
+	return out, nil
+}
+
 func (w *demo) ListDatasets(context.Context) ([]bulk.Dataset, error) {
+	if w.bare {
+		return nil, nil
+	}
 	return []bulk.Dataset{w.spec, w.empty}, nil
 }
 
@@ -320,6 +338,10 @@ func (w *demo) content(rw http.ResponseWriter, r *http.Request) {
 	id := bulk.ImportID(r.PathValue("id"))
 	if r.Method == http.MethodPatch {
 		data, _ := io.ReadAll(r.Body)
+		if w.stuck {
+			<-r.Context().Done()
+			return
+		}
 		w.change(id, func(i *demoImport) error { i.take(data, i.Bytes.Total); return nil })
 	}
 	i, err := w.Import(r.Context(), w.account.ID, id)

@@ -18,6 +18,9 @@ type demo struct {
 	session map[string]bool
 	// expiring says that every session ends when an import is created.
 	expiring bool
+	broken   bool          // the store fails to tell the usage
+	bare     bool          // there is no dataset
+	stuck    bool          // no upload ends
 	imports  []*demoImport // newest first
 	spec     bulk.Dataset
 	empty    bulk.Dataset
@@ -29,6 +32,7 @@ type demoImport struct {
 	batches  []bulk.Batch
 	clusters []bulk.Cluster
 	events   []bulk.Event
+	silence  time.Duration // of its sender
 }
 
 func (w *demoImport) say(at time.Time, kind, text string) {
@@ -68,7 +72,16 @@ func newDemo() *demo {
 		w.make("legacy-crm.txt", bulk.StateFailed, 18, 12, now.Add(-7*time.Hour)),
 		w.make("test-upload.csv", bulk.StateCancelled, 60, 22, now.Add(-26*time.Hour)),
 		w.make("opt-outs.csv", bulk.StateCompleted, 3, 3, now.Add(-49*time.Hour)),
+		w.make("suppliers-q4.csv", bulk.StateReceiving, 30, 30, now.Add(-12*time.Minute)),
+		w.make("inventory-berlin.csv", bulk.StateOpen, 0, 0, now.Add(-20*time.Second)),
+		w.make("price-list.csv", bulk.StateValidating, 40, 17, now.Add(-30*time.Second)),
+		w.make("returns-2026.csv", bulk.StateCancelling, 20, 11, now.Add(-2*time.Minute)),
+		w.make("preisliste.csv", bulk.StateFailed, 0, 0, now.Add(-5*time.Hour)),
+		w.make(strings.Repeat("export_of_everything_that_there_is_", 7)+".csv", bulk.StateCompleted, 2, 2, now.Add(-90*time.Hour)),
 	}
+	w.of("suppliers-q4.csv").silence = 2 * time.Minute
+	unmapped := w.of("preisliste.csv")
+	unmapped.Error, unmapped.Layout = bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnmappedRequired, "No column of the file goes to email, which is required. Map one to it, or name it so in the file."), nil
 	w.waits[w.imports[0].ID] = bulk.Wait{Waiting: 133, InFlight: 1, Reason: bulk.WaitsForOthers, Place: 2, Before: 34, Median: 2600 * time.Millisecond, Upper: 11500 * time.Millisecond}
 	w.waits[w.imports[1].ID] = bulk.Wait{Waiting: 55, Reason: bulk.WaitsForOwn, Place: 3, Before: 140, Median: 41 * time.Second, Upper: 90 * time.Second}
 	return w
@@ -121,6 +134,13 @@ func (w *demoImport) finish(state bulk.State, done int, end time.Time) {
 		w.say(end.Add(-time.Minute), "sealed", "The file is complete.")
 	}
 	switch state {
+	case bulk.StateOpen:
+		w.Bytes, w.StartedAt, w.Layout, w.Sealed, w.events = bulk.ByteCounts{Total: 48_000_000}, nil, nil, false, nil
+	case bulk.StateValidating:
+		w.Options.DryRun = true
+		for i := range w.batches[:done] {
+			w.batches[i].State, w.batches[i].Rows = bulk.BatchChecked, bulk.Counts{Read: w.batches[i].Rows.Read, Rejected: int64(i % 9)}
+		}
 	case bulk.StateReceiving:
 		w.Bytes.Total = w.Bytes.Received * 5 / 2
 		w.Priority = bulk.PriorityHigh
@@ -136,7 +156,9 @@ func (w *demoImport) finish(state bulk.State, done int, end time.Time) {
 	case bulk.StateFailed:
 		w.Options.OnError = "5%"
 		w.Error = bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnterminatedQuote, "A quote that opens here is never closed. Close it, or double it if it is part of the text.").At(147_456, 20_340_118)
-		w.batches[7].State, w.batches[7].Failures, w.batches[7].Error = bulk.BatchQuarantined, 5, "object hash mismatch"
+		if len(w.batches) > 0 {
+			w.batches[7].State, w.batches[7].Failures, w.batches[7].Error = bulk.BatchQuarantined, 5, "object hash mismatch"
+		}
 		w.say(end, "state", "Failed: a quote is never closed.")
 	case bulk.StateCancelled:
 		w.say(end, "state", "Cancelled by Dana. No further row lands.")

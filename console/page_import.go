@@ -93,7 +93,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 	if v.Events, err = s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, 0, shownEvents); err != nil {
 		return v, fmt.Errorf("list events: %w", err)
 	}
-	v.Wait = s.waitOf(ctx, imp)
+	v.Wait, v.LastByte = s.waitOf(ctx, imp), s.lastByteOf(ctx, imp)
 	if !imp.State.Terminal() {
 		v.Scripts, v.Refresh = []string{"live.js", "vendor/tus.min.js", "upload.js"}, 3
 		return v, nil

@@ -40,7 +40,7 @@ func (s *Server) showNewImport(w http.ResponseWriter, r *http.Request, status in
 func (s *Server) startImport(w http.ResponseWriter, r *http.Request) error {
 	form, err := r.MultipartReader()
 	if err != nil {
-		return bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+		return bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 	}
 	fields, file, err := readFields(form)
 	if err != nil {
@@ -79,7 +79,7 @@ func readFields(form *multipart.Reader) (fields url.Values, file *multipart.Part
 		case errors.Is(err, io.EOF):
 			return fields, nil, nil
 		case err != nil:
-			return nil, nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+			return nil, nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 		case part.FormName() == "file" && part.FileName() == "":
 			return fields, nil, nil // sent empty
 		case part.FormName() == "file":
@@ -87,7 +87,7 @@ func readFields(form *multipart.Reader) (fields url.Values, file *multipart.Part
 		}
 		value, err := io.ReadAll(io.LimitReader(part, maxField+1))
 		if err != nil || len(value) > maxField {
-			return nil, nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The field %q cannot be read or is too long.", part.FormName())
+			return nil, nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The field %q cannot be read or is too long. Shorten it.", part.FormName())
 		}
 		if name := part.FormName(); name == "delimiter" && string(value) == "tab" {
 			fields.Add(name, "\t")

@@ -12,6 +12,7 @@ import (
 // pageQueries are the parameters that pages take.
 var pageQueries = map[string][]string{
 	"GET /login":            {"next"},
+	"GET /signed-in":        {"from"},
 	"GET /imports":          {"q", "state", "dataset", "cursor"},
 	"GET /imports/new":      {"dataset", "mode"},
 	"POST /imports/preview": previewParameters,

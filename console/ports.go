@@ -60,6 +60,8 @@ type Imports interface {
 	// ClusterPage lists at most limit causes of rejects, most frequent first, after so many.
 	ClusterPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error)
 	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)
+	// Silences tells for how long nothing has come of the account's unfinished uploads.
+	Silences(ctx context.Context, account bulk.AccountID) (map[bulk.ImportID]time.Duration, error)
 	// ImportEvents lists the milestones of an import after the given sequence number, oldest first.
 	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error)
 }

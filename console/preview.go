@@ -71,15 +71,15 @@ func sampleOf(r *http.Request) (io.Reader, error) {
 	}
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+		return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 	}
 	for {
 		part, err := form.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form has no file.")
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form has no file. Send one in its field file.")
 		case err != nil:
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v.", err)
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 		case part.FileName() != "":
 			return part, nil
 		}

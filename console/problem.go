@@ -43,10 +43,10 @@ var statuses = map[bulk.Kind]int{
 
 // transport lists failures of HTTP itself, which no other room knows.
 var transport = map[int]*bulk.Error{
-	http.StatusMethodNotAllowed:     bulk.Errorf("", "method_not_allowed", "This address does not take that method; see the Allow header."),
+	http.StatusMethodNotAllowed:     bulk.Errorf("", "method_not_allowed", "This address does not take that method; the Allow header names those that it takes."),
 	http.StatusUnsupportedMediaType: bulk.Errorf("", "unsupported_media_type", "This address does not take that Content-Type or Content-Encoding. Send a file as text/csv, plain, gzip or zstd, all else as application/json without Content-Encoding."),
 	http.StatusRequestTimeout:       bulk.Errorf("", "idle_timeout", "No byte came for too long. What arrived is kept; continue the upload."),
-	http.StatusPreconditionFailed:   bulk.Errorf("", "tus_version", "This server speaks tus 1.0.0."),
+	http.StatusPreconditionFailed:   bulk.Errorf("", "tus_version", "This server speaks tus 1.0.0. Send Tus-Resumable: 1.0.0."),
 }
 
 // statusError is a failure with an HTTP status that no kind has; see transport.
@@ -98,7 +98,7 @@ func classify(err error) (int, *bulk.Error) {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return http.StatusBadRequest, bulk.Errorf(bulk.KindInvalid, "body_cut", "The body ended before its announced length. What arrived is kept; continue the upload.")
 	case errors.Is(err, bulk.ErrSuperseded):
-		return http.StatusConflict, bulk.Errorf(bulk.KindConflict, "superseded", "Another request took over this upload.")
+		return http.StatusConflict, bulk.Errorf(bulk.KindConflict, "superseded", "Another request took over this upload. Let that one send the rest.")
 	}
 	return http.StatusInternalServerError, bulk.Errorf("", "internal", "Something went wrong on our side. The request_id finds it in the log.")
 }

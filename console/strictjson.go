@@ -21,7 +21,7 @@ import (
 // integer: 304, 304.0, 3.04e2.
 func decodeStrict(data []byte, v any) error {
 	if !utf8.Valid(data) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_json", "The JSON body is not UTF-8.")
+		return bulk.Errorf(bulk.KindInvalid, "bad_json", "The JSON body is not UTF-8. Encode it as UTF-8.")
 	}
 	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil { // bounds the depth, too
 		return badJSON(err)

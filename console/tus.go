@@ -176,7 +176,7 @@ func uploadChoices(r *http.Request) (url.Values, error) {
 	}
 	for name, values := range r.URL.Query() {
 		if v.Has(name) {
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata.", name)
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s is given in the query and in Upload-Metadata. Give it once.", name)
 		}
 		v[name] = values
 	}

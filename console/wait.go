@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -9,7 +10,33 @@ import (
 // importStatus is an import with what its next batch waits for.
 type importStatus struct {
 	bulk.Import
-	Wait *bulk.Wait `json:"wait"` // null when nothing of it waits
+	Wait     *bulk.Wait `json:"wait"`         // null when nothing of it waits
+	LastByte *time.Time `json:"last_byte_at"` // when something of the file last came; null once it is complete
+}
+
+// lastBytes tells when something last came of each unfinished upload of the account. That
+// it is not known must not cost the answer.
+func (s *Server) lastBytes(ctx context.Context, account bulk.AccountID) map[bulk.ImportID]time.Time {
+	silences, err := s.Imports.Silences(ctx, account)
+	if err != nil {
+		s.Logger.WarnContext(ctx, "silences of uploads cannot be read", "error", err)
+	}
+	out := map[bulk.ImportID]time.Time{}
+	for id, silence := range silences {
+		out[id] = time.Now().UTC().Add(-silence)
+	}
+	return out
+}
+
+// lastByteOf is lastBytes for one import; nil when its file is complete.
+func (s *Server) lastByteOf(ctx context.Context, imp bulk.Import) *time.Time {
+	if imp.Sealed || imp.State.Terminal() {
+		return nil
+	}
+	if at, ok := s.lastBytes(ctx, imp.AccountID)[imp.ID]; ok {
+		return &at
+	}
+	return nil
 }
 
 // waitOf tells why an import does not go on; nil when it does. Dispatchers know only

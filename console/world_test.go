@@ -383,3 +383,15 @@ func (w *apiWorld) Nodes(_ context.Context, role string, within time.Duration) (
 }
 
 func (w *apiWorld) Ready(context.Context) error { return w.unready }
+
+func (w *apiWorld) Silences(_ context.Context, account bulk.AccountID) (map[bulk.ImportID]time.Duration, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[bulk.ImportID]time.Duration{}
+	for id, imp := range w.imports {
+		if imp.AccountID == account && !imp.Sealed && !imp.State.Terminal() {
+			out[id] = 90 * time.Second
+		}
+	}
+	return out, nil
+}

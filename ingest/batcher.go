@@ -44,7 +44,7 @@ func (u *Uploads) newBatcher(up *bulk.Upload, r io.Reader, d bulk.Dialect, parti
 	case errors.Is(err, csvscan.ErrMore):
 		return nil, nil, errHeaderCut
 	case errors.Is(err, io.EOF):
-		return nil, nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrEmptyFile, "The file holds nothing but blank lines.")
+		return nil, nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrEmptyFile, "The file holds nothing but blank lines. Choose one with a header and rows.")
 	case err != nil:
 		return nil, nil, err
 	}

@@ -86,7 +86,7 @@ func (c *content) visit(q *call, method string) error {
 		return bulk.Errorf(bulk.KindUnauthorized, "unauthorized", "Send an API key or sign in.")
 	}
 	if !bulk.ValidID("imp", string(id)) {
-		return bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such import.")
+		return bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such import. Check its id; what belongs to another account is not shown.")
 	}
 	ctx, leave, err := c.visits.enter(q.r.Context(), id)
 	if err != nil {
@@ -121,7 +121,7 @@ func gone(up *bulk.Upload) error {
 	case imp.State == bulk.StateFailed && !arrived(up) && imp.Error != nil:
 		return &goneError{imp.Error}
 	case imp.State == bulk.StateFailed && !arrived(up), imp.State == bulk.StateCancelled, imp.State == bulk.StateCancelling:
-		return bulk.Errorf(bulk.KindConflict, bulk.ErrUploadClosed, "The import is %s and takes no more bytes.", imp.State)
+		return bulk.Errorf(bulk.KindConflict, bulk.ErrUploadClosed, "The import is %s and takes no more bytes. To send the file again, start a new import.", strings.ReplaceAll(string(imp.State), "_", " "))
 	}
 	return nil
 }

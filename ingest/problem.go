@@ -53,7 +53,7 @@ func classify(err error) (int, *bulk.Error) {
 	case errors.Is(err, errTusVersion):
 		return http.StatusPreconditionFailed, bulk.Errorf("", "unsupported_version", "Say Tus-Resumable: %s, or speak the IETF's protocol for resumable uploads.", resumable.TusVersion)
 	case errors.Is(err, bulk.ErrSuperseded):
-		return http.StatusLocked, bulk.Errorf("", "superseded", "Another request took over this upload.")
+		return http.StatusLocked, bulk.Errorf("", "superseded", "Another request took over this upload. Let that one send the rest.")
 	case errors.Is(err, errExcess):
 		return http.StatusBadRequest, bulk.Errorf("", "upload_size_exceeded", "More bytes came than the file was announced with.")
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -62,7 +62,9 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 	}
 	sender := newSender(asked, r.body, hold, u.idle()) // a client that waits to be asked is asked now
 	defer sender.close()
-	if r.body = u.bound(&up, sender); r.digests != nil {
+	body, rest := u.noteBytes(ctx, &up, sender)
+	defer rest()
+	if r.body = u.bound(&up, body); r.digests != nil {
 		if why := hold.grow(ctx, 5*int64(u.PartBytes)/2, u.RoomWait); why != "" {
 			return r.offset, refused(why)
 		}

@@ -16,7 +16,7 @@ func offsetMismatch(stands, begins int64) error {
 }
 
 func lengthMismatch(announced, length int64) error {
-	return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, not %d.", announced, length)
+	return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, not %d. Send the one that was announced, or start a new import.", announced, length)
 }
 
 func digestMismatch(algorithm, is, want string) error {

@@ -16,6 +16,15 @@ type ImportView struct {
 	Events   []bulk.Event
 	Receipt  *bulk.Receipt // of a terminal import
 	Wait     *bulk.Wait    // what its next batch waits for; nil: nothing waits
+	LastByte *time.Time    // when something of the file last came; nil: it is complete
+}
+
+// silence is how long nothing may come of a file before its sender is taken for gone.
+const silence = time.Minute
+
+// silent reports whether nobody sends the rest of the file.
+func (v ImportView) silent() bool {
+	return v.uploading() && v.LastByte != nil && v.Now.Sub(*v.LastByte) >= silence
 }
 
 // MaxClusters bounds the causes of rejects that one page shows.
@@ -104,7 +113,7 @@ func (v ImportView) eta() (left time.Duration, ok bool) {
 		}
 	}
 	rate, c := bulk.PerSecond(recent, v.Now.Sub(first)), v.Import.Rows
-	if rate == 0 || v.Import.State != bulk.StateProcessing && v.Import.State != bulk.StateReceiving {
+	if rate == 0 || v.silent() || v.Import.State != bulk.StateProcessing && v.Import.State != bulk.StateReceiving {
 		return 0, false
 	}
 	rows := float64(c.Read)

@@ -116,3 +116,34 @@ func TestSupersededRowsAreDoneButDidNotLand(t *testing.T) {
 		t.Error("the list does not say that 40 of 100 rows landed")
 	}
 }
+
+func TestASilentSenderIsNotSaidToBeLive(t *testing.T) {
+	at := now.Add(-2 * time.Minute)
+	imp := bulk.Import{ID: "imp_1", Filename: "people.csv", State: bulk.StateReceiving, Bytes: bulk.ByteCounts{Total: 200, Received: 122}}
+	page := func(last time.Time) string {
+		var b strings.Builder
+		if err := Live(ImportView{Page: Page{Now: now}, Import: imp, LastByte: &last}).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	silent := page(at)
+	for _, want := range []string{"Waiting for the sender", "Nothing has come since 23 Nov 2026, 11:58:00 UTC, 2 min ago", "go on from 61 %", "30 Nov 2026, 11:58:00 UTC"} {
+		if !strings.Contains(silent, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(silent, "data-live-chip") || strings.Contains(silent, "Receiving") {
+		t.Error("the page says that the upload lives")
+	}
+	if sending := page(now.Add(-20 * time.Second)); strings.Contains(sending, "Nothing has come") || !strings.Contains(sending, "data-live-chip") {
+		t.Error("a sender who sent 20 s ago is said to be silent")
+	}
+	var list strings.Builder
+	if err := Imports(ImportsView{Page: Page{Now: now}, Imports: []bulk.Import{imp}, LastBytes: map[bulk.ImportID]time.Time{imp.ID: at}}).Render(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(list.String(), "Waiting for the sender") {
+		t.Error("the list does not say that it waits for the sender")
+	}
+}

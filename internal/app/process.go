@@ -76,7 +76,7 @@ func (p *process) serveHealth() {
 // Ready reports whether work should be sent to this process.
 func (p *process) Ready(ctx context.Context) error {
 	if p.draining.Load() {
-		return bulk.Errorf(bulk.KindUnavailable, "draining", "This process is stopping.")
+		return bulk.Errorf(bulk.KindUnavailable, "draining", "This process is stopping. Try again in a few seconds.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()

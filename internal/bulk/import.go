@@ -36,6 +36,9 @@ var States = []State{
 	StateUndoing, StateCompleted, StateCompletedWithRejects, StateFailed, StateCancelled, StateUndone,
 }
 
+// Reachable lists the states that an import can be in: nothing undoes one yet.
+var Reachable = slices.DeleteFunc(slices.Clone(States), func(s State) bool { return s == StateUndoing || s == StateUndone })
+
 // Terminal reports whether nothing happens to the import any more (but an undo).
 func (s State) Terminal() bool {
 	return slices.Contains([]State{StateCompleted, StateCompletedWithRejects, StateFailed, StateCancelled, StateUndone}, s)

@@ -136,7 +136,7 @@ func (u *unreachable) Error() string   { return u.why.Error() }
 func (u *unreachable) Unwrap() []error { return []error{u.why, u.cause} }
 
 func unavailable(cause error) error {
-	return &unreachable{bulk.Errorf(bulk.KindUnavailable, "unreachable", "The server cannot be reached: %v.", cause), cause}
+	return &unreachable{bulk.Errorf(bulk.KindUnavailable, "unreachable", "The server cannot be reached: %v. Check that it runs, and its address.", cause), cause}
 }
 
 func readProblem(resp *http.Response) *problem {

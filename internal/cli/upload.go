@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -181,7 +182,7 @@ func (c *client) refusal(ctx context.Context, id bulk.ImportID) error {
 	case imp.Error != nil:
 		return refused(imp)
 	}
-	return bulk.Errorf(bulk.KindConflict, "import_ended", "The import is %s and takes no more bytes.", imp.State)
+	return bulk.Errorf(bulk.KindConflict, "import_ended", "The import is %s and takes no more bytes. To send the file again, start a new import.", strings.ReplaceAll(string(imp.State), "_", " "))
 }
 
 // refused returns why a failed import failed.

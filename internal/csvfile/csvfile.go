@@ -68,7 +68,7 @@ func newFile(in io.Reader, dialect bulk.Dialect, stop func()) *File {
 func (f *File) ReadHeader() ([]string, error) {
 	first, err := f.scan.Next()
 	if errors.Is(err, io.EOF) {
-		return nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrEmptyFile, "The file has no content.")
+		return nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrEmptyFile, "The file has no content. Choose one with a header and rows.")
 	}
 	if err != nil {
 		return nil, err
@@ -136,5 +136,5 @@ func truncated(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrTruncatedArchive, "The archive ends in its middle. Send it again, complete.")
 	}
-	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDamagedArchive, "The archive cannot be unpacked: %v.", err)
+	return bulk.Errorf(bulk.KindUnprocessed, bulk.ErrDamagedArchive, "The archive cannot be unpacked: %v. Compress the file again.", err)
 }

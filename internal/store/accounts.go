@@ -21,7 +21,7 @@ func (s *Store) CreateAccount(ctx context.Context, name string, quota int64, wei
 			return err
 		}
 		if taken > 0 {
-			return bulk.Errorf(bulk.KindConflict, "name_taken", "An account named %q exists already.", name)
+			return bulk.Errorf(bulk.KindConflict, "name_taken", "An account named %q exists already. Choose another name.", name)
 		}
 		_, err := tx.NamedExecContext(ctx, `
 			INSERT INTO accounts (id, name, weight, record_quota, created_at)

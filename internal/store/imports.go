@@ -205,7 +205,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 	for _, header := range slices.Sorted(maps.Keys(n.Options.Mapping)) {
 		if field := n.Options.Mapping[header]; field != "" && d.Column(field) == nil {
 			return imp, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnknownField,
-				"The mapping sends %q to %q, which is not a column of dataset %q.", header, field, n.Dataset)
+				"The mapping sends %q to %q, which is not a column of dataset %q. Name one of its columns.", header, field, n.Dataset)
 		}
 	}
 	var open int // counted under the account's lock, so that the limit is exact
@@ -240,7 +240,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at)`, r); err != nil {
 		return imp, err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`)`,
+	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at, worked_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`, `+s.engine.clock()+`)`,
 		n.Account, r.ID, n.Size, n.Metadata, uploadLife.Seconds()); err != nil {
 		return imp, err
 	}

@@ -26,7 +26,7 @@ func (s *Store) Cancel(ctx context.Context, account bulk.AccountID, id bulk.Impo
 			return err
 		}
 		if r.State.Terminal() {
-			return bulk.Errorf(bulk.KindConflict, "already_finished", "The import has already ended as %s.", inWords(r.State))
+			return bulk.Errorf(bulk.KindConflict, "already_finished", "The import has already ended as %s; nothing is left to cancel.", inWords(r.State))
 		}
 		return end(ctx, tx, account, id, bulk.StateCancelled, nil)
 	})

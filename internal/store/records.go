@@ -146,7 +146,7 @@ func decodeCursor(cursor string, spec bulk.Spec) ([]any, error) {
 		key[i], good = keyValue(spec.Column(spec.Key[i]).Type, key[i])
 	}
 	if !good {
-		return nil, bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out.")
+		return nil, bulk.Errorf(bulk.KindInvalid, "bad_cursor", "The cursor is not one that this list gave out. Begin without one.")
 	}
 	return key, nil
 }

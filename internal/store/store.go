@@ -278,7 +278,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 // noRows turns an absent row into a KindNotFound error about the thing.
 func noRows(err error, what string) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such %s.", what)
+		return bulk.Errorf(bulk.KindNotFound, "not_found", "There is no such %s, or it belongs to another account. Check its id or name.", what)
 	}
 	return err
 }

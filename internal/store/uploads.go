@@ -109,12 +109,12 @@ func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 		}
 		// Whoever decodes a complete file is not to be disturbed.
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE uploads SET epoch = epoch + 1, tail = NULL WHERE account_id = ? AND import_id = ? AND NOT (spooled AND byte_offset = length)`, account, id))
+			UPDATE uploads SET epoch = epoch + 1, tail = NULL, worked_at = `+s.engine.clock()+` WHERE account_id = ? AND import_id = ? AND NOT (spooled AND byte_offset = length)`, account, id))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return bulk.Errorf(bulk.KindConflict, "upload_closed", "The file is complete and takes no more bytes.")
+			return bulk.Errorf(bulk.KindConflict, "upload_closed", "The file is complete already; nothing more is to be sent.")
 		}
 		u, err = s.upload(ctx, tx, account, id)
 		return err
@@ -127,7 +127,7 @@ func acceptsBytes(s bulk.State) bool {
 }
 
 func closed(s bulk.State) error {
-	return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes.", s)
+	return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes. To send the file again, start a new import.", inWords(s))
 }
 
 // Advance applies one durable step of an upload: compare-and-set on (epoch, offset).
@@ -262,4 +262,23 @@ func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error
 	r.Layout = &text
 	return event(ctx, tx, p.Account, p.Import, "layout", fmt.Sprintf("Header read: %d columns, delimiter %q, encoding %s.",
 		len(p.Layout.Header), string(rune(p.Layout.Dialect.Delimiter)), p.Layout.Dialect.Encoding))
+}
+
+// Silences tells for how long nothing has come of the account's unfinished uploads, by the
+// database's clock. A file that is complete and being read is not among them.
+func (s *Store) Silences(ctx context.Context, account bulk.AccountID) (map[bulk.ImportID]time.Duration, error) {
+	var rows []struct {
+		Import bulk.ImportID `db:"import_id"`
+		MS     int64         `db:"ms"`
+	}
+	err := s.own(ctx, "read silences", account, func(q reader) error {
+		return q.SelectContext(ctx, &rows, `
+			SELECT u.import_id, `+s.engine.clock()+` - u.worked_at AS ms FROM imports i JOIN uploads u ON u.account_id = i.account_id AND u.import_id = i.id
+			WHERE i.account_id = ? AND NOT i.sealed AND i.finished_at IS NULL AND NOT (u.spooled AND u.byte_offset = u.length)`, account)
+	})
+	out := make(map[bulk.ImportID]time.Duration, len(rows))
+	for _, r := range rows {
+		out[r.Import] = time.Duration(r.MS) * time.Millisecond
+	}
+	return out, err
 }

@@ -248,3 +248,39 @@ func TestForget(t *testing.T) {
 		}
 	})
 }
+
+// An upload that nobody sends is silent from its last step, or sign of work, on; one that is
+// complete is not.
+func TestSilences(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		fresh, stale, complete := f.newImport(f.account, bulk.ModeCreate, bulk.Options{}), f.newImport(f.account, bulk.ModeCreate, bulk.Options{}), f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
+		other := f.newImport(f.newAccount("two", 10), bulk.ModeCreate, bulk.Options{})
+		for _, imp := range []bulk.Import{fresh, stale, other} {
+			f.stageOpen(imp, 2)
+		}
+		f.stage(complete, 2)
+		age := func(imp bulk.Import) {
+			f.must(f.tx(t.Context(), "age", func(tx *txn) error {
+				_, err := tx.ExecContext(t.Context(), `UPDATE uploads SET worked_at = worked_at - 90000 WHERE import_id = ?`, imp.ID)
+				return err
+			}))
+		}
+		silences := func() map[bulk.ImportID]time.Duration {
+			got, err := f.Silences(t.Context(), f.account)
+			f.must(err)
+			return got
+		}
+		age(stale)
+		got := silences()
+		if len(got) != 2 || got[fresh.ID] > 80*time.Second || got[stale.ID] < 90*time.Second {
+			t.Fatalf("silences %v, want one of %s and one of more than 90 s of %s", got, fresh.ID, stale.ID)
+		}
+		u, err := f.TakeUpload(t.Context(), f.account, stale.ID)
+		f.must(err)
+		age(stale)
+		f.must(f.Worked(t.Context(), f.account, stale.ID, u.Epoch))
+		if got := silences()[stale.ID]; got > 80*time.Second {
+			t.Fatalf("silent for %v after a sign of work", got)
+		}
+	})
+}

@@ -42,7 +42,7 @@ func Compile(spec bulk.Spec, layout bulk.Layout) (*Validator, error) {
 		return nil, err
 	}
 	if _, missing := spec.Unfed(layout.Fields); len(missing) > 0 {
-		return nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnmappedRequired, "No column of the file feeds %s.", strings.Join(missing, ", "))
+		return nil, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUnmappedRequired, "No column of the file goes to %s, which is required. Map one to it, or name it so in the file.", strings.Join(missing, ", "))
 	}
 	var most bulk.Width
 	v := &Validator{keys: len(spec.Key), columns: len(layout.Header)}

@@ -21,7 +21,6 @@ const session = {
     if (session.ended || !notice) return;
     session.ended = true;
     notice.hidden = false;
-    notice.scrollIntoView({ block: "nearest" });
   },
   begin: () => {
     if (!session.ended) return;

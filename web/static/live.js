@@ -5,7 +5,8 @@
 {
   const root = document.querySelector("[data-live]");
   const gap = 500; // ms between two fragments
-  const silence = () => root.dataset.events && !refused && !root.querySelector("[data-waits]") ? 20000 : 2000; // ms without any news after which we ask by ourselves
+  // ms without any news after which we ask by ourselves
+  const silence = () => !root.dataset.events || refused || root.querySelector("[data-waits]") ? 2000 : root.querySelector("[data-uploading]") ? 5000 : 20000;
   let shown = new Map(); // part id → markup as the server sent it
   let last = Date.now(); // of the latest answer
   let lost = 0; // since when there is no connection
@@ -84,6 +85,7 @@
     document.getElementById("cancel-dialog")?.close();
   };
   const listen = () => {
+    source?.close();
     source = new EventSource(root.dataset.events);
     source.addEventListener("open", () => { refused = false; connected(); });
     source.addEventListener("import", () => { connected(); soon(); });
@@ -102,8 +104,8 @@
     });
   };
   document.addEventListener("signedin", () => {
-    if (!watch) return;
-    if (root.dataset.events) { source?.close(); listen(); }
+    if (!root || !watch) return;
+    if (root.dataset.events) listen();
     soon();
   });
 
