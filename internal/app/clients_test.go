@@ -136,3 +136,20 @@ func TestRealClients(t *testing.T) {
 		c.wantUncut(t, s, whole.upload(t, c, "documents", file.Bytes(), 64<<10), file.Bytes())
 	})
 }
+
+// The same with a console that passes uploads on to another process.
+func TestRealClientInACluster(t *testing.T) {
+	t.Parallel()
+	realClients[0].installed(t)
+	s := &system{client: newCluster(t, "console", "ingest", "dispatcher", "processor")}
+	s.apply(sample.Spec())
+	file, _ := contacts(t, sample.Options{Rows: rows(t, 8_000, 4_000), Seed: 7, RejectRate: 0.02, DuplicateRate: 0.01})
+	t.Run("tus", func(t *testing.T) {
+		c := s.account(t.Name(), 1_000_000).in(t)
+		c.wantUncut(t, s, realClients[0].upload(t, c, "contacts", file, 64<<10), file)
+	})
+	t.Run("the IETF's draft", func(t *testing.T) {
+		c := s.account(t.Name(), 1_000_000).in(t)
+		c.wantUncut(t, s, c.uploadByDraft(t, "8", file), file)
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"testing"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/sample"
 )
 
@@ -25,15 +26,22 @@ func TestDraftClient(t *testing.T) {
 	for _, version := range []string{"3", "6", "8"} {
 		t.Run("interop version "+version, func(t *testing.T) {
 			c := s.account(t.Name(), 1_000_000).in(t)
-			proxy := c.newCutter(t, len(file))
-			d := &draftClient{root: proxy.address(), key: c.key, version: version, file: file, http: &http.Transport{}}
-			c.must(d.upload(t))
-			d.http.CloseIdleConnections()
-			said, err := json.Marshal(map[string]any{"url": d.at, "retries": d.retries})
-			c.must(err)
-			c.wantUncut(t, s, c.afterCuts(t, proxy, said), file)
+			c.wantUncut(t, s, c.uploadByDraft(t, version, file), file)
 		})
 	}
+}
+
+// uploadByDraft sends contacts through a connection that is cut ten times, and returns
+// the import's end.
+func (c *client) uploadByDraft(t *testing.T, version string, file []byte) bulk.Import {
+	t.Helper()
+	proxy := c.newCutter(t, len(file))
+	d := &draftClient{root: proxy.address(), key: c.key, version: version, file: file, http: &http.Transport{}}
+	defer d.http.CloseIdleConnections()
+	c.must(d.upload(t))
+	said, err := json.Marshal(map[string]any{"url": d.at, "retries": d.retries})
+	c.must(err)
+	return c.afterCuts(t, proxy, said)
 }
 
 // draftClient is a client of the IETF's resumable uploads.
