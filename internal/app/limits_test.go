@@ -38,6 +38,41 @@ func TestLimitsAreTheSameOnEveryEngine(t *testing.T) {
 	})
 }
 
+// Two files that each fit fill one record: the row that no longer fits is a reject of the
+// second, which has to be shown, exported and verified like any other.
+func TestRecordThatIsFullOnEveryEngine(t *testing.T) {
+	onStores(t, func(t *testing.T, s *system) {
+		c := s.in(t)
+		w := wide(bulk.TypeText, 600, false)
+		w.Name = "full"
+		s.apply(w)
+		file := func(from, to int, keys ...string) []byte {
+			header := []string{"c0"}
+			for i := from; i < to; i++ {
+				header = append(header, fmt.Sprintf("c%d", i))
+			}
+			lines := []string{strings.Join(header, ",")}
+			for _, k := range keys {
+				lines = append(lines, k+strings.Repeat(","+noise(40), to-from))
+			}
+			return []byte(strings.Join(lines, "\n") + "\n")
+		}
+		first, second := file(1, 291, "a", "b"), file(291, 581, "b", "c")
+		c.wantEnd(c.run("mode=upsert&dataset=full", first), bulk.StateCompleted, bulk.Counts{Read: 2, Created: 2})
+		imp := c.run("mode=upsert&dataset=full", second)
+		c.wantEnd(imp, bulk.StateCompletedWithRejects, bulk.Counts{Read: 2, Created: 1, Rejected: 1})
+		if cl := c.clusters(imp.ID); len(cl) != 1 || cl[0].Code != bulk.CodeUnstorable || cl[0].Examples[0].Value != "b" {
+			t.Errorf("clusters %+v", cl)
+		}
+		if got := string(c.rejects(imp.ID, "")); !strings.Contains(got, bulk.CodeUnstorable.Sentence()) || strings.Count(got, "\n") != 2 {
+			t.Errorf("rejects.csv: %.300s", got)
+		}
+		c.verify(imp.ID, second)
+		few := file(291, 292, "a", "b", "c")
+		c.wantEnd(c.run("mode=upsert&dataset=full", few), bulk.StateCompleted, bulk.Counts{Read: 3, Updated: 3})
+	})
+}
+
 // onStores runs the test in a whole system on SQLite and on each PostgreSQL.
 func onStores(t *testing.T, test func(t *testing.T, s *system)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, newSystem(t)) })
