@@ -72,11 +72,29 @@ func (m *Mirror) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.findLoss(ctx); err != nil {
+		return err
+	}
 	if err := ensureLogs(ctx, m.cfg.Engine, d); err != nil {
 		return err
 	}
 	m.logs = true
 	return nil
+}
+
+// findLoss looks whether analytics were there before. Where they were and are not, the
+// database was dropped or another one is asked: all is to be mirrored again, and until
+// then nothing may claim that it is.
+func (m *Mirror) findLoss(ctx context.Context) error {
+	there, err := columnsOf(ctx, m.cfg.Engine, importsTable().name)
+	if err != nil || len(there) > 0 {
+		return err
+	}
+	lost, err := m.cfg.Ledger.ForgetMirrored(ctx)
+	if err == nil && lost > 0 {
+		m.cfg.Log.WarnContext(ctx, "analytics are empty, everything is copied again", "batches", lost)
+	}
+	return err
 }
 
 // byDataset yields runs of one dataset.

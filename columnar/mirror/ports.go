@@ -18,6 +18,8 @@ type Ledger interface {
 	// MarkMirrored marks batches as mirrored, and in the same transaction each of the
 	// imports that ended, is unchanged since it was read, and has no other batch to mirror.
 	MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error
+	// ForgetMirrored says that analytics lost everything: no batch or import is mirrored.
+	ForgetMirrored(ctx context.Context) (batches int64, err error)
 	// Unreported lists imports that ended, are not marked and have no batch to mirror.
 	Unreported(ctx context.Context, limit int) ([]bulk.Import, error)
 

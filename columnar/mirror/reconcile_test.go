@@ -149,6 +149,33 @@ func TestReconcileFillsADroppedDatabase(t *testing.T) {
 	})
 }
 
+// A mirror whose database is gone takes back what it claimed, and copies all again.
+func TestMirrorFillsADroppedDatabase(t *testing.T) {
+	onEngines(t, func(t *testing.T, w *world) {
+		w.settled()
+		m := w.mirror(nil)
+		w.must(m.sweep(t.Context()))
+		w.dropDatabase()
+		imp := w.begin(bulk.ModeUpsert, "things", all, 1)
+		w.commit(imp, 0, thing("new", 1, "x"))
+		if err := m.sweep(t.Context()); err != nil { // it still thought that the tables were there
+			m.failed(t.Context(), err)
+		}
+		for range 2 { // the loss is found beside the newest batch, the others are older
+			w.must(m.sweep(t.Context()))
+		}
+		w.wantEqual("things")
+		w.reconcile()
+		imports, err := w.ImportsAfter(t.Context(), w.account, "", 10)
+		w.must(err)
+		for _, i := range imports {
+			if !i.Mirrored {
+				t.Errorf("import %s is not mirrored in the end", i.ID)
+			}
+		}
+	})
+}
+
 // dropDatabase takes everything away.
 func (w *world) dropDatabase() {
 	w.t.Helper()

@@ -24,21 +24,19 @@ func (s *Store) RecordsBetween(ctx context.Context, account bulk.AccountID, spec
 	for _, k := range spec.Key {
 		key = append(key, s.engine.ordered(*spec.Column(k)))
 	}
+	where, args := "", []any{spec.Name, account}
+	if after != nil {
+		where += fmt.Sprintf(` AND (%s) > %s`, strings.Join(key, ", "), tuples(1, len(key)))
+		args = append(args, after...)
+	}
+	if upTo != nil {
+		where += fmt.Sprintf(` AND (%s) <= %s`, strings.Join(key, ", "), tuples(1, len(key)))
+		args = append(args, upTo...)
+	}
 	query := fmt.Sprintf(`
 		SELECT %s, t._op_seq, t._row_no, COALESCE(i.id, '') FROM %q t
 		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
-		WHERE t._account_id = ?`, prefixed(columns), spec.Table())
-	args := []any{spec.Name, account}
-	for _, bound := range []struct {
-		is  string
-		key []bulk.Value
-	}{{">", after}, {"<=", upTo}} {
-		if bound.key != nil {
-			query += fmt.Sprintf(` AND (%s) %s %s`, strings.Join(key, ", "), bound.is, tuples(1, len(key)))
-			args = append(args, bound.key...)
-		}
-	}
-	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, strings.Join(key, ", "), limit)
+		WHERE t._account_id = ?%s ORDER BY %s LIMIT %d`, prefixed(columns), spec.Table(), where, strings.Join(key, ", "), limit)
 	return s.error("read records", s.readRecords(ctx, s.read, spec, query, args, use))
 }
 

@@ -133,6 +133,18 @@ func (s *Store) MarkMirrored(ctx context.Context, batches []bulk.BatchID, import
 	})
 }
 
+// ForgetMirrored notes that analytics have nothing, and returns how many batches they had.
+func (s *Store) ForgetMirrored(ctx context.Context) (batches int64, err error) {
+	err = s.tx(ctx, "forget what is mirrored", func(tx *txn) error {
+		if batches, err = changed(tx.ExecContext(ctx, `UPDATE batches SET mirrored_at = NULL WHERE mirrored_at IS NOT NULL`)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE imports SET mirrored = FALSE, version = version + 1 WHERE mirrored`)
+		return err
+	})
+	return batches, err
+}
+
 // recordsByKey is how many keys one query looks up; SQLite bounds the depth of a condition.
 const recordsByKey = 100
 

@@ -88,8 +88,13 @@ func TestAgesAreOfWhatWaits(t *testing.T) {
 		ages(false, false)
 		f.commit(imp, 0, row{1, "a", "one"})
 		ages(false, true)
-		f.must(f.MarkMirrored(t.Context(), batch, nil))
+		f.must(f.MarkMirrored(t.Context(), batch, []bulk.Import{f.get(imp)}))
 		ages(false, false)
+		before := f.get(imp)
+		if n, err := f.ForgetMirrored(t.Context()); err != nil || n != 1 || !before.Mirrored || f.get(imp).Mirrored {
+			t.Errorf("%d batches forgotten, %v; mirrored %v, then %v", n, err, before.Mirrored, f.get(imp).Mirrored)
+		}
+		ages(false, true)
 	})
 }
 
