@@ -1,6 +1,6 @@
 // Package check holds the tests of what is deployed: the Helm chart, the Compose file,
-// the image, the alerts and the dashboard. It is a module of its own so that the
-// libraries that judge them (Helm's, Compose's, Prometheus' and BuildKit's own) weigh
+// the image, the alerts, the dashboard and the description of the API. It is a module of its own so that the
+// libraries that judge them (Helm's, Compose's, Prometheus', BuildKit's own and one for OpenAPI) weigh
 // nothing on the program.
 //
 // The files are held against the program's source: a variable, a metric, a label or a
