@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -208,6 +209,9 @@ func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, leng
 func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport) (imp bulk.Import, replayed bool, err error) {
 	if n.Filename == "" {
 		n.Filename = dispositionName(r)
+	}
+	if _, said, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && said["header"] == "absent" { // RFC 4180
+		n.Options.Dialect.NoHeader = true
 	}
 	if err := s.checkNew(&n); err != nil {
 		return imp, false, err

@@ -174,6 +174,17 @@ func TestRepeatedWholeFileIsNotReceivedTwice(t *testing.T) {
 	}
 }
 
+// What the media type says of the header is not passed over.
+func TestHeaderAbsent(t *testing.T) {
+	a := newAPI(t)
+	for media, want := range map[string]bool{"text/csv; header=absent": true, "text/csv; charset=utf-8; header=present": false, "text/csv": false} {
+		imp := decode[bulk.Import](t, a.do(a.alice, "POST", "/v1/imports?dataset=contacts", "1\n", "Content-Type", media))
+		if imp.Options.Dialect.NoHeader != want {
+			t.Errorf("%s: no_header is %v", media, imp.Options.Dialect.NoHeader)
+		}
+	}
+}
+
 func TestTusCreation(t *testing.T) {
 	a := newAPI(t)
 	meta := func(pairs ...string) string {
