@@ -11,7 +11,7 @@ import (
 // The most memory that a request holds while its answer is made and a slow client reads
 // it, in bytes.
 const (
-	smallAnswer   = 64 << 10 // what fits into a connection is sent at once, so it is held for moments
+	smallAnswer   = 16 << 10 // of every request, live streams included: what fits into a connection is sent at once
 	listAnswer    = 4 << 20
 	viewAnswer    = 2 << 20            // a page of an import with its batches, or a preview
 	recordsAnswer = 4 * bulk.PageBytes // values in memory, one record as JSON, and its compression

@@ -11,6 +11,11 @@
 //   - Secrets are compared and passed on as SHA-256 only; paths that carry one are
 //     logged by their pattern.
 //   - An unsafe request with a browser's cookie is served only from our own origin.
+//   - What requests hold while their answers are read is reserved from one memory, of
+//     which an account gets a quarter at most: see answers.go. A page of a list ends at
+//     its limit or at bulk.PageBytes. Nothing of the database is held meanwhile.
+//   - However many streams follow an import, one watcher reads the ledger for them, and
+//     none waits for another: see streams.go.
 //   - Answers are streamed where they may be large (rejects.csv, NDJSON, events); one
 //     that breaks off midway breaks the connection, so that nobody takes it for whole.
 //

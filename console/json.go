@@ -49,9 +49,13 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 // hurry bounds how long a client may take to send a small body; the returned function
 // lifts the bound, which would otherwise cancel the request while it is worked on.
 func (s *Server) hurry(w http.ResponseWriter) (done func()) {
-	conn := http.NewResponseController(w)
-	conn.SetReadDeadline(time.Now().Add(time.Duration(s.Limits.IdleSeconds) * time.Second)) // not every connection has deadlines
-	return func() { conn.SetReadDeadline(time.Time{}) }
+	conn, end := http.NewResponseController(w), time.Now().Add(time.Duration(s.Limits.IdleSeconds)*time.Second)
+	conn.SetReadDeadline(end) // not every connection has deadlines
+	return func() {
+		if time.Now().Before(end) { // else nobody is to wait for the rest
+			conn.SetReadDeadline(time.Time{})
+		}
+	}
 }
 
 // badJSON tells a person what is wrong with the body.

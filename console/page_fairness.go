@@ -55,7 +55,9 @@ func (s *Server) steerAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := s.readForm(w, r); err != nil {
+		return err
+	}
 	change, err := parseSteer(r)
 	if err == nil {
 		err = s.applyChange(r.Context(), a.ID, change)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 
 	"bulkhead/internal/bulk"
@@ -10,13 +11,25 @@ import (
 // maxForm bounds the body of a small form, in bytes.
 const maxForm = 16 << 10
 
+// readForm reads a small form, for which the client has as long as for any body.
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request) error {
+	defer s.hurry(w)()
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("read form: %w", err)
+	}
+	return nil
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.frame(r, "", "Sign in"), Next: nextPath(r.URL.Query().Get("next"))}))
 }
 
 // loginWithKey opens a session for an API key. A wrong one gets the form again.
 func (s *Server) loginWithKey(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := s.readForm(w, r); err != nil {
+		return err
+	}
 	next := nextPath(r.PostFormValue("next"))
 	err := s.signInWithKey(w, r, r.PostFormValue("key"))
 	if bulk.KindOf(err) == bulk.KindUnauthorized {

@@ -42,7 +42,9 @@ func (s *Server) startImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 	}
+	sent := s.hurry(w)
 	fields, file, err := readFields(form)
+	sent()
 	if err != nil {
 		return err
 	}
@@ -109,6 +111,7 @@ func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}
+	defer s.hurry(w)()
 	sample, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.PreviewBytes)))
 	if err != nil {
 		return fmt.Errorf("read sample: %w", err)

@@ -35,6 +35,8 @@ func lingering(next http.Handler) http.Handler {
 		}
 		if at.Add(1) <= lingerers {
 			linger(conn, body.body)
+		} else {
+			_ = conn.SetReadDeadline(time.Now()) // the server would wait for what is left
 		}
 		at.Add(-1)
 	})
