@@ -152,3 +152,45 @@ func TestClustersOfLongColumns(t *testing.T) {
 		}
 	})
 }
+
+// A dry run that is approved after the dataset was extended comes later in the order, and
+// meets records with columns that its spec does not know.
+func TestApprovedImportMeetsNewerColumns(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		spec := bulk.Spec{Name: "wide", Key: []string{"id"}, Columns: []bulk.Column{{Name: "id", Type: bulk.TypeText}}}
+		grow := func(to int) {
+			for i := len(spec.Columns) - 1; i < to; i++ {
+				spec.Columns = append(spec.Columns, bulk.Column{Name: fmt.Sprintf("c%d", i), Type: bulk.TypeText})
+			}
+			_, err := f.ApplyDataset(t.Context(), spec)
+			f.must(err)
+		}
+		begin := func(from, to int, o bulk.Options) (imp bulk.Import, c bulk.Commit) {
+			imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: "wide", Mode: bulk.ModeUpsert, Size: -1, Options: o}, 0)
+			f.must(err)
+			c.Records = bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}
+			for i := from; i < to; i++ {
+				c.Records.Columns = append(c.Records.Columns, fmt.Sprintf("c%d", i))
+				c.Records.Values[0] = append(c.Records.Values[0], strings.Repeat("x", 30))
+			}
+			f.stageAs(imp, bulk.Layout{Header: c.Records.Columns, Fields: c.Records.Columns}, 1)
+			f.seal(imp)
+			return imp, c
+		}
+		grow(200)
+		dry, c := begin(0, 200, bulk.Options{DryRun: true})
+		c.Work = f.work(dry, 0)
+		f.must(f.Check(t.Context(), c))
+		grow(500)
+		later, l := begin(200, 490, bulk.Options{})
+		l.Work = f.work(later, 0)
+		_, err := f.Commit(t.Context(), l)
+		f.must(err)
+		_, err = f.Approve(t.Context(), f.account, dry.ID)
+		f.must(err)
+		c.Work = f.work(dry, 0)
+		n, err := f.Commit(t.Context(), c)
+		f.must(err)
+		wantCounts(t, n, bulk.Counts{Read: 1, Rejected: 1})
+	})
+}

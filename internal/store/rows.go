@@ -64,6 +64,14 @@ type landing struct {
 
 // land puts these rows of a batch into their table. The table must be closed.
 func (s *Store) land(ctx context.Context, tx *txn, c bulk.Commit, rows []int) (*landing, error) {
+	if c.Work.Import.Options.DryRun {
+		// It was approved after imports with a newer spec, whose columns its records may have.
+		d, err := dataset(ctx, tx, c.Work.Import.Dataset)
+		if err != nil {
+			return nil, err
+		}
+		c.Work.Spec = d.Spec
+	}
 	l := &landing{c: c, table: s.engine.rows(s, tx), widths: newWidths(c)}
 	l.table.begin(c, rows)
 	if err := l.run(ctx, rows); err != nil {
