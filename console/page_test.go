@@ -108,6 +108,9 @@ func TestImportsListKeepsItsFilters(t *testing.T) {
 	if strings.Contains(a.body, "opt-outs.csv") {
 		t.Error("the filter lets others through")
 	}
+	if strings.Contains(a.body, `value="undone"`) {
+		t.Error("the form offers a state that nothing leads to")
+	}
 	if !strings.Contains(a.body, `value="failed" selected`) {
 		t.Error("the form forgot the state")
 	}

@@ -68,7 +68,7 @@ func views(t *testing.T, w *demo) []view {
 		{name: "not-found", path: "/imports/imp_nothing", wait: ".problem"},
 		{name: "no-address", path: "/nothing/here", wait: ".problem"},
 		{name: "broken", path: "/usage", wait: ".problem", world: func(w *demo) { w.broken = true }},
-		{name: "forbidden", path: "/fairness", wait: ".problem", world: func(w *demo) { w.operator = false }},
+		{name: "forbidden", path: "/fairness", wait: ".problem", world: func(w *demo) { w.broken, w.operator = false, false }},
 		{name: "fairness-unknown", path: "/fairness", wait: ".empty", world: func(w *demo) {
 			w.operator = true
 			for i := range w.queues {
