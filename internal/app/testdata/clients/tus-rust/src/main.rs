@@ -34,8 +34,9 @@ impl HttpHandler for Http {
     }
 }
 
+// The library calls every answer about the offset NotFoundError that is not a good one.
 fn passes(e: &Error) -> bool {
-    matches!(e, Error::IoError(_) | Error::WrongUploadOffsetError | Error::UnexpectedStatusCode(423 | 503))
+    matches!(e, Error::IoError(_) | Error::NotFoundError | Error::WrongUploadOffsetError | Error::UnexpectedStatusCode(423 | 503))
 }
 
 fn main() {
@@ -53,6 +54,7 @@ fn main() {
             eprintln!("{:?}", e);
             exit(1)
         }
+        std::thread::sleep(std::time::Duration::from_millis(50));
     };
     let location = loop {
         match client.create_with_metadata(endpoint, path, metadata.clone()) {
