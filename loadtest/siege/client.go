@@ -164,6 +164,16 @@ func (c counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// count is how many were answered.
+func (l *lines) count() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, of := range l.Statuses {
+		n += of
+	}
+	return n
+}
+
 func newLines() *lines { return &lines{Statuses: map[string]int{}} }
 
 func (l *lines) close() {

@@ -74,12 +74,16 @@ func run(ctx context.Context) (err error) {
 	program := flag.String("program", "", "the program to measure; default: it is built from here")
 	revision := flag.String("revision", "", "what the program was built from; default: the checkout")
 	dir := flag.String("dir", os.TempDir(), "where the data directory goes")
+	streams := flag.Bool("only-streams", false, "measure only the streams of one import")
 	out := flag.String("out", "", "JSON file to write")
 	most := flag.Int64("most-mib", 0, "fail if the process held more under siege; 0: however much")
 	flag.Parse()
 	r := result{Plan: whole, Revision: *revision, CPUs: runtime.NumCPU(), At: time.Now().UTC().Truncate(time.Second)}
 	if *brief {
 		r.Plan = short
+	}
+	if *streams {
+		r.Plan = plan{IdleStreams: r.Plan.IdleStreams, WideImports: 1, Quiet: r.Plan.Quiet}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
@@ -108,7 +112,9 @@ func run(ctx context.Context) (err error) {
 	if r.Quiet, err = measureQuiet(ctx, s, r.Plan); err != nil {
 		return fmt.Errorf("quiet: %w", err)
 	}
-	if r.Siege, err = besiege(ctx, s, r.Plan); err != nil {
+	if *streams {
+		r.Siege = siege{}
+	} else if r.Siege, err = besiege(ctx, s, r.Plan); err != nil {
 		return fmt.Errorf("siege: %w", err)
 	}
 	text, err := json.MarshalIndent(r, "", "  ")

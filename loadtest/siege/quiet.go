@@ -111,6 +111,11 @@ func (q *quiet) measureStreams(ctx context.Context, s *server, p plan) error {
 		}
 		go q.Streams.answered(conn, true)
 	}
+	for range 300 { // until all are answered, or a minute has passed
+		if pause(ctx, 200*time.Millisecond); q.Streams.count() == p.IdleStreams {
+			break
+		}
+	}
 	pause(ctx, 5*time.Second) // until polling has slowed down
 	q.StreamCPUs = s.cpus(ctx, p.Quiet)
 	steered, stop := context.WithCancel(ctx)
