@@ -71,6 +71,11 @@ func newCluster(t *testing.T, roles ...string) *client {
 		a, err := c.ask(http.MethodGet, "/readyz", nil, nil)
 		return err == nil && a.status == http.StatusOK
 	})
+	c.eventually("the console sees every process", func() bool {
+		var cluster struct{ Nodes []bulk.Member }
+		c.get("/v1/cluster", &cluster)
+		return len(cluster.Nodes) == len(roles)
+	})
 	return c
 }
 
