@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -98,6 +99,21 @@ func TestExamples(t *testing.T) {
 					t.Errorf("%s: %v", command, err)
 				}
 			}
+		}
+	}
+}
+
+// What has stopped coming is said, with how to go on.
+func TestShowTellsWhenTheLastByteCame(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"id":"imp_1","dataset":"people","state":"receiving","last_byte_at":"2026-01-02T03:04:05Z"}`)
+	}))
+	defer server.Close()
+	t.Setenv("BULKHEAD_API_KEY", "bhk_test")
+	for args, want := range map[string]string{"": "2026-01-02T03:04:05Z; if nobody", "--json": `"last_byte_at":"2026-01-02T03:04:05Z"`} {
+		line := append([]string{"imports", "show", "imp_1", "--url", server.URL}, strings.Fields(args)...)
+		if code, stdout, stderr := run(t, "", line...); code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%v: got %d, %q, %q; want %q", line, code, stdout, stderr, want)
 		}
 	}
 }

@@ -71,14 +71,20 @@ func (c *importsShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	imp, err := api.get(e.ctx, bulk.ImportID(c.ID))
-	if err != nil {
+	var imp struct {
+		bulk.Import
+		LastByte *time.Time `json:"last_byte_at"` // nil once the file is complete
+	}
+	if err := api.call(e.ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(c.ID), nil, &imp); err != nil {
 		return err
 	}
 	return e.print(imp, func(w io.Writer) {
 		fmt.Fprintf(w, "file\t%s into %s, mode %s, priority %s\n", imp.Filename, imp.Dataset, imp.Mode, imp.Priority)
 		fmt.Fprintf(w, "received\t%s of %s\n", bytesText(imp.Bytes.Received), bytesText(max(imp.Bytes.Total, imp.Bytes.Received)))
-		summary(w, imp, api.pace(e.ctx, imp))
+		if imp.LastByte != nil && !imp.State.Terminal() {
+			fmt.Fprintf(w, "last byte\t%s; if nobody sends any more: bulkhead import FILE --dataset %s --resume %s\n", imp.LastByte.UTC().Format(time.RFC3339), imp.Dataset, imp.ID)
+		}
+		summary(w, imp.Import, api.pace(e.ctx, imp.Import))
 	})
 }
 
