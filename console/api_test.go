@@ -20,7 +20,7 @@ import (
 type api struct {
 	*apiWorld
 	server             *Server
-	log                *bytes.Buffer
+	log                *logged
 	alice, bob, olga   string // secrets
 	aliceID, bobID     bulk.AccountID
 	content, contentBy string // last request that reached Content, and its account
@@ -33,13 +33,13 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 		imports: map[bulk.ImportID]*bulk.Import{}, answers: map[string]apiAnswer{}, events: map[bulk.ImportID][]bulk.Event{}, files: map[bulk.ImportID][]byte{},
 		datasets: map[bulk.DatasetName]bulk.Dataset{}, records: map[bulk.AccountID]bulk.RecordPage{},
 	}
-	a := &api{apiWorld: w, log: &bytes.Buffer{}}
+	a := &api{apiWorld: w, log: &logged{}}
 	a.aliceID, a.alice = w.join(t, "alice", false)
 	a.bobID, a.bob = w.join(t, "bob", false)
 	_, a.olga = w.join(t, "olga", true)
 	w.datasets["contacts"] = bulk.Dataset{Version: 1, Spec: bulk.Spec{Name: "contacts", Key: []string{"id"}, Columns: []bulk.Column{{Name: "id", Type: bulk.TypeText}, {Name: "age", Type: bulk.TypeInteger}}}}
 	c := Config{
-		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Health: w, Dispatchers: w, Nodes: w, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: a.log}, nil)),
+		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Health: w, Dispatchers: w, Nodes: w, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
 		RejectsCSV: func(out io.Writer, l bulk.Layout, raw bool) (RejectWriter, error) {
 			cw := &apiCSV{csv.NewWriter(out)}
 			return cw, cw.w.Write(append(slices.Clone(l.Header), fmt.Sprintf("raw=%v", raw)))
@@ -61,15 +61,29 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 	return a
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// logged is a log that may be read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (l *lockedWriter) Write(b []byte) (int, error) {
+func (l *logged) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(b)
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// locked reads or changes the world while the server is at work.
+func (w *apiWorld) locked(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
 }
 
 // do sends a request with the secret ("" for none) and headers given as name, value, ….

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,7 +63,7 @@ func TestStreamsEndWithTheirCredential(t *testing.T) {
 		watched(t, a)
 		imp := a.seed(a.aliceID, bulk.StateProcessing)
 		session := bulk.HashSecret("token")
-		a.sessions[session] = bulk.Principal{Account: a.aliceID, Name: "alice"}
+		a.locked(func() { a.sessions[session] = bulk.Principal{Account: a.aliceID, Name: "alice"} })
 		other, _ := bulk.NewSecret()
 		a.CreateKey(t.Context(), bulk.APIKey{ID: bulk.NewKeyID(), Account: a.aliceID}, bulk.HashSecret(other))
 
@@ -73,12 +74,14 @@ func TestStreamsEndWithTheirCredential(t *testing.T) {
 		signedIn, others := a.stream(t, imp.ID, "Cookie", sessionCookie+"=token"), a.stream(t, imp.ID, "Authorization", "Bearer "+other)
 		<-time.After(500 * time.Millisecond)
 		synctest.Wait()
-		a.lookups = nil
+		a.locked(func() { a.lookups = nil })
 		<-time.After(5 * time.Second)
 		synctest.Wait()
-		if len(a.lookups) != 5 || len(a.lookups[0]) != 3 {
-			t.Fatalf("%d questions in 5 s, want 5, each about 3 credentials: %v", len(a.lookups), a.lookups)
-		}
+		a.locked(func() {
+			if len(a.lookups) != 5 || len(a.lookups[0]) != 3 {
+				t.Errorf("%d questions in 5 s, want 5, each about 3 credentials: %v", len(a.lookups), a.lookups)
+			}
+		})
 		until := func(what string, ended <-chan struct{}) {
 			t.Helper()
 			begun := time.Now()
@@ -179,17 +182,22 @@ func TestUseOfKeysIsNotedBesideRequests(t *testing.T) {
 		for range 5 {
 			a.do(a.alice, "GET", "/v1/usage", "")
 		}
-		if len(a.uses) != 0 {
+		noted := func() (uses []bulk.Principal) {
+			a.locked(func() { uses = slices.Clone(a.uses) })
+			return uses
+		}
+		if len(noted()) != 0 {
 			t.Fatal("a request waited for its note")
 		}
 		<-time.After(noteUseEvery + time.Second)
 		synctest.Wait()
-		if len(a.uses) != 1 || a.uses[0].Account != a.aliceID || a.uses[0].Key == "" {
-			t.Errorf("noted %+v", a.uses)
+		if uses := noted(); len(uses) != 1 || uses[0].Account != a.aliceID || uses[0].Key == "" {
+			t.Errorf("noted %+v", uses)
 		}
 		<-time.After(noteUseEvery)
-		if synctest.Wait(); len(a.uses) != 1 {
-			t.Errorf("noted again: %+v", a.uses)
+		synctest.Wait()
+		if uses := noted(); len(uses) != 1 {
+			t.Errorf("noted again: %+v", uses)
 		}
 	})
 }
