@@ -35,7 +35,10 @@ func (c *keysCreate) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	in := map[string]any{"name": c.Name, "operator": c.Operator}
+	in := struct {
+		Name     string `json:"name,omitempty"`
+		Operator bool   `json:"operator"`
+	}{c.Name, c.Operator}
 	var key struct {
 		bulk.APIKey
 		Secret string `json:"secret"`
