@@ -160,11 +160,20 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resuma
 		at = contentPath(imp.ID)
 		draft.Announce(w, at, s.uploadLimits())
 	}
-	if !replayed || imp.State == bulk.StateOpen {
-		if imp, err = s.receive(r, imp.ID, r.Body, n.Size, draft.Version > 0); err != nil {
+	begun := replayed && imp.State != bulk.StateOpen // by an earlier request
+	if !begun {
+		id := imp.ID
+		imp, err = s.receive(r, id, r.Body, n.Size, draft.Version > 0)
+		if r.Header.Get("Idempotency-Key") != "" && bulk.CodeOf(err) == bulk.ErrUploadClosed { // by one that was faster
+			if now, gone := s.Imports.Import(r.Context(), s.principal(r).Account, id); gone == nil && (now.Sealed || cut(now)) {
+				imp, err, begun = now, nil, true
+			}
+		}
+		if err != nil {
 			return err
 		}
-	} else if cut(imp) {
+	}
+	if begun && cut(imp) {
 		return &importError{imp.ID, bulk.Errorf(bulk.KindConflict, "upload_incomplete",
 			"An earlier request with this Idempotency-Key is still sending, or was cut after %d bytes. Continue it at %s, or cancel it and send the file under a new key.", imp.Bytes.Received, contentPath(imp.ID))}
 	}
