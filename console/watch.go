@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // What runs is admitted again and again, since a key may be revoked, a session end or
@@ -65,26 +66,19 @@ func newWatch(accounts Accounts, log *slog.Logger) *watch {
 // and writes down the use of keys, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	var both sync.WaitGroup
-	both.Go(func() { every(ctx, readmitEvery, s.watch.readmit) })
-	both.Go(func() { every(ctx, noteUseEvery, s.watch.noteUse) })
+	both.Go(func() { _ = wait.Every(ctx, readmitEvery, remembering(s.watch.readmit)) })
+	both.Go(func() { _ = wait.Every(ctx, noteUseEvery, remembering(s.watch.noteUse)) })
 	both.Wait()
 	return nil
 }
 
-// every calls do until ctx ends, telling it whether it failed before: failures are said
-// once.
-func every(ctx context.Context, period time.Duration, do func(ctx context.Context, failing bool) bool) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for failing := false; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+// remembering tells do whether it failed before: failures are said once.
+func remembering(do func(ctx context.Context, failing bool) bool) func(context.Context) {
+	failing := false
+	return func(ctx context.Context) {
 		within, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
 		failing = do(within, failing)
-		cancel()
 	}
 }
 

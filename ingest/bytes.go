@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // bytesNoted is how often the ledger is told that bytes of an upload still come.
@@ -19,20 +20,14 @@ func (u *Uploads) noteBytes(ctx context.Context, up *bulk.Upload, body io.Reader
 	ctx, cancel := context.WithCancel(ctx)
 	c := &counter{r: body}
 	var wg sync.WaitGroup
+	noted := int64(0)
 	wg.Go(func() {
-		ticker := time.NewTicker(bytesNoted)
-		defer ticker.Stop()
-		for noted := int64(0); ; {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
+		_ = wait.Every(ctx, bytesNoted, func(ctx context.Context) {
 			if came := c.n.Load(); came != noted {
 				noted = came
 				_ = u.Ledger.Worked(ctx, up.Import.AccountID, up.Import.ID, up.Epoch) // a step says the same, and why it cannot
 			}
-		}
+		})
 	})
 	return c, func() { cancel(); wg.Wait() }
 }

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // Config is what a node needs. Zero values of the rest take the defaults.
@@ -91,7 +92,7 @@ func (n *Node) slot(take, work context.Context) {
 			n.cfg.Metrics.busy(-1)
 		case take.Err() == nil:
 			n.cfg.Log.WarnContext(take, "no lease from the dispatcher, asking again", "error", err)
-			rest(take, leasePause)
+			_ = wait.For(take, leasePause)
 		}
 	}
 }
@@ -117,29 +118,11 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 // keep extends the lease three times a term, and stops the work when it is lost. A
 // dispatcher that does not answer has not taken it away.
 func (n *Node) keep(ctx context.Context, stop context.CancelFunc, lease bulk.Lease) {
-	tick := time.NewTicker(max(lease.Term/3, time.Second))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	_ = wait.Every(ctx, max(lease.Term/3, time.Second), func(ctx context.Context) {
 		ok, err := n.cfg.Dispatcher.Extend(ctx, n.cfg.Node, lease)
 		if err == nil && !ok {
 			n.cfg.Log.WarnContext(ctx, "lease lost, work stopped", "batch", lease.Ref.ID().String())
 			stop()
-			return
 		}
-	}
-}
-
-// rest waits for a time or until ctx ends.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	})
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // Config says what the mirror copies and to where.
@@ -40,7 +42,7 @@ type Mirror struct {
 	tables   map[bulk.DatasetName]int        // columns of the dataset tables that are there
 	accounts map[bulk.AccountID]bulk.Account // as last written
 	written  map[bulk.ImportID]int64         // versions of imports in flight, as last written
-	failing  bool                            // since the last round
+	failures int                             // in a row
 	complain map[bulk.BatchID]struct{}       // batches whose failure was logged
 	hints    chan []bulk.Reference           // from the feed
 	answered atomic.Pointer[time.Time]       // when the engine did last; nil: never
@@ -74,7 +76,8 @@ func (m *Mirror) Run(ctx context.Context) error {
 	if m.cfg.Feed != nil {
 		beside.Go(func() { m.poll(ctx) })
 	}
-	pause, due := m.cfg.Sweep, time.Now()
+	backoff := wait.Backoff{First: 2 * m.cfg.Sweep, Longest: longestPause, Jitter: 0.25}
+	due := time.Now()
 	for ctx.Err() == nil {
 		var err error
 		if wait := time.Until(due); wait > 0 {
@@ -84,13 +87,11 @@ func (m *Mirror) Run(ctx context.Context) error {
 			due = time.Now().Add(m.cfg.Sweep)
 		}
 		if err == nil {
-			pause = m.cfg.Sweep
 			m.recovered(ctx)
 			continue
 		}
 		m.failed(ctx, err)
-		pause = min(2*pause, longestPause)
-		rest(ctx, pause)
+		_ = wait.For(ctx, backoff.After(m.failures, rand.Float64()))
 		due = time.Now()
 	}
 	return nil
@@ -195,44 +196,28 @@ func (m *Mirror) EngineUp() bool {
 
 // watch asks the engine for a sign of life, beside all other work, which may hang.
 func (m *Mirror) watch(ctx context.Context) {
-	tick := time.NewTicker(m.cfg.Sweep)
-	defer tick.Stop()
-	for {
+	look := func(ctx context.Context) {
 		within, cancel := context.WithTimeout(ctx, silence)
+		defer cancel()
 		if m.cfg.Engine.Alive(within) == nil {
 			now := time.Now()
 			m.answered.Store(&now)
 		}
-		cancel()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
 	}
+	look(ctx)
+	_ = wait.Every(ctx, m.cfg.Sweep, look)
 }
 
 func (m *Mirror) failed(ctx context.Context, err error) {
 	m.logs, m.tables, m.accounts, m.written = false, map[bulk.DatasetName]int{}, map[bulk.AccountID]bulk.Account{}, nil // perhaps another engine answers next
-	if !m.failing && ctx.Err() == nil {
+	if m.failures++; m.failures == 1 && ctx.Err() == nil {
 		m.cfg.Log.WarnContext(ctx, "analytics are not reached, imports go on and the mirror tries on", "error", err)
 	}
-	m.failing = true
 }
 
 func (m *Mirror) recovered(ctx context.Context) {
-	if m.failing {
+	if m.failures > 0 {
 		m.cfg.Log.InfoContext(ctx, "analytics are reached again")
 	}
-	m.failing = false
-}
-
-// rest waits for a time or until ctx ends.
-func rest(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	m.failures = 0
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 const (
@@ -184,7 +185,7 @@ func (a *accountComparison) awaitMutations(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, purgeWithin)
 	defer cancel()
 	for left := "1"; left != "0"; {
-		rest(ctx, purgePause)
+		_ = wait.For(ctx, purgePause)
 		if err := a.engine.Query(ctx, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND is_done = 0 AND table = "+literal(a.table.name), func(row []any) error {
 			left = fmt.Sprint(row[0])
 			return nil

@@ -18,6 +18,7 @@ import (
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
 	"bulkhead/internal/telemetry"
+	"bulkhead/internal/wait"
 )
 
 // goneUnnoticed is how long a process that is to stop goes on as before, not ready
@@ -95,9 +96,7 @@ func (p *process) run(ctx context.Context) error {
 		<-failed.Done()
 		p.draining.Store(true)
 		p.parts.log.Info("stopping", "node", p.node.ID)
-		pause := time.NewTimer(goneUnnoticed)
-		defer pause.Stop()
-		<-pause.C
+		_ = wait.For(working, goneUnnoticed)
 		take()
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"bulkhead/internal/broker"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
+	"bulkhead/internal/wait"
 	"bulkhead/processors/lease"
 )
 
@@ -51,14 +52,7 @@ func RunDispatcher(logs io.Writer) func(context.Context, config.RoleConfig) erro
 
 // reap ends stuck sessions of ours until ctx ends.
 func reap(ctx context.Context, p *parts) error {
-	tick := time.NewTicker(reapEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	return wait.Every(ctx, reapEvery, func(ctx context.Context) {
 		n, err := p.store.Reap(ctx, reapAfter)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -66,5 +60,5 @@ func reap(ctx context.Context, p *parts) error {
 		case n > 0:
 			p.log.Warn("stuck sessions ended", "sessions", n)
 		}
-	}
+	})
 }

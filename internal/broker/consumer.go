@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // The bounds of a consumer.
@@ -67,17 +68,8 @@ func NewConsumer(cfg Config) (*Consumer, error) {
 // Run commits watermarks every second until ctx ends, then a last time, and
 // leaves the group.
 func (c *Consumer) Run(ctx context.Context) error {
-	tick := time.NewTicker(commitEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			c.client.CloseAllowingRebalance() // revokes, which commits
-			return nil
-		case <-tick.C:
-			c.commit(ctx)
-		}
-	}
+	defer c.client.CloseAllowingRebalance() // revokes, which commits
+	return wait.Every(ctx, commitEvery, c.commit)
 }
 
 // Poll waits for references or a change of the assignment. What cannot be read as

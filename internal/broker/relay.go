@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // Outbox is the ledger's list of batches whose references are not published.
@@ -22,11 +24,13 @@ type Outbox interface {
 
 // The bounds of a relay.
 const (
-	relayBatch    = 1000             // references a round
-	relaySweep    = time.Second      // without a poke
-	relayTimeout  = 10 * time.Second // of one publication
-	relayMaxPause = 15 * time.Second // between attempts while something is down
+	relayBatch   = 1000             // references a round
+	relaySweep   = time.Second      // without a poke
+	relayTimeout = 10 * time.Second // of one publication
 )
+
+// relayBackoff is how long a relay waits while something is down.
+var relayBackoff = wait.Backoff{First: 2 * relaySweep, Longest: 15 * time.Second, Jitter: 0.25}
 
 // Relay publishes what waits in the outbox, at least once.
 type Relay struct {
@@ -63,44 +67,23 @@ func (r *Relay) Staged() {
 // the broker is down it tries less and less often, and says so once.
 func (r *Relay) Run(ctx context.Context) error {
 	defer r.client.Close()
-	pause := relaySweep
-	for {
+	for failures := 0; ; {
 		err := r.drain(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil && pause > relaySweep:
+		case err != nil:
+			if failures++; failures == 1 {
+				r.cfg.Log.WarnContext(ctx, "references cannot be published, trying on", "error", err)
+			}
+			_ = wait.For(ctx, relayBackoff.After(failures, rand.Float64())) // a poke does not shorten it
+			continue
+		case failures > 0:
 			r.cfg.Log.InfoContext(ctx, "publishing references works again")
-			pause = relaySweep
-		case err == nil:
-		case pause == relaySweep:
-			r.cfg.Log.WarnContext(ctx, "references cannot be published, trying on", "error", err)
-			fallthrough
-		default:
-			pause = min(2*pause, relayMaxPause)
+			failures = 0
 		}
-		if !r.rest(ctx, pause) {
-			return nil
-		}
+		_ = wait.UntilWoken(ctx, relaySweep, r.poke)
 	}
-}
-
-// rest waits for the next round; a poke does not shorten a back-off. It returns
-// false when ctx ended.
-func (r *Relay) rest(ctx context.Context, pause time.Duration) bool {
-	poke := r.poke
-	if pause > relaySweep {
-		poke = nil
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-poke:
-	case <-timer.C:
-	}
-	return true
 }
 
 // drain publishes until the outbox is empty.

@@ -20,11 +20,11 @@ import (
 // client speaks the HTTP API. Its methods return *problem for what the server
 // answered, and a KindUnavailable error when it cannot be reached.
 type client struct {
-	base     *url.URL
-	key      string
-	http     *http.Client
-	patience patience
-	stall    time.Duration // an upload or event stream without a byte for so long is broken off
+	base  *url.URL
+	key   string
+	http  *http.Client
+	retry retry
+	stall time.Duration // an upload or event stream without a byte for so long is broken off
 }
 
 // answerTimeout is how long a file is held back for the server to say whether it wants
@@ -41,7 +41,7 @@ func newClient(c config.Client) (*client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ExpectContinueTimeout = answerTimeout
-	return &client{base: base, key: c.APIKey, http: &http.Client{Transport: transport}, patience: defaultPatience, stall: time.Minute}, nil
+	return &client{base: base, key: c.APIKey, http: &http.Client{Transport: transport}, retry: defaultRetry, stall: time.Minute}, nil
 }
 
 // problem is a failure that the server reported.

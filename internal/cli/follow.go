@@ -30,7 +30,7 @@ func settled(imp bulk.Import) bool {
 // works where streams do not, or are refused.
 func (c *client) follow(ctx context.Context, id bulk.ImportID, seen func(bulk.Import)) (bulk.Import, error) {
 	f := follower{client: c, id: id, seen: seen}
-	for tries := c.patience.start(); ; {
+	for tries := c.retry.start(); ; {
 		f.stream(ctx) // why it ended does not matter: what follows asks again
 		imp, err := c.get(ctx, id)
 		if settled(f.last) {

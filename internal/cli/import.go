@@ -58,7 +58,7 @@ func (c *importCommand) Run(e *env) error {
 	if err := bulk.OnError(c.OnError).Check(); err != nil {
 		return err
 	}
-	api.patience.total = c.RetryFor
+	api.retry.giveUp = c.RetryFor
 	if c.File == "-" {
 		return c.stream(e, api, "stdin.csv", e.stdin)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // fakeServer is an import API with one import, that fails as told.
@@ -145,7 +146,7 @@ func (s *fakeServer) fastClient(t *testing.T) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.patience = patience{first: time.Millisecond, longest: 2 * time.Millisecond, total: time.Minute}
+	c.retry = retry{wait.Backoff{First: time.Millisecond, Longest: 2 * time.Millisecond, Jitter: 0.5}, time.Minute}
 	return c
 }
 

@@ -32,7 +32,7 @@ type newImport struct {
 func (c *client) create(ctx context.Context, n newImport) (bulk.Import, error) {
 	var imp bulk.Import
 	header := http.Header{"Idempotency-Key": {string(bulk.NewImportID())}} // any random text would do
-	for tries := c.patience.start(); ; {
+	for tries := c.retry.start(); ; {
 		err := c.callWith(ctx, http.MethodPost, "/v1/imports", header, n, &imp)
 		if err == nil {
 			return imp, nil
@@ -69,7 +69,7 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 	}
 	var imp bulk.Import
 	header := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {string(bulk.NewImportID())}}
-	for tries := c.patience.start(); ; {
+	for tries := c.retry.start(); ; {
 		once := &untouched{r: body}
 		_, answer, err := c.send(ctx, http.MethodPost, "/v1/imports?"+q.Encode(), once, -1, header)
 		if err == nil {
@@ -112,13 +112,13 @@ func (u *untouched) Read(p []byte) (int, error) {
 func (u *untouched) withdraw() bool { return u.state.CompareAndSwap(0, 2) }
 
 // upload sends the file of size bytes to an import from where the server stands,
-// and goes on after every failure that passes, until patience ends without
+// and goes on after every failure that passes, until it gives up without
 // progress. A server that refused the file is asked why. The offset is where the
 // server stands, -1 when that is not known; sent hears the number of bytes that
 // are stored or on their way.
 func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) error {
 	reached := offset
-	for tries := c.patience.start(); ; {
+	for tries := c.retry.start(); ; {
 		next, err := c.advance(ctx, id, f, offset, size, sent)
 		switch {
 		case err == nil && next >= size:

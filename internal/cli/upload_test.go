@@ -79,12 +79,12 @@ func TestUploadGivesUp(t *testing.T) {
 		{"at once when not allowed", http.StatusForbidden, bulk.Import{}, bulk.KindForbidden, "made_up"},
 		{"when the import failed meanwhile", http.StatusConflict, bulk.Import{State: bulk.StateFailed, Error: &bulk.Error{Code: bulk.ErrBadHeader}}, bulk.KindUnprocessed, bulk.ErrBadHeader},
 		{"when the import was cancelled meanwhile", http.StatusConflict, bulk.Import{State: bulk.StateCancelled}, bulk.KindConflict, "import_ended"},
-		{"when patience ends", http.StatusServiceUnavailable, bulk.Import{State: bulk.StateReceiving}, bulk.KindUnavailable, "made_up"},
+		{"when it gives up", http.StatusServiceUnavailable, bulk.Import{State: bulk.StateReceiving}, bulk.KindUnavailable, "made_up"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newFakeServer(t)
 			c := s.fastClient(t)
-			c.patience.total = 20 * time.Millisecond
+			c.retry.giveUp = 20 * time.Millisecond
 			s.imp = tt.imp
 			s.fail = func(r *http.Request) int {
 				if r.Method == http.MethodPatch {
@@ -103,7 +103,7 @@ func TestUploadGivesUp(t *testing.T) {
 func TestUploadIsBrokenOffWhenNothingMoves(t *testing.T) {
 	s := newFakeServer(t)
 	c := s.fastClient(t)
-	c.stall, c.patience.total = 20*time.Millisecond, 0
+	c.stall, c.retry.giveUp = 20*time.Millisecond, 0
 	hold := make(chan struct{})
 	s.fail = func(r *http.Request) int {
 		if r.Method == http.MethodPatch {
@@ -141,7 +141,7 @@ func TestCreateRepeatsWithOneKey(t *testing.T) {
 func TestStreamWaitsForRoom(t *testing.T) {
 	s := newFakeServer(t)
 	c := s.fastClient(t)
-	c.patience.total = time.Nanosecond // being refused for want of room does not wear it out
+	c.retry.giveUp = time.Nanosecond // being refused for want of room does not count
 	refusals, keys := 3, map[string]bool{}
 	s.busy = func(r *http.Request) bool {
 		keys[r.Header.Get("Idempotency-Key")] = true
@@ -162,7 +162,7 @@ func TestStreamWaitsForRoom(t *testing.T) {
 func TestStreamGivesUp(t *testing.T) {
 	s := newFakeServer(t)
 	c := s.fastClient(t)
-	c.patience.total = 0
+	c.retry.giveUp = 0
 	s.busy = func(*http.Request) bool { return true }
 	stream := bytes.NewReader(randomFile(100))
 	if _, err := c.post(t.Context(), newImport{Dataset: "contacts"}, stream); bulk.CodeOf(err) != bulk.ErrBusy || stream.Len() != 100 {
@@ -179,7 +179,7 @@ func TestStreamGivesUp(t *testing.T) {
 		t.Errorf("the last request is %s", last)
 	}
 	stream.Reset(randomFile(100))
-	c.patience.total, s.busy = time.Minute, nil
+	c.retry.giveUp, s.busy = time.Minute, nil
 	s.fail = func(r *http.Request) int { io.CopyN(io.Discard, r.Body, 1); return http.StatusServiceUnavailable }
 	asked := len(s.requests)
 	if _, err := c.post(t.Context(), newImport{Dataset: "contacts"}, stream); bulk.KindOf(err) != bulk.KindUnavailable || len(s.requests) != asked+1 {
@@ -191,7 +191,7 @@ func TestUploadWaitsForRoom(t *testing.T) {
 	s := newFakeServer(t)
 	c, data := s.fastClient(t), randomFile(1000)
 	openImport(t, s, c, int64(len(data)))
-	c.patience.total = time.Nanosecond
+	c.retry.giveUp = time.Nanosecond
 	refusals := 5
 	s.busy = func(r *http.Request) bool {
 		if r.Method == http.MethodPatch {

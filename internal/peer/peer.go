@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 )
 
 // Timing of announcements.
@@ -53,21 +54,17 @@ type Registry interface {
 // Announce keeps a process on the list until ctx ends, and takes it off then.
 // draining tells that it finishes what it has and takes nothing new.
 func Announce(ctx context.Context, reg Registry, n bulk.Node, draining func() bool, log *slog.Logger) error {
-	tick := time.NewTicker(announceEvery)
-	defer tick.Stop()
-	for {
+	announce := func(ctx context.Context) {
 		n.Draining = draining()
 		if err := reg.Announce(ctx, n); err != nil && ctx.Err() == nil {
 			log.Warn("announcing failed", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			return reg.Leave(last, n.ID)
-		case <-tick.C:
-		}
 	}
+	announce(ctx)
+	_ = wait.Every(ctx, announceEvery, announce)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return reg.Leave(last, n.ID)
 }
 
 // Directory knows the live processes of one role. It is safe for concurrent use.

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // Script runs a command of deploy/.
@@ -31,20 +33,8 @@ func Start(ctx context.Context, command ...string) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if Pause(ctx, time.Second) != nil {
+		if wait.For(ctx, time.Second) != nil {
 			return err
 		}
-	}
-}
-
-// Pause waits, or returns the error of a context that ended.
-func Pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

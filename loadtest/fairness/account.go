@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // account is a customer with its imports.
@@ -87,7 +89,7 @@ func (a *account) follow(ctx context.Context, i *importing) error {
 		if i.imp.ended() {
 			break
 		}
-		if err := pause(ctx, 250*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return fmt.Errorf("import %s is still %s: %w", i.id, i.imp.State, err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // api speaks for the owner of a key.
@@ -41,7 +43,7 @@ func (a api) ask(ctx context.Context, method, path string, in, out any) error {
 		case err == nil && !passes(res.status), time.Since(begun) > patience:
 			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, res.body))
 		}
-		if err := pause(ctx, retryAfter); err != nil {
+		if err := wait.For(ctx, retryAfter); err != nil {
 			return err
 		}
 	}
@@ -69,16 +71,4 @@ func (a api) call(ctx context.Context, method, path string, headers http.Header,
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	return response{res.StatusCode, res.Header, answer}, err
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

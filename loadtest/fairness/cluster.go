@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // dispatchers are those of the cluster, processors what it begins with.
@@ -136,7 +138,7 @@ func (b *bench) await(ctx context.Context, what string, ok func([]queue) bool) e
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for !ok(b.queues(ctx)) {
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 100*time.Millisecond); err != nil {
 			return fmt.Errorf("waited in vain for %s: %w", what, err)
 		}
 	}

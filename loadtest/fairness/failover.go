@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // failoverResult is what accounts noticed of a dead dispatcher and of processors that
@@ -118,7 +120,7 @@ type step struct {
 
 // disturb kills dispatcher 1 and starts it again, then scales the processors.
 func (b *bench) disturb(ctx context.Context, begun time.Time) (killed time.Time, steps []step, err error) {
-	if err := pause(ctx, time.Until(begun.Add(killAfter))); err != nil {
+	if err := wait.For(ctx, time.Until(begun.Add(killAfter))); err != nil {
 		return killed, nil, err
 	}
 	killed = time.Now()
@@ -126,7 +128,7 @@ func (b *bench) disturb(ctx context.Context, begun time.Time) (killed time.Time,
 	if err := script(ctx, nil, "down", "--kill", "dispatcher1"); err != nil {
 		return killed, nil, err
 	}
-	if err := pause(ctx, deadFor); err != nil {
+	if err := wait.For(ctx, deadFor); err != nil {
 		return killed, nil, err
 	}
 	b.say("starts dispatcher1 again")
@@ -146,7 +148,7 @@ func (b *bench) disturb(ctx context.Context, begun time.Time) (killed time.Time,
 			return killed, nil, err
 		}
 		from := time.Now()
-		if err := pause(ctx, stepFor); err != nil {
+		if err := wait.For(ctx, stepFor); err != nil {
 			return killed, nil, err
 		}
 		steps = append(steps, step{s.processors, from, time.Now()})

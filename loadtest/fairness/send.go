@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // send imports so many new rows in one request; it returns when the whole file is
@@ -42,7 +44,7 @@ func (a *account) send(ctx context.Context, rows int64) (*importing, error) {
 		case time.Since(i.posted) > patience, err == nil && !passes(res.status):
 			return nil, errors.Join(err, fmt.Errorf("POST %s: %s", path, res.body))
 		}
-		if err := pause(ctx, retryAfter); err != nil {
+		if err := wait.For(ctx, retryAfter); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +77,7 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 				return nil
 			}
 		}
-		if err := pause(ctx, retryAfter); err != nil {
+		if err := wait.For(ctx, retryAfter); err != nil {
 			return err
 		}
 	}

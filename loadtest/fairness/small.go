@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"bulkhead/internal/wait"
 )
 
 // smallBatches is how many batches a small import has.
@@ -50,7 +52,7 @@ func arrive(ctx context.Context, accounts []*account, rows int64, begun time.Tim
 	sent := make([]*importing, len(times))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, at := range times {
-		if pause(ctx, time.Until(begun.Add(at))) != nil {
+		if wait.For(ctx, time.Until(begun.Add(at))) != nil {
 			break
 		}
 		g.Go(func() (err error) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"bulkhead/internal/wait"
 	"bulkhead/loadtest/cluster"
 )
 
@@ -22,7 +23,7 @@ func awaitMirrored(ctx context.Context, customers []*cluster.Customer) error {
 			if err == nil && imp.Mirrored {
 				break
 			}
-			if cluster.Pause(ctx, 100*time.Millisecond) != nil {
+			if wait.For(ctx, 100*time.Millisecond) != nil {
 				return errors.Join(fmt.Errorf("the import of %s was not mirrored in time", c.File.Path), err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bulkhead/internal/wait"
 	"bulkhead/loadtest/cluster"
 )
 
@@ -114,14 +115,14 @@ func strike(ctx context.Context, f fault, customers []*cluster.Customer, ended <
 			return s, fmt.Errorf("the imports ended before the moment to kill came; use more --rows")
 		default:
 		}
-		if err := cluster.Pause(ctx, 20*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 20*time.Millisecond); err != nil {
 			return s, err
 		}
 	}
 	if err := cluster.Script(ctx, f.kill...); err != nil {
 		return s, err
 	}
-	return s, cluster.Pause(ctx, f.after)
+	return s, wait.For(ctx, f.after)
 }
 
 func look(ctx context.Context, customers []*cluster.Customer) (s standing) {

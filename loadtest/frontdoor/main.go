@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 func main() {
@@ -106,16 +108,7 @@ func newProxy(at *url.URL) http.Handler {
 const probeEvery = 500 * time.Millisecond
 
 func (b *backend) watch(ctx context.Context) {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			b.probe(ctx)
-		}
-	}
+	_ = wait.Every(ctx, probeEvery, b.probe)
 }
 
 func (b *backend) probe(ctx context.Context) {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // siege is how the process stood under all of it at once.
@@ -94,7 +96,7 @@ func besiege(ctx context.Context, s *server, p plan) (r siege, err error) {
 			return r, err
 		}
 		r.Small = append(r.Small, took)
-		pause(ctx, time.Second)
+		_ = wait.For(ctx, time.Second)
 	}
 	r.CPUs = float64(s.cpu()-cpu) / float64(time.Since(began))
 	_, r.PeakMiB = s.memory()
@@ -165,7 +167,7 @@ func trickle(ctx context.Context, conn net.Conn) {
 			return
 		}
 		text = []byte("x")
-		pause(ctx, time.Second)
+		_ = wait.For(ctx, time.Second)
 	}
 }
 

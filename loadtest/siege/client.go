@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // client asks as one account.
@@ -86,7 +88,7 @@ func (c client) send(ctx context.Context, query string, file []byte) (imp import
 		if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests || ctx.Err() != nil {
 			return imp, err
 		}
-		pause(ctx, 500*time.Millisecond)
+		_ = wait.For(ctx, 500*time.Millisecond)
 	}
 }
 
@@ -101,7 +103,7 @@ func (c client) finished(ctx context.Context, imp imported) (imported, error) {
 		case "completed", "completed_with_rejects", "failed", "cancelled":
 			return imp, nil
 		}
-		if pause(ctx, 50*time.Millisecond); ctx.Err() != nil {
+		if wait.For(ctx, 50*time.Millisecond) != nil {
 			return imp, ctx.Err()
 		}
 	}

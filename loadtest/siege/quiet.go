@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"bulkhead/internal/wait"
 )
 
 // quiet is what costs although nothing happens.
@@ -112,18 +114,18 @@ func (q *quiet) measureStreams(ctx context.Context, s *server, p plan) error {
 		go q.Streams.answered(conn, true)
 	}
 	for range 300 { // until all are answered, or a minute has passed
-		if pause(ctx, 200*time.Millisecond); q.Streams.count() == p.IdleStreams {
+		if _ = wait.For(ctx, 200*time.Millisecond); q.Streams.count() == p.IdleStreams {
 			break
 		}
 	}
-	pause(ctx, 5*time.Second) // until polling has slowed down
+	_ = wait.For(ctx, 5*time.Second) // until polling has slowed down
 	q.StreamCPUs = s.cpus(ctx, p.Quiet)
 	steered, stop := context.WithCancel(ctx)
 	var steering sync.WaitGroup
 	steering.Go(func() {
 		for i := 0; steered.Err() == nil; i++ {
 			_, _ = c.call(steered, http.MethodPost, "/v1/imports/"+imp.ID+"/"+[]string{"pause", "resume"}[i%2], nil, nil)
-			pause(steered, 333*time.Millisecond)
+			_ = wait.For(steered, 333*time.Millisecond)
 		}
 	})
 	before := q.Streams.bytes.Load()
@@ -164,7 +166,7 @@ func (q *quiet) measurePaused(ctx context.Context, s *server, p plan) error {
 		return err
 	}
 	q.PauseAskedFor = time.Since(began).Round(time.Second).String()
-	pause(ctx, p.Settle)
+	_ = wait.For(ctx, p.Settle)
 	q.PausedCPUs = s.cpus(ctx, 3*p.Quiet)
 	return each(ctx, p.Paused, func(ctx context.Context, i int) error {
 		_, err := c.call(ctx, http.MethodPost, "/v1/imports/"+ids[i]+"/cancel", nil, nil)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
 // server is the program under siege, and its operator's access.
@@ -103,13 +105,6 @@ func (s *server) cpu() time.Duration {
 // cpus is how many processors the process keeps busy for a time.
 func (s *server) cpus(ctx context.Context, span time.Duration) float64 {
 	before, began := s.cpu(), time.Now()
-	pause(ctx, span)
+	_ = wait.For(ctx, span)
 	return float64(s.cpu()-before) / float64(time.Since(began))
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"bulkhead/internal/wait"
 	"bulkhead/loadtest/cluster"
 )
 
@@ -119,7 +120,7 @@ func awaitEnd(ctx context.Context, customers []*cluster.Customer) error {
 			if ended {
 				break
 			}
-			if err := cluster.Pause(ctx, 200*time.Millisecond); err != nil {
+			if err := wait.For(ctx, 200*time.Millisecond); err != nil {
 				return err
 			}
 		}

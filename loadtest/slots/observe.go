@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"bulkhead/loadtest/cluster"
+	"bulkhead/internal/wait"
 )
 
 // query asks the store by psql and returns its lines.
@@ -43,7 +43,7 @@ func sessions(ctx context.Context) (map[string]float64, error) {
 		for name := range strings.Lines(text) {
 			out[strings.TrimSpace(name)]++
 		}
-		if cluster.Pause(ctx, 250*time.Millisecond) != nil {
+		if wait.For(ctx, 250*time.Millisecond) != nil {
 			for name := range out {
 				out[name] = rounded(out[name] / samples)
 			}
@@ -79,7 +79,7 @@ type line struct {
 
 // profile takes a CPU profile of the processor at work.
 func (m *measurement) profile(ctx context.Context, path string) error {
-	if err := cluster.Pause(ctx, 2*time.Second); err != nil {
+	if err := wait.For(ctx, 2*time.Second); err != nil {
 		return err
 	}
 	text, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", profiles, profileFor.Seconds()))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 	"bulkhead/processors/schedule"
 )
 
@@ -95,7 +96,7 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
 		if !warned {
 			d.cfg.Log.WarnContext(ctx, "ledger does not answer, references wait", "references", len(ask), "error", err)
 		}
-		if !pause(ctx, ledgerPause) {
+		if wait.For(ctx, ledgerPause) != nil {
 			return ctx.Err()
 		}
 	}

@@ -30,6 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 	"bulkhead/processors/schedule"
 )
 
@@ -89,9 +90,9 @@ func New(cfg Config) (*Dispatcher, error) {
 func (d *Dispatcher) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.read(ctx) })
-	group.Go(func() error { return every(ctx, tickEvery, d.tick) })
-	group.Go(func() error { return every(ctx, refreshEvery, d.refresh) })
-	group.Go(func() error { return every(ctx, sweepEvery, d.sweep) })
+	group.Go(func() error { return wait.Every(ctx, tickEvery, d.tick) })
+	group.Go(func() error { return wait.Every(ctx, refreshEvery, d.refresh) })
+	group.Go(func() error { return wait.Every(ctx, sweepEvery, d.sweep) })
 	if err := group.Wait(); !isCancel(err) {
 		return err
 	}
@@ -107,29 +108,4 @@ func (d *Dispatcher) tick(context.Context) {
 	waiting, oldest := d.schedule.Waiting(now)
 	d.cfg.Metrics.Waiting.Set(float64(waiting))
 	d.cfg.Metrics.Oldest.Set(oldest.Seconds())
-}
-
-func every(ctx context.Context, period time.Duration, do func(context.Context)) error {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			do(ctx)
-		}
-	}
-}
-
-// pause waits; false says that ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/wait"
 	"bulkhead/processors/drr"
 	"bulkhead/processors/schedule"
 )
@@ -79,16 +80,9 @@ func NewClient(cfg Config) *Client {
 func (c *Client) Run(ctx context.Context) error {
 	var watches sync.WaitGroup
 	defer watches.Wait()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		c.follow(ctx, &watches, c.cfg.Dispatchers(ctx))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	follow := func(ctx context.Context) { c.follow(ctx, &watches, c.cfg.Dispatchers(ctx)) }
+	follow(ctx)
+	return wait.Every(ctx, time.Second, follow)
 }
 
 // follow starts a watch of each new dispatcher and ends those of dead ones.
@@ -128,18 +122,7 @@ func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 		if err != nil && time.Since(begun) < refresh { // it is gone, perhaps
 			rest = refresh
 		}
-		pause(ctx, rest, again)
-	}
-}
-
-// pause waits for a time, or until ctx ends or again says so.
-func pause(ctx context.Context, d time.Duration, again <-chan struct{}) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-again:
-	case <-t.C:
+		_ = wait.UntilWoken(ctx, rest, again)
 	}
 }
 

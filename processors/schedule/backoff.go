@@ -3,22 +3,17 @@ package schedule
 import (
 	"container/heap"
 	"time"
+
+	"bulkhead/internal/wait"
 )
 
-// A failed batch comes again after backoffMin, which doubles with each failure in a row
-// up to backoffMax.
-const (
-	backoffMin = 500 * time.Millisecond
-	backoffMax = 30 * time.Second
-)
+// backoff is when a failed batch comes again. It needs no jitter: batches that come
+// at once wait in a queue.
+var backoff = wait.Backoff{First: 500 * time.Millisecond, Longest: 30 * time.Second}
 
 // delay keeps a failed job out of the queue until its back-off is over.
 func (s *Scheduler) delay(now time.Time, j *job) {
-	wait := backoffMax
-	if j.failures <= 6 { // 0.5 s × 2⁶ is past the greatest
-		wait = min(backoffMin<<(j.failures-1), backoffMax)
-	}
-	j.since, j.due = now, now.Add(wait)
+	j.since, j.due = now, now.Add(backoff.After(j.failures, 0))
 	heap.Push(&s.delayed, j)
 	s.imports[j.ref.Import].delayed++
 	s.cfg.Observer.Delayed(j.ref, j.failures, j.due)
