@@ -38,10 +38,10 @@ type Batch struct {
 // ledger keeps. Anything wrong with it is a [bulk.Error] of code [ErrDamaged], which
 // reading again does not mend. The kind is none of a requester's: the error is internal.
 func Decode(data []byte, sum string) (*Batch, error) {
-	return decode(memory.DefaultAllocator, data, sum)
+	return decodeWith(memory.DefaultAllocator, data, sum)
 }
 
-func decode(mem memory.Allocator, data []byte, sum string) (*Batch, error) {
+func decodeWith(mem memory.Allocator, data []byte, sum string) (*Batch, error) {
 	if hash := sha256.Sum256(data); hex.EncodeToString(hash[:]) != sum {
 		return nil, bulk.Errorf("", ErrDamaged, "The batch object has SHA-256 %x, the ledger says %s.", hash, sum)
 	}

@@ -53,7 +53,7 @@ func check(t *testing.T, data []byte, sum string, header []string, want []record
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
-	b, err := decode(mem, data, sum)
+	b, err := decodeWith(mem, data, sum)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// uploads are some of one account, each of which asks for a turn again when it has had one.
-type uploads struct {
+// crowd are some of one account, each of which asks for a turn again when it has had one.
+type crowd struct {
 	account bulk.AccountID
 	n       int
 	from    time.Duration        // when they come
@@ -24,7 +24,7 @@ func takes(d time.Duration) func() time.Duration { return func() time.Duration {
 
 // upload is one of them.
 type upload struct {
-	of      *uploads
+	of      *crowd
 	had     int
 	wants   time.Duration // when it asks next; -1: it waits, runs, or is done
 	asked   time.Duration
@@ -44,7 +44,7 @@ type table struct {
 	served  map[bulk.AccountID]time.Duration
 }
 
-func newTable(t *testing.T, places int, groups ...uploads) *table {
+func newTable(t *testing.T, places int, groups ...crowd) *table {
 	b := &table{t: t, places: places, round: newRound[*upload](), served: map[bulk.AccountID]time.Duration{}}
 	for i := range groups {
 		for range groups[i].n {
@@ -121,23 +121,23 @@ func TestWhoseTurnItIs(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		places int
-		groups []uploads
+		groups []crowd
 		until  time.Duration
 		want   string
 	}{
-		{"one upload beside eight of another account", 1, []uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms)}}, 9 * ms, "A b A b A b A b A b"},
+		{"one upload beside eight of another account", 1, []crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms)}}, 9 * ms, "A b A b A b A b A b"},
 		{
 			"three accounts", 1,
-			[]uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms)}, {account: "C", n: 2, turn: takes(ms)}},
+			[]crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms)}, {account: "C", n: 2, turn: takes(ms)}},
 			8 * ms, "A b C A b C A b C",
 		},
-		{"a newcomer is next", 1, []uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, from: 5*ms + 1, turn: takes(ms), turns: 2}}, 11 * ms, "A A A A A A b A b A A A"},
-		{"one that waits for its client keeps its place", 1, []uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms), pause: ms / 2}}, 9 * ms, "A b A b A b A b A b"},
-		{"long turns are paid for", 1, []uploads{{account: "A", n: 8, turn: takes(4 * ms)}, {account: "b", n: 2, turn: takes(ms)}}, 20 * ms, "A b b b b A b b b b A b"},
-		{"nobody else is there", 1, []uploads{{account: "A", n: 3, turn: takes(ms)}}, 4 * ms, "A A A A A"},
-		{"having been idle saves nothing up", 1, []uploads{{account: "A", n: 2, turn: takes(ms)}, {account: "b", n: 2, from: 6 * ms, turn: takes(ms)}}, 11 * ms, "A A A A A A b A b A b A"},
-		{"two places", 2, []uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 2, turn: takes(ms)}}, 3 * ms, "A b A b A b A b"},
-		{"a place that one cannot use is another's", 2, []uploads{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms), turns: 1}}, 2 * ms, "A b A A A A"},
+		{"a newcomer is next", 1, []crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, from: 5*ms + 1, turn: takes(ms), turns: 2}}, 11 * ms, "A A A A A A b A b A A A"},
+		{"one that waits for its client keeps its place", 1, []crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms), pause: ms / 2}}, 9 * ms, "A b A b A b A b A b"},
+		{"long turns are paid for", 1, []crowd{{account: "A", n: 8, turn: takes(4 * ms)}, {account: "b", n: 2, turn: takes(ms)}}, 20 * ms, "A b b b b A b b b b A b"},
+		{"nobody else is there", 1, []crowd{{account: "A", n: 3, turn: takes(ms)}}, 4 * ms, "A A A A A"},
+		{"having been idle saves nothing up", 1, []crowd{{account: "A", n: 2, turn: takes(ms)}, {account: "b", n: 2, from: 6 * ms, turn: takes(ms)}}, 11 * ms, "A A A A A A b A b A b A"},
+		{"two places", 2, []crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 2, turn: takes(ms)}}, 3 * ms, "A b A b A b A b"},
+		{"a place that one cannot use is another's", 2, []crowd{{account: "A", n: 8, turn: takes(ms)}, {account: "b", n: 1, turn: takes(ms), turns: 1}}, 2 * ms, "A b A A A A"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := strings.Join(newTable(t, tt.places, tt.groups...).run(tt.until).order, " "); got != tt.want {
@@ -154,11 +154,11 @@ func TestAccountsGetEqualTime(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		longest := map[bulk.AccountID]time.Duration{}
-		var groups []uploads
+		var groups []crowd
 		for i := range 2 + r.IntN(5) {
 			account, most := bulk.AccountID(fmt.Sprint("a", i)), ms+rand.N(30*ms)
 			longest[account] = most
-			groups = append(groups, uploads{account: account, n: 4 + r.IntN(30), turn: func() time.Duration { return leastTurn + time.Duration(r.Int64N(int64(most-leastTurn))) }})
+			groups = append(groups, crowd{account: account, n: 4 + r.IntN(30), turn: func() time.Duration { return leastTurn + time.Duration(r.Int64N(int64(most-leastTurn))) }})
 		}
 		places := 1 + r.IntN(4)
 		b := newTable(t, places, groups...)
@@ -180,11 +180,11 @@ func TestAccountsGetEqualTime(t *testing.T) {
 func TestSmallUploadWaitsForAccountsNotForUploads(t *testing.T) {
 	for _, places := range []int{1, 2, 8} {
 		for _, accounts := range []int{1, 3, 10} {
-			var groups []uploads
+			var groups []crowd
 			for i := range accounts {
-				groups = append(groups, uploads{account: bulk.AccountID(fmt.Sprint("A", i)), n: 30, turn: takes(10 * ms)})
+				groups = append(groups, crowd{account: bulk.AccountID(fmt.Sprint("A", i)), n: 30, turn: takes(10 * ms)})
 			}
-			groups = append(groups, uploads{account: "b", n: 1, from: 101*ms + 1, turns: 3, turn: takes(2 * ms)})
+			groups = append(groups, crowd{account: "b", n: 1, from: 101*ms + 1, turns: 3, turn: takes(2 * ms)})
 			b := newTable(t, places, groups...).run(10 * time.Second)
 			small := b.uploads[len(b.uploads)-1]
 			if most := time.Duration(1+accounts) * 10 * ms; small.had != 3 || small.longest > most {

@@ -12,23 +12,23 @@ import (
 )
 
 //go:embed static
-var static embed.FS
+var staticFiles embed.FS
 
-type asset struct {
+type staticFile struct {
 	data []byte
 	hash string // the first 16 hex digits of its SHA-256
 }
 
 // assets reads and hashes the embedded files once; paths begin after "static/".
-var assets = sync.OnceValue(func() map[string]asset {
-	all := map[string]asset{}
-	err := fs.WalkDir(static, "static", func(path string, d fs.DirEntry, err error) error {
+var assets = sync.OnceValue(func() map[string]staticFile {
+	all := map[string]staticFile{}
+	err := fs.WalkDir(staticFiles, "static", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		data, err := static.ReadFile(path)
+		data, err := staticFiles.ReadFile(path)
 		sum := sha256.Sum256(data)
-		all[path[len("static/"):]] = asset{data, hex.EncodeToString(sum[:8])}
+		all[path[len("static/"):]] = staticFile{data, hex.EncodeToString(sum[:8])}
 		return err
 	})
 	if err != nil {

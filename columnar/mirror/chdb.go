@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// chDB is the ClickHouse engine as a library, loaded by a child process because it
+// chdbEngine is the ClickHouse engine as a library, loaded by a child process because it
 // takes over signals and a crash of it must not be ours. Requests and answers go over
 // the child's stdin and stdout as frames:
 //
@@ -26,7 +26,7 @@ import (
 // One request runs at a time. The child starts with the first request, ends when its
 // stdin is closed, as it is when this process dies, and is started again after it died.
 // One that is silent for [silence], or works longer than [longestCall], is killed.
-type chDB struct {
+type chdbEngine struct {
 	command  []string
 	database string
 	silence  time.Duration
@@ -40,7 +40,7 @@ type chDB struct {
 // ChDB returns the engine that the command serves, see [ServeChDB]. The command is
 // started when it is needed.
 func ChDB(command []string, database string) Engine {
-	return &chDB{command: command, database: database, silence: silence}
+	return &chdbEngine{command: command, database: database, silence: silence}
 }
 
 const (
@@ -52,7 +52,7 @@ const (
 	insertBytes = 16 << 20 // of one INSERT: the library reads a request from memory
 )
 
-func (c *chDB) Prepare(ctx context.Context) error {
+func (c *chdbEngine) Prepare(ctx context.Context) error {
 	for _, sql := range c.setUp() {
 		if err := c.Exec(ctx, sql); err != nil {
 			return err
@@ -61,19 +61,19 @@ func (c *chDB) Prepare(ctx context.Context) error {
 	return nil
 }
 
-func (c *chDB) setUp() []string {
+func (c *chdbEngine) setUp() []string {
 	return []string{
 		"CREATE DATABASE IF NOT EXISTS " + ident(c.database), "USE " + ident(c.database),
 		"SET precise_float_parsing = 1", // the default may be off in the last digit
 	}
 }
 
-func (c *chDB) Exec(ctx context.Context, sql string) error {
+func (c *chdbEngine) Exec(ctx context.Context, sql string) error {
 	_, err := c.ask(ctx, []byte(sql))
 	return err
 }
 
-func (c *chDB) Query(ctx context.Context, sql string, each func(row []any) error) error {
+func (c *chdbEngine) Query(ctx context.Context, sql string, each func(row []any) error) error {
 	answer, err := c.ask(ctx, []byte(sql))
 	if err != nil {
 		return err
@@ -94,14 +94,14 @@ func (c *chDB) Query(ctx context.Context, sql string, each func(row []any) error
 	}
 }
 
-func (c *chDB) Fold(ctx context.Context, table string) error {
+func (c *chdbEngine) Fold(ctx context.Context, table string) error {
 	return c.Exec(ctx, "OPTIMIZE TABLE "+ident(table)+" FINAL")
 }
 
 // Insert sends rows as JSON arrays, which the engine refuses whole if one is cut. The
 // library looks for the end of data that stands behind a statement, which binary
 // formats do not survive.
-func (c *chDB) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
+func (c *chdbEngine) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
 	w := &jsonRows{engine: c, ctx: ctx, head: insertInto(table, columns) + " FORMAT JSONCompactEachRow\n"}
 	if err := fill(w); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *chDB) Insert(ctx context.Context, table string, columns []Column, fill 
 
 // jsonRows collects rows until they are worth a request.
 type jsonRows struct {
-	engine *chDB
+	engine *chdbEngine
 	ctx    context.Context //nolint:containedctx // lives as long as the insert
 	head   string
 	body   []byte
@@ -152,7 +152,7 @@ func (w *jsonRows) send() error {
 }
 
 // Alive asks a child that has nothing to do. One that works says so by itself, or is killed.
-func (c *chDB) Alive(ctx context.Context) error {
+func (c *chdbEngine) Alive(ctx context.Context) error {
 	if !c.mu.TryLock() {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (c *chDB) Alive(ctx context.Context) error {
 }
 
 // Close lets the child end, and kills it if it does not.
-func (c *chDB) Close() error {
+func (c *chdbEngine) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.child == nil {
@@ -175,13 +175,13 @@ func (c *chDB) Close() error {
 }
 
 // ask sends a request to the child, starting it first if there is none.
-func (c *chDB) ask(ctx context.Context, request []byte) ([]byte, error) {
+func (c *chdbEngine) ask(ctx context.Context, request []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.askLocked(ctx, request)
 }
 
-func (c *chDB) askLocked(ctx context.Context, request []byte) ([]byte, error) {
+func (c *chdbEngine) askLocked(ctx context.Context, request []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (c *chDB) askLocked(ctx context.Context, request []byte) ([]byte, error) {
 }
 
 // start runs the child and opens the database in it.
-func (c *chDB) start(ctx context.Context) error {
+func (c *chdbEngine) start(ctx context.Context) error {
 	child := exec.Command(c.command[0], c.command[1:]...) //nolint:noctx // it outlives the request that starts it
 	child.Args[0] = "bulkhead"                            // whatever the file is called
 	child.Stderr = os.Stderr
@@ -219,7 +219,7 @@ func (c *chDB) start(ctx context.Context) error {
 
 // exchange is one request and its answer. A child that breaks the exchange, is silent
 // for too long, or is still at it when ctx ends, is killed.
-func (c *chDB) exchange(ctx context.Context, request []byte) ([]byte, error) {
+func (c *chdbEngine) exchange(ctx context.Context, request []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()
 	process := c.child.Process
@@ -235,7 +235,7 @@ func (c *chDB) exchange(ctx context.Context, request []byte) ([]byte, error) {
 	return answer, nil
 }
 
-func (c *chDB) roundTrip(request []byte) (status byte, answer []byte, err error) {
+func (c *chdbEngine) roundTrip(request []byte) (status byte, answer []byte, err error) {
 	if err := writeFrame(c.stdin, request); err != nil {
 		return 0, nil, err
 	}
@@ -249,7 +249,7 @@ func (c *chDB) roundTrip(request []byte) (status byte, answer []byte, err error)
 }
 
 // kill ends the child; the next request starts another.
-func (c *chDB) kill() {
+func (c *chdbEngine) kill() {
 	if c.child == nil {
 		return
 	}

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-func newChDB(t *testing.T) *chDB {
+func newChDB(t *testing.T) *chdbEngine {
 	t.Helper()
-	e := ChDB([]string{os.Args[0], "serve-chdb", service(t, "BULKHEAD_TEST_CHDB"), t.TempDir()}, "bulkhead").(*chDB)
+	e := ChDB([]string{os.Args[0], "serve-chdb", service(t, "BULKHEAD_TEST_CHDB"), t.TempDir()}, "bulkhead").(*chdbEngine)
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)

@@ -8,7 +8,7 @@ import (
 )
 
 //go:embed questions/*.sql
-var questions embed.FS
+var questionFiles embed.FS
 
 // Question is a query that is asked often. It runs in the mirror's database, on any
 // server from 18.16 on.
@@ -20,13 +20,13 @@ type Question struct {
 
 // Questions lists them by name.
 func Questions() ([]Question, error) {
-	files, err := questions.ReadDir("questions")
+	files, err := questionFiles.ReadDir("questions")
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Question, len(files))
 	for i, f := range files {
-		sql, err := questions.ReadFile(path.Join("questions", f.Name()))
+		sql, err := questionFiles.ReadFile(path.Join("questions", f.Name()))
 		if err != nil {
 			return nil, err
 		}

@@ -17,9 +17,9 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// server speaks ClickHouse's native protocol, whose blocks carry checksums: a cut
+// serverEngine speaks ClickHouse's native protocol, whose blocks carry checksums: a cut
 // stream is an error, never a shorter insert.
-type server struct {
+type serverEngine struct {
 	options clickhouse.Options // of the address as given, for making the database
 	silence atomic.Int64       // that connections bear
 	name    string
@@ -39,7 +39,7 @@ func Server(address, database string) (Engine, error) {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = silence
 	}
-	s := &server{name: database}
+	s := &serverEngine{name: database}
 	s.silence.Store(int64(silence))
 	o.DialContext = s.dialer(o.TLS, o.DialTimeout)
 	own := *o
@@ -52,7 +52,7 @@ func Server(address, database string) (Engine, error) {
 }
 
 // dialer connects with a bound on every wait.
-func (s *server) dialer(secure *tls.Config, within time.Duration) func(ctx context.Context, address string) (net.Conn, error) {
+func (s *serverEngine) dialer(secure *tls.Config, within time.Duration) func(ctx context.Context, address string) (net.Conn, error) {
 	plain := &net.Dialer{Timeout: within}
 	return func(ctx context.Context, address string) (c net.Conn, err error) {
 		if secure != nil {
@@ -67,9 +67,9 @@ func (s *server) dialer(secure *tls.Config, within time.Duration) func(ctx conte
 	}
 }
 
-func (s *server) Alive(ctx context.Context) error { return s.Exec(ctx, "SELECT 1") }
+func (s *serverEngine) Alive(ctx context.Context) error { return s.Exec(ctx, "SELECT 1") }
 
-func (s *server) Prepare(ctx context.Context) error {
+func (s *serverEngine) Prepare(ctx context.Context) error {
 	o := s.options
 	first, err := clickhouse.Open(&o)
 	if err != nil {
@@ -79,13 +79,13 @@ func (s *server) Prepare(ctx context.Context) error {
 	return errors.Join(err, first.Close())
 }
 
-func (s *server) Exec(ctx context.Context, sql string) error { return s.conn.Exec(ctx, sql) }
+func (s *serverEngine) Exec(ctx context.Context, sql string) error { return s.conn.Exec(ctx, sql) }
 
-func (s *server) Close() error { return s.conn.Close() }
+func (s *serverEngine) Close() error { return s.conn.Close() }
 
 // Fold has a connection of its own: the server says nothing while it folds.
-func (s *server) Fold(ctx context.Context, table string) error {
-	slow := &server{}
+func (s *serverEngine) Fold(ctx context.Context, table string) error {
+	slow := &serverEngine{}
 	slow.silence.Store(int64(longestCall))
 	o := s.options
 	o.Auth.Database, o.ReadTimeout = s.name, longestCall
@@ -99,13 +99,13 @@ func (s *server) Fold(ctx context.Context, table string) error {
 
 // Insert is given more time after one that ran out of it: a slow disk must not keep it
 // from ever ending.
-func (s *server) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
+func (s *serverEngine) Insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
 	err := s.insert(ctx, table, columns, fill)
 	s.judge(err)
 	return err
 }
 
-func (s *server) judge(err error) {
+func (s *serverEngine) judge(err error) {
 	switch {
 	case err == nil:
 		s.silence.Store(int64(silence))
@@ -114,7 +114,7 @@ func (s *server) judge(err error) {
 	}
 }
 
-func (s *server) insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
+func (s *serverEngine) insert(ctx context.Context, table string, columns []Column, fill func(Writer) error) error {
 	b, err := s.conn.PrepareBatch(ctx, insertInto(table, columns))
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ type blocks struct{ driver.Batch }
 
 func (b blocks) Row(values []any) error { return b.Append(values...) }
 
-func (s *server) Query(ctx context.Context, sql string, each func(row []any) error) error {
+func (s *serverEngine) Query(ctx context.Context, sql string, each func(row []any) error) error {
 	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func TestSilentServerIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSwallower(t, o.Addr[0])
-	through := func() *server {
+	through := func() *serverEngine {
 		e, err := Server("clickhouse://"+s.Addr().String()+"/default", "default")
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestSilentServerIsNoticed(t *testing.T) {
 		if err := e.Alive(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return e.(*server)
+		return e.(*serverEngine)
 	}
 	fill := func(w Writer) error {
 		for range 100 {
@@ -152,14 +152,14 @@ func TestSilentServerIsNoticed(t *testing.T) {
 		}
 		return nil
 	}
-	calls := map[string]func(e *server) error{
-		"a look":       func(e *server) error { return e.Alive(t.Context()) },
-		"preparing":    func(e *server) error { return e.Prepare(t.Context()) },
-		"a statement":  func(e *server) error { return e.Exec(t.Context(), "SELECT 1") },
-		"a query":      func(e *server) error { return e.Query(t.Context(), "SELECT 1", func([]any) error { return nil }) },
-		"an insertion": func(e *server) error { return e.Insert(t.Context(), "none", []Column{{"n", "Int64"}}, fill) },
+	calls := map[string]func(e *serverEngine) error{
+		"a look":       func(e *serverEngine) error { return e.Alive(t.Context()) },
+		"preparing":    func(e *serverEngine) error { return e.Prepare(t.Context()) },
+		"a statement":  func(e *serverEngine) error { return e.Exec(t.Context(), "SELECT 1") },
+		"a query":      func(e *serverEngine) error { return e.Query(t.Context(), "SELECT 1", func([]any) error { return nil }) },
+		"an insertion": func(e *serverEngine) error { return e.Insert(t.Context(), "none", []Column{{"n", "Int64"}}, fill) },
 	}
-	engines := map[string]*server{}
+	engines := map[string]*serverEngine{}
 	for name := range calls {
 		engines[name] = through()
 	}
@@ -182,7 +182,7 @@ func TestSilentServerIsNoticed(t *testing.T) {
 
 // A server that needed longer than it was given is given more, up to a bound.
 func TestSlowServerIsGivenMoreTime(t *testing.T) {
-	s := &server{}
+	s := &serverEngine{}
 	s.silence.Store(int64(silence))
 	for range 10 {
 		s.judge(os.ErrDeadlineExceeded)

@@ -16,8 +16,8 @@ import (
 
 const secret = "a secret of the cluster"
 
-// uploads notes what reaches an ingest process.
-type uploads struct {
+// recorder notes what reaches an ingest process.
+type recorder struct {
 	account bulk.AccountID
 	id      bulk.ImportID
 	length  int64
@@ -26,7 +26,7 @@ type uploads struct {
 	busy    bool // refuses before it reads
 }
 
-func (u *uploads) Receive(_ context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+func (u *recorder) Receive(_ context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
 	if u.busy {
 		return bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "No room.")
 	}
@@ -35,13 +35,13 @@ func (u *uploads) Receive(_ context.Context, account bulk.AccountID, id bulk.Imp
 	return errors.Join(err, u.fail)
 }
 
-func (u *uploads) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+func (u *recorder) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
 	p, _ := PrincipalFrom(ctx)
 	u.account = p.Account
 	return bulk.Preview{Header: []string{string(sample), choice.Delimiter, string(spec.Name)}, Truncated: !whole}, u.fail
 }
 
-func (u *uploads) Content() http.Handler {
+func (u *recorder) Content() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := PrincipalFrom(r.Context())
 		b, _ := io.ReadAll(r.Body)
@@ -51,7 +51,7 @@ func (u *uploads) Content() http.Handler {
 	})
 }
 
-func serve(t *testing.T, u *uploads) bulk.Node {
+func serve(t *testing.T, u *recorder) bulk.Node {
 	s := httptest.NewServer(peer.Guard(secret, Handler(u)))
 	t.Cleanup(s.Close)
 	return bulk.Node{ID: bulk.NewNodeID("ingest"), URL: s.URL}
@@ -65,7 +65,7 @@ func clientOf(nodes ...bulk.Node) *Client {
 }
 
 func TestReceivePassesTheFileOn(t *testing.T) {
-	u := &uploads{}
+	u := &recorder{}
 	c := clientOf(serve(t, u))
 	if err := c.Receive(t.Context(), "acc_1", "imp_1", strings.NewReader("a,b\n"), 4); err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestErrorsTravel(t *testing.T) {
 		{io.ErrUnexpectedEOF, func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
 		{errors.New("the password is x"), func(err error) bool { return bulk.KindOf(err) == "" && !strings.Contains(err.Error(), "password") }},
 	} {
-		c := clientOf(serve(t, &uploads{fail: tt.sent}))
+		c := clientOf(serve(t, &recorder{fail: tt.sent}))
 		if err := c.Receive(t.Context(), "acc_1", "imp_1", strings.NewReader("x"), 1); err == nil || !tt.want(err) {
 			t.Errorf("sent %v, got %v", tt.sent, err)
 		}
@@ -100,7 +100,7 @@ func TestErrorsTravel(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
-	u := &uploads{}
+	u := &recorder{}
 	c := clientOf(serve(t, u))
 	p, err := c.Preview(t.Context(), []byte("x;y"), true, bulk.DialectChoice{Delimiter: ";"}, &bulk.Spec{Name: "things"})
 	if err != nil || p.Truncated || strings.Join(p.Header, " ") != "x;y ; things" || u.account != "acc_1" {
@@ -109,7 +109,7 @@ func TestPreview(t *testing.T) {
 }
 
 func TestContentGoesToTheImportsHome(t *testing.T) {
-	u := &uploads{}
+	u := &recorder{}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/imports/{id}/content", clientOf(serve(t, u)).Content())
 	r := httptest.NewRequest(http.MethodPatch, "/v1/imports/imp_1/content", strings.NewReader("bytes"))
@@ -128,7 +128,7 @@ func TestDeadProcessIsPassedOver(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	dead := bulk.Node{ID: "dead", URL: gone.URL}
 	gone.Close()
-	u := &uploads{}
+	u := &recorder{}
 	alive := serve(t, u)
 	c := clientOf(dead, alive)
 	for _, id := range []bulk.ImportID{"imp_1", "imp_2", "imp_3", "imp_4", "imp_5", "imp_6"} { // some have the dead one as home
@@ -151,7 +151,7 @@ func TestDeadProcessIsPassedOver(t *testing.T) {
 // A process without room refuses a file before any of it is sent, so another can take
 // it. When none has room, that is what the client hears, and its file is untouched.
 func TestBusyProcessIsPassedOver(t *testing.T) {
-	full, u := serve(t, &uploads{busy: true}), &uploads{}
+	full, u := serve(t, &recorder{busy: true}), &recorder{}
 	c := clientOf(full, serve(t, u))
 	for range 20 { // some have the full one as home
 		id := bulk.NewImportID()

@@ -80,8 +80,8 @@ func (s *Scalar) UnmarshalJSON(b []byte) error {
 }
 
 var (
-	datasetName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
-	columnName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	datasetPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
+	columnName     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 )
 
 // SystemColumns are names that PostgreSQL keeps for itself in every table. A dataset cannot
@@ -111,8 +111,8 @@ func (s *Spec) Table() string { return "ds_" + string(s.Name) }
 func (s *Spec) Check() error {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if !datasetName.MatchString(string(s.Name)) {
-		fault("name %q must match %s", s.Name, datasetName)
+	if !datasetPattern.MatchString(string(s.Name)) {
+		fault("name %q must match %s", s.Name, datasetPattern)
 	}
 	if len(s.Columns) == 0 || len(s.Columns) > MaxColumns {
 		fault("columns: want 1 to %d, have %d", MaxColumns, len(s.Columns))

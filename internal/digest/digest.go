@@ -45,12 +45,12 @@ var algorithms = map[string]func() hash.Hash{
 	"adler":   func() hash.Hash { return adler32.New() },
 }
 
-// tusAlgorithms are the names that tus has for some of them.
-var tusAlgorithms = map[string]string{"sha1": "sha", "md5": "md5", "sha256": "sha-256", "sha512": "sha-512", "crc32": "crc32"}
+// tusNames are the names that tus has for some of them.
+var tusNames = map[string]string{"sha1": "sha", "md5": "md5", "sha256": "sha-256", "sha512": "sha-512", "crc32": "crc32"}
 
 // TusAlgorithms is the value of Tus-Checksum-Algorithm.
 func TusAlgorithms() string {
-	return strings.Join(slices.Sorted(maps.Keys(tusAlgorithms)), ",")
+	return strings.Join(slices.Sorted(maps.Keys(tusNames)), ",")
 }
 
 // New returns the algorithm's hash, whose state can be marshalled; nil for an unknown one.
@@ -186,7 +186,7 @@ func checksum(h http.Header, s Set) error {
 		return nil
 	}
 	name, code, _ := strings.Cut(value, " ")
-	algorithm := tusAlgorithms[name]
+	algorithm := tusNames[name]
 	if algorithm == "" {
 		return bulk.Errorf(bulk.KindInvalid, "bad_digest", "Upload-Checksum is of %q; use one of %s.", name, TusAlgorithms())
 	}

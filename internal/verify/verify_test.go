@@ -147,7 +147,7 @@ type codedRecord struct{ single }
 func (c *codedRecord) Code(int) bulk.Code { return c.record.Code }
 func (c *codedRecord) Detail(int) string  { return c.record.Detail }
 
-func run(t *testing.T, s *store, file string) Report {
+func verifyFile(t *testing.T, s *store, file string) Report {
 	t.Helper()
 	report, err := Run(t.Context(), s, s.imp.ID, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file)), nil })
 	if err != nil {
@@ -174,7 +174,7 @@ func TestEqual(t *testing.T) {
 	if c := s.imp.Rows; c.Created != answer.Created || c.Superseded != answer.Superseded || c.Rejected != answer.Rejected {
 		t.Fatalf("the generator promises %+v, the importer's reader and rules give %+v", answer, c)
 	}
-	r := run(t, s, file)
+	r := verifyFile(t, s, file)
 	if !r.Equal || r.Compared != answer.Created || r.Keys != answer.Created || !maps.Equal(r.Rejected, answer.ByCode) || r.SHA256 != answer.SHA256 {
 		t.Errorf("got %+v, want all equal", r)
 	}
@@ -194,7 +194,7 @@ func TestEqualWithWhatOnlyTheStoreKnows(t *testing.T) {
 	if s.imp.Rows.OverQuota == 0 {
 		t.Fatal("the quota was never reached")
 	}
-	if r := run(t, s, file); !r.Equal || r.Refused[bulk.CodeDuplicateKey] == 0 || r.Refused[bulk.CodeOverQuota] != s.imp.Rows.OverQuota {
+	if r := verifyFile(t, s, file); !r.Equal || r.Refused[bulk.CodeDuplicateKey] == 0 || r.Refused[bulk.CodeOverQuota] != s.imp.Rows.OverQuota {
 		t.Errorf("got %+v, want all equal", r)
 	}
 	for _, i := range []int{300, 301, 302} { // a later import took some over
@@ -202,7 +202,7 @@ func TestEqualWithWhatOnlyTheStoreKnows(t *testing.T) {
 		s.records[fmt.Sprintf("C%09d", i)]["_op_seq"] = 3
 		s.records[fmt.Sprintf("C%09d", i)]["name"] = "changed"
 	}
-	if r := run(t, s, file); !r.Equal || r.Changed != 3 {
+	if r := verifyFile(t, s, file); !r.Equal || r.Changed != 3 {
 		t.Errorf("got %+v, want all equal and 3 changed", r)
 	}
 }
@@ -220,7 +220,7 @@ func TestHostileRowsAndEveryType(t *testing.T) {
 	}}
 	file := "k;n;f;b;d;j\nA;9223372036854775807;1e3;yes;2024-02-29;{}\na;1;0.1;;;\n=x;2;-0;no;;\"[\"\"1\"\"]\"\nbad;\"q\"x;;;;\nfew;1\nA;+9223372036854775807;5;;;\n\xff;1;;;;\n\n;3;;;;\n"
 	s := imported(t, file, spec, nil, plenty)
-	r := run(t, s, file)
+	r := verifyFile(t, s, file)
 	if !r.Equal || r.Keys != 3 || r.Rows != 8 {
 		t.Errorf("got %+v, want all equal with 3 keys of 8 rows", r)
 	}
@@ -267,7 +267,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := imported(t, file, sample.Spec(), nil, plenty)
 			tt.damage(s)
-			r := run(t, s, file)
+			r := verifyFile(t, s, file)
 			if r.Equal || !strings.Contains(strings.Join(r.Differences, "\n"), tt.want) {
 				t.Errorf("got %+v, want a difference with %q", r, tt.want)
 			}
@@ -289,7 +289,7 @@ func TestDifferencesAreBounded(t *testing.T) {
 	file, _ := contacts(t, 200)
 	s := imported(t, file, sample.Spec(), nil, plenty)
 	clear(s.records)
-	r := run(t, s, file)
+	r := verifyFile(t, s, file)
 	if len(r.Differences) != maxDifferences || r.More+maxDifferences != s.imp.Rows.Created {
 		t.Errorf("got %d differences and %d more, want %d in all", len(r.Differences), r.More, s.imp.Rows.Created)
 	}

@@ -13,11 +13,11 @@ type tally struct {
 	ahead      time.Duration
 }
 
-// slowness is the weight of the newest batch in the mean slot time of all. At first the
+// meanAlpha is the weight of the newest batch in the mean slot time of all. At first the
 // newest weighs more, so that the mean is soon neither the first guess nor that of the
 // batches that ended first, which are the short ones: a dispatcher to which few batches
 // are due would take long to get rid of either.
-const slowness = 0.02
+const meanAlpha = 0.02
 
 // Weight returns the sum of the weights of the accounts that have something to run now.
 func (q *Queue) Weight() int { return q.due + q.fresh }
@@ -55,7 +55,7 @@ func (q *Queue) Waits(id bulk.ImportID) bool {
 // learn takes in what a batch took; one stray measurement moves the mean by a bounded part.
 func (q *Queue) learn(took time.Duration) {
 	q.learnt++
-	q.mean += max(slowness, 4/float64(q.learnt+3)) * (float64(min(max(took, time.Millisecond), 4*q.cfg.Quantum)) - q.mean)
+	q.mean += max(meanAlpha, 4/float64(q.learnt+3)) * (float64(min(max(took, time.Millisecond), 4*q.cfg.Quantum)) - q.mean)
 }
 
 // weigh keeps the queue's tally in step with what the account may run now.

@@ -78,7 +78,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"demand learns from the first batches", "demand.go",
-			"max(slowness, 4/float64(q.learnt+3))", "slowness",
+			"max(meanAlpha, 4/float64(q.learnt+3))", "meanAlpha",
 			"TestDemandForgetsTheFirstGuessAtOnce",
 		},
 		{

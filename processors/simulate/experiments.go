@@ -53,7 +53,7 @@ func (p *program) each(set func() scene, seed int, measure func(d Design, s scen
 
 func (p *program) with(d Design, set func() scene, seed int, measure func(d Design, s scene, o *outcome)) error {
 	s := set()
-	o, err := run(s, d, uint64(seed))
+	o, err := runScene(s, d, uint64(seed))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (p *program) e1() {
 			if err != nil {
 				return err
 			}
-			best := quantile(ideal(set(), uint64(seed)), 0.99)
+			best := quantile(idealTimes(set(), uint64(seed)), 0.99)
 			p.note(alone, Ideal, seed, ratio(best, base))
 			return p.each(set, seed, func(d Design, s scene, o *outcome) {
 				p99 := quantile(o.latencies(), 0.99)

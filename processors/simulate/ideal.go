@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// ideal returns the latencies of a scene's measured imports, as they end, under
+// idealTimes returns the latencies of a scene's measured imports, as they end, under
 // generalized processor sharing (Parekh and Gallager, 1993): all slots are one fluid,
 // at every moment divided max-min fairly among the accounts that have work. One
 // that has fewer batches left than its share of slots takes only as many, and the
 // batches of one import advance alike. Nothing waits, nothing is rounded, everything is known;
 // no real scheduler can be fairer, but one that lets newcomers go first can be faster for them.
-func ideal(s scene, seed uint64) []time.Duration {
+func idealTimes(s scene, seed uint64) []time.Duration {
 	f := fluid{slots: float64(s.nodes * s.slots), whales: float64(len(s.tenants))}
 	var latencies []time.Duration
 	for i := 0; i < len(s.arrivals) || len(f.flows) > 0; {

@@ -123,7 +123,7 @@ func TestSameSeedSameRun(t *testing.T) {
 			continue
 		}
 		outcomeOf := func(seed uint64) *outcome {
-			o, err := run(few(seed), d, seed)
+			o, err := runScene(few(seed), d, seed)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +141,7 @@ func TestSameSeedSameRun(t *testing.T) {
 
 // TestDecisions logs what a run with everything in it comes to, for those who compare.
 func TestDecisions(t *testing.T) {
-	o, err := run(few(1), Designs[0], 1)
+	o, err := runScene(few(1), Designs[0], 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestLostAndDoubledWorkIsNoticed(t *testing.T) {
 			}}
 			s := few(1)
 			s.tenants, s.faults, s.slow = nil, faults{}, 0
-			if _, err := run(s, d, 1); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := runScene(s, d, 1); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
@@ -204,7 +204,7 @@ func TestIdealSharesMaxMin(t *testing.T) {
 	first, second := service(1, 1, 0, 1, fullRows, perRow), service(1, 1, 1, 1, fullRows, perRow)
 	short, long := min(first, second), max(first, second)
 	want := 2*short + (long - short) // both at half speed; then the longer one has a slot for itself
-	got := ideal(s, 1)
+	got := idealTimes(s, 1)
 	if len(got) != 1 || math.Abs((got[0]-want).Seconds()) > 1e-6 {
 		t.Errorf("got %v, want %v", got, want)
 	}

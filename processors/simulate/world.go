@@ -104,9 +104,9 @@ const (
 	limit     = 48 * time.Hour         // of simulated time, for a run that does not end
 )
 
-// run simulates until the measured imports have ended, then lets all other work end
+// runScene simulates until the measured imports have ended, then lets all other work end
 // as well and audits the ledger.
-func run(s scene, d Design, seed uint64) (*outcome, error) {
+func runScene(s scene, d Design, seed uint64) (*outcome, error) {
 	w := newWorld(s, d, seed)
 	for w.now < w.to || w.pending > 0 {
 		if w.now > limit || len(w.events) == 0 && w.pending > 0 {

@@ -26,7 +26,7 @@ func CheckSpec(spec bulk.Spec) error {
 	if err := spec.Check(); err != nil {
 		return err
 	}
-	columns, err := compile(&spec)
+	columns, err := compileColumns(&spec)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func CheckSpec(spec bulk.Spec) error {
 // are those that the import keeps. It fails as [CheckSpec] does, and with
 // unmapped_required when the layout leaves out what the spec needs.
 func Compile(spec bulk.Spec, layout bulk.Layout) (*Validator, error) {
-	columns, err := compile(&spec)
+	columns, err := compileColumns(&spec)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func Compile(spec bulk.Spec, layout bulk.Layout) (*Validator, error) {
 	return v, nil
 }
 
-// compile prepares every column of a spec.
-func compile(spec *bulk.Spec) ([]*column, error) {
+// compileColumns prepares every column of a spec.
+func compileColumns(spec *bulk.Spec) ([]*column, error) {
 	var columns []*column
 	var faults []string
 	for i := range spec.Columns {
