@@ -60,11 +60,11 @@ const (
 
 // Dispatcher leases batches.
 type Dispatcher struct {
-	cfg  Config
-	work chan struct{} // holds a token when something may have become due
+	cfg Config
 
 	mu       sync.Mutex
 	schedule *schedule.Scheduler
+	waiters  waiters // for something to become due
 }
 
 // New returns a dispatcher that works once Run is called.
@@ -76,7 +76,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
 	}
-	d := &Dispatcher{cfg: cfg, work: make(chan struct{}, 1)}
+	d := &Dispatcher{cfg: cfg}
 	d.schedule = schedule.New(schedule.Config{
 		Quantum: cfg.Quantum, FIFO: cfg.FIFO, Seed: cmp.Or(cfg.Seed, rand.Uint64()),
 		FirstLease:  rand.Uint64() >> 16, // a lease of an earlier process is not one of ours

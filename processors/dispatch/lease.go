@@ -20,25 +20,14 @@ func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, e
 // LeaseFor is Lease for a node that decides itself whom its slot is for, because it has
 // other dispatchers as well. It reports whether a newcomer got it.
 func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
-	for {
-		if l, newcomer, ok := d.next(node, want); ok {
-			return l, newcomer, nil
-		}
-		select {
-		case <-ctx.Done():
-			return bulk.Lease{}, false, ctx.Err()
-		case <-d.work:
-		}
-	}
-}
-
-func (d *Dispatcher) next(node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if l, newcomer, ok = d.schedule.Next(time.Now(), node, want); ok {
+	err = d.await(ctx, func() (ok bool) {
+		l, newcomer, ok = d.schedule.Next(time.Now(), node, want)
+		return ok
+	})
+	if err == nil {
 		d.cfg.Metrics.Decisions.Inc()
 	}
-	return l, newcomer, ok
+	return l, newcomer, err
 }
 
 // Extend keeps a lease alive; false says that it is lost.

@@ -14,13 +14,7 @@ var _ schedule.Observer = observer{}
 
 func (o observer) Ended(m bulk.Mark) { o.cfg.References.Done(m) }
 
-// Due wakes one waiting Lease, which passes the word on while there is work.
-func (o observer) Due() {
-	select {
-	case o.work <- struct{}{}:
-	default:
-	}
-}
+func (o observer) Due() { o.waiters.wake() }
 
 func (o observer) Began(w schedule.Wait) { o.cfg.Metrics.estimated(w.Took, w.Median, w.Upper) }
 

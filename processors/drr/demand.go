@@ -35,6 +35,14 @@ type Demand struct {
 	Ahead int `json:"ahead"` // what newcomers may run ahead of it; of that, at least 1
 }
 
+// Exceeds tells more work than is known from noise.
+func (d Demand) Exceeds(known Demand) bool {
+	return d.Round > known.Round+known.Round/8 || d.Ahead > known.Ahead+known.Ahead/8
+}
+
+// Min returns the lesser of both, in a round and ahead of it.
+func (d Demand) Min(o Demand) Demand { return Demand{min(d.Round, o.Round), min(d.Ahead, o.Ahead)} }
+
 // Demand returns what is due here.
 func (q *Queue) Demand() Demand {
 	return Demand{Round: q.batchesIn(q.round()), Ahead: max(q.batchesIn(q.ahead), min(q.fresh, 1))}

@@ -66,3 +66,21 @@ func TestPickerLeavesItToTheOnlyOne(t *testing.T) {
 		t.Errorf("a removed one has %+v due", due)
 	}
 }
+
+func TestDemandExceedsWhatIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		due, known drr.Demand
+		want       bool
+	}{
+		{drr.Demand{}, drr.Demand{}, false},
+		{drr.Demand{Round: 1}, drr.Demand{}, true},
+		{drr.Demand{Ahead: 1}, drr.Demand{Round: 100}, true},
+		{drr.Demand{Round: 90}, drr.Demand{Round: 80}, false}, // noise
+		{drr.Demand{Round: 91}, drr.Demand{Round: 80}, true},
+		{drr.Demand{Round: 70, Ahead: 8}, drr.Demand{Round: 80, Ahead: 8}, false},
+	} {
+		if got := tt.due.Exceeds(tt.known); got != tt.want {
+			t.Errorf("%+v exceeds %+v: %v", tt.due, tt.known, got)
+		}
+	}
+}

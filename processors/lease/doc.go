@@ -14,7 +14,8 @@
 // with a newcomer, or in proportion to the batches that are due in a round, so that an
 // account gets its share of all slot time, and a newcomer goes ahead of all others, whatever
 // dispatcher owns it. What is known of the demand is at most 250 ms old; each lease brings the
-// newest, and that it has risen is known within some 30 ms, for a newcomer waits for it.
+// newest, and that it has risen is told at once to a call that waits for it, of which the next
+// begins within 20 ms: a newcomer waits for it.
 //
 // When a partition moves, its new dispatcher asks the processors what they hold
 // ([Holders]), and a processor whose dispatcher is gone tells the others what became of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ const secret = "a secret of the cluster"
 // due is a dispatcher with batches that are due; each lease takes one.
 type due struct {
 	mu        sync.Mutex
+	changed   chan struct{} // closed by set; nil: nobody waits for it
 	name      string
 	weight    int
 	left      int
@@ -43,6 +45,37 @@ func (d *due) Demand() (due drr.Demand) {
 	}
 	due.Ahead = d.newcomers
 	return due
+}
+
+// set changes what is due.
+func (d *due) set(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+func (d *due) AwaitDemand(ctx context.Context, known drr.Demand) drr.Demand {
+	for {
+		d.mu.Lock()
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed := d.changed
+		d.mu.Unlock()
+		now := d.Demand()
+		if now.Exceeds(known) {
+			return now
+		}
+		select {
+		case <-ctx.Done():
+			return now
+		case <-changed:
+		}
+	}
 }
 
 func (d *due) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
@@ -149,9 +182,7 @@ func TestIdleSlotHearsOfWork(t *testing.T) {
 		_, err := c.Lease(t.Context(), "node")
 		got <- err
 	}()
-	d.mu.Lock()
-	d.left = 1
-	d.mu.Unlock()
+	d.set(func() { d.left = 1 })
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
@@ -169,9 +200,7 @@ func TestSlotsGoToNewcomersFirst(t *testing.T) {
 	for c.demand(urlOf(c, 0)).Round == 0 || c.demand(urlOf(c, 1)).Round == 0 {
 		runtime.Gosched()
 	}
-	other.mu.Lock()
-	other.newcomers = 3
-	other.mu.Unlock()
+	other.set(func() { other.newcomers = 3 })
 	for c.demand(urlOf(c, 1)).Ahead == 0 {
 		runtime.Gosched()
 	}
@@ -208,39 +237,31 @@ func TestSlotsFollowDemand(t *testing.T) {
 	}
 }
 
-// That there is more work, or a newcomer, is told at once, also if there was as much when
-// the call began and less meanwhile; that there is less, after 250 ms.
-func TestRiseIsToldAtOnce(t *testing.T) {
-	type change struct{ weight, newcomers int }
+// A question about demand waits for 5 s where nothing is known to be due, else for as long
+// as what is known may be old, and ends as soon as more is due.
+func TestDemandIsAwaited(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		known   drr.Demand
-		changes []change // 50 ms apart
-		want    drr.Demand
-		after   time.Duration
+		name  string
+		known string
+		rises time.Duration // 0: never
+		want  string
+		after time.Duration
 	}{
-		{"more in the round", drr.Demand{Round: 3}, []change{{4, 0}}, drr.Demand{Round: 4}, 50 * time.Millisecond},
-		{"a newcomer", drr.Demand{Round: 9}, []change{{3, 1}}, drr.Demand{Round: 3, Ahead: 1}, 50 * time.Millisecond},
-		{"another newcomer", drr.Demand{Round: 9, Ahead: 1}, []change{{3, 1}, {3, 0}, {3, 1}}, drr.Demand{Round: 3, Ahead: 1}, 150 * time.Millisecond},
-		{"less", drr.Demand{Round: 9, Ahead: 1}, nil, drr.Demand{Round: 3}, refresh},
+		{"nothing is due", `{}`, 0, `{"round":0,"ahead":0}`, 5 * time.Second},
+		{"no more is due", `{"round":3}`, 0, `{"round":0,"ahead":0}`, refresh},
+		{"work comes", `{}`, time.Second, `{"round":7,"ahead":0}`, time.Second},
+		{"more work comes", `{"round":3}`, 20 * time.Millisecond, `{"round":7,"ahead":0}`, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &due{weight: 3, left: 1, newcomers: tt.known.Ahead}
-				if tt.changes == nil {
-					d.newcomers = 0
+				d := &due{weight: 7}
+				if tt.rises > 0 {
+					time.AfterFunc(tt.rises, func() { d.set(func() { d.left = 1 }) })
 				}
-				for i, c := range tt.changes {
-					time.AfterFunc(time.Duration(i+1)*50*time.Millisecond, func() {
-						d.mu.Lock()
-						defer d.mu.Unlock()
-						d.weight, d.newcomers = c.weight, c.newcomers
-					})
-				}
-				begun := time.Now()
-				got := awaitDemand(t.Context(), d, tt.known)
-				if took := time.Since(begun); got != tt.want || took < tt.after || took > tt.after+20*time.Millisecond {
-					t.Errorf("told %+v after %v, want %+v after %v", got, took, tt.want, tt.after)
+				begun, w := time.Now(), httptest.NewRecorder()
+				Handler("node", d).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/cluster/demand", strings.NewReader(tt.known)))
+				if got := strings.TrimSpace(w.Body.String()); got != tt.want || time.Since(begun) != tt.after {
+					t.Errorf("told %s after %v, want %s after %v", got, time.Since(begun), tt.want, tt.after)
 				}
 			})
 		})

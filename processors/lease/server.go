@@ -14,9 +14,8 @@ import (
 
 // Bounds of the long polls.
 const (
-	maxWait    = 10 * time.Second
-	demandWait = 5 * time.Second
-	demandStep = 10 * time.Millisecond
+	maxWait  = 10 * time.Second
+	idleWait = 5 * time.Second // for work where there was none
 )
 
 // Dispatcher is what the server offers to other processes.
@@ -27,6 +26,8 @@ type Dispatcher interface {
 	LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error)
 	// Demand is what is due there.
 	Demand() drr.Demand
+	// AwaitDemand waits until clearly more is due than is known, or ctx ends; what is due then.
+	AwaitDemand(ctx context.Context, known drr.Demand) drr.Demand
 	// Queue is how it stands; the server fills in whose it is.
 	Queue() bulk.Queue
 	// Waits tells why an account's imports wait.
@@ -106,9 +107,16 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	})
 	mux.HandleFunc("POST /cluster/demand", func(w http.ResponseWriter, r *http.Request) {
 		var known drr.Demand
-		if decode(w, r, &known) {
-			answer(w, awaitDemand(r.Context(), d, known))
+		if !decode(w, r, &known) {
+			return
 		}
+		wait := refresh // what is known may be no older
+		if known == (drr.Demand{}) {
+			wait = idleWait
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), wait)
+		defer cancel()
+		answer(w, d.AwaitDemand(ctx, known))
 	})
 	mux.HandleFunc("GET /cluster/queue", func(w http.ResponseWriter, _ *http.Request) {
 		q := d.Queue()
@@ -120,37 +128,6 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	})
 	return mux
 }
-
-// awaitDemand waits a while for the demand to rise above what is known of it, or above
-// what it fell to meanwhile: where nothing is known for long, else no longer than that may
-// be old.
-func awaitDemand(ctx context.Context, d Dispatcher, known drr.Demand) drr.Demand {
-	wait := demandWait
-	if known != (drr.Demand{}) {
-		wait = refresh
-	}
-	end := time.NewTimer(wait)
-	defer end.Stop()
-	tick := time.NewTicker(demandStep)
-	defer tick.Stop()
-	for {
-		due := d.Demand()
-		if rises(known.Round, due.Round) || rises(known.Ahead, due.Ahead) {
-			return due
-		}
-		known = drr.Demand{Round: min(known.Round, due.Round), Ahead: min(known.Ahead, due.Ahead)}
-		select {
-		case <-ctx.Done():
-			return due
-		case <-end.C:
-			return due
-		case <-tick.C:
-		}
-	}
-}
-
-// rises tells more work from noise.
-func rises(known, due int) bool { return due > known+known/8 }
 
 func decode(w http.ResponseWriter, r *http.Request, v any) bool {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(v); err != nil {

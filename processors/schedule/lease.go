@@ -25,7 +25,7 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, want drr.Want) (l bulk
 	if !ok {
 		return bulk.Lease{}, false, false
 	}
-	if s.queue.Waiting() > 0 {
+	if g.Ahead && s.queue.Waiting() > 0 { // its account may have joined the round
 		s.cfg.Observer.Due()
 	}
 	j := s.jobs[g.Ref.ID()]

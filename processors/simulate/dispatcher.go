@@ -73,6 +73,9 @@ func (w *world) lease(o, at int32, want drr.Want) (b *batch, l bulk.Lease, newco
 		w.found.copies++
 		return b, l, false
 	}
+	if d.queue.Waiting() > 0 { // nodes ask all the time whether there is more
+		w.announce(o)
+	}
 	b.ahead, b.paid = newcomer, d.queue.paid()
 	w.taken(b)
 	if b.attempts == 0 && b.load.files > 0 && !w.draining {

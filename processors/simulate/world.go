@@ -98,7 +98,7 @@ const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
 	lookEvery = 250 * time.Millisecond // age of what a node knows of the demand
 	tick      = 100 * time.Millisecond // of a dispatcher
-	riseStep  = 10 * time.Millisecond  // how exactly a dispatcher tells that it has work again
+	riseStep  = 10 * time.Millisecond  // at most, until nodes hear that a dispatcher has work again
 	partsAll  = 16                     // partitions of the topic
 	depth     = 2                      // batches that an endless file has waiting, so that it never runs dry
 	limit     = 48 * time.Hour         // of simulated time, for a run that does not end
