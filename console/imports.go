@@ -24,10 +24,10 @@ type batchList struct {
 	Next    string       `json:"next_cursor"` // "" at the end
 }
 
-// clusterList is a page of the causes of rejects, most frequent first.
-type clusterList struct {
-	Clusters []bulk.Cluster `json:"errors"`
-	Next     string         `json:"next_cursor"` // "" at the end
+// rejectGroupList is a page of the causes of rejects, most frequent first.
+type rejectGroupList struct {
+	RejectGroups []bulk.RejectGroup `json:"errors"`
+	Next         string             `json:"next_cursor"` // "" at the end
 }
 
 func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
@@ -36,7 +36,7 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
+	f := bulk.ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
 	if f.State != "" && !slices.Contains(bulk.States, f.State) {
 		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are: %s.", f.State, listed(bulk.Reachable))
 	}
@@ -107,7 +107,7 @@ func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := queryInt(r, "limit", bulk.MaxClusters, 1, bulk.MaxClusters)
+	limit, err := queryInt(r, "limit", bulk.MaxRejectGroups, 1, bulk.MaxRejectGroups)
 	if err != nil {
 		return err
 	}
@@ -115,12 +115,12 @@ func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	clusters, err := s.Imports.ClusterPage(r.Context(), s.principal(r).Account, id, int(after), int(limit))
+	groups, err := s.Imports.RejectGroupPage(r.Context(), s.principal(r).Account, id, int(after), int(limit))
 	if err != nil {
 		return fmt.Errorf("list errors: %w", err)
 	}
-	list := clusterList{Clusters: orEmpty(clusters)}
-	if len(clusters) == int(limit) {
+	list := rejectGroupList{RejectGroups: orEmpty(groups)}
+	if len(groups) == int(limit) {
 		list.Next = strconv.FormatInt(after+limit, 10)
 	}
 	return writeJSON(w, http.StatusOK, list)
@@ -163,7 +163,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("receipt: %w", err)
 	}
-	receipt.Clusters = orEmpty(receipt.Clusters)
+	receipt.RejectGroups = orEmpty(receipt.RejectGroups)
 	receipt.Usage.ByDataset = orEmpty(receipt.Usage.ByDataset)
 	return writeJSON(w, http.StatusOK, receipt)
 }

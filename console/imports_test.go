@@ -353,16 +353,16 @@ func TestBatchesErrorsReceipt(t *testing.T) {
 	if body := a.do(a.alice, "GET", importPath(imp.ID)+"/errors", "").Body.String(); body != `{"errors":[],"next_cursor":""}`+"\n" {
 		t.Errorf("no errors are %s", body)
 	}
-	a.clusters = make([]bulk.Cluster, 5)
-	if list := decode[clusterList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3", "")); len(list.Clusters) != 3 || list.Next != "3" {
+	a.groups = make([]bulk.RejectGroup, 5)
+	if list := decode[rejectGroupList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3", "")); len(list.RejectGroups) != 3 || list.Next != "3" {
 		t.Errorf("the first page of errors: %+v", list)
 	}
-	if list := decode[clusterList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3&cursor=3", "")); len(list.Clusters) != 2 || list.Next != "" {
+	if list := decode[rejectGroupList](t, a.do(a.alice, "GET", importPath(imp.ID)+"/errors?limit=3&cursor=3", "")); len(list.RejectGroups) != 2 || list.Next != "" {
 		t.Errorf("the last page of errors: %+v", list)
 	}
 	wantProblem(t, a.do(a.alice, "GET", importPath(imp.ID)+"/receipt", ""), 409, "not_finished")
 	a.move(imp.ID, bulk.StateCompleted)
-	if r := decode[bulk.Receipt](t, a.do(a.alice, "GET", importPath(imp.ID)+"/receipt", "")); !r.Balanced || r.Import.ID != imp.ID || r.Clusters == nil {
+	if r := decode[bulk.Receipt](t, a.do(a.alice, "GET", importPath(imp.ID)+"/receipt", "")); !r.Balanced || r.Import.ID != imp.ID || r.RejectGroups == nil {
 		t.Errorf("receipt %+v", r)
 	}
 }

@@ -171,8 +171,8 @@ func TestOpenAPISchemasAreTheGoTypes(t *testing.T) {
 	options := bulk.Options{OnError: "skip", DryRun: true, Mapping: map[string]string{"a": "b"}, Dialect: dialect, SHA256: "s", Digests: map[string]string{"md5": "s"}}
 	for name, v := range map[string]any{
 		"Problem": Problem{Line: 1, Offset: &offset, Import: "i", Errors: []Fault{{}}}, "Fault": Fault{}, "Error": fail, "Counts": bulk.Counts{}, "DialectChoice": dialect, "Dialect": bulk.Dialect{}, "Layout": bulk.Layout{},
-		"Options": options, "Import": bulk.Import{}, "ImportSummary": importSummary{}, "ErrorList": clusterList{}, "CreatedImport": created{}, "NewImport": newImport{}, "ImportList": importList{},
-		"Batch": bulk.Batch{Error: "e", Node: "n", CommittedAt: &now}, "BatchList": batchList{}, "Cluster": bulk.Cluster{}, "Usage": bulk.Usage{}, "Receipt": bulk.Receipt{},
+		"Options": options, "Import": bulk.Import{}, "ImportSummary": importSummary{}, "ErrorList": rejectGroupList{}, "CreatedImport": created{}, "NewImport": newImport{}, "ImportList": importList{},
+		"Batch": bulk.Batch{Error: "e", Node: "n", CommittedAt: &now}, "BatchList": batchList{}, "Cluster": bulk.RejectGroup{}, "Usage": bulk.Usage{}, "Receipt": bulk.Receipt{},
 		"Milestone": bulk.Event{}, "Preview": bulk.Preview{}, "Column": column, "Spec": spec, "Dataset": bulk.Dataset{Spec: spec}, "Limits": bulk.Limits{},
 		"Account": bulk.Account{}, "NewAccount": newAccount{Name: text, RecordQuota: &n, Weight: &weight}, "AccountChange": accountChange{RecordQuota: &n, Weight: &weight},
 		"ImportStatus": importStatus{}, "Wait": bulk.Wait{}, "Fairness": bulk.Fairness{}, "SlotCounts": bulk.SlotCounts{}, "AccountShare": bulk.AccountShare{}, "Calibration": bulk.Calibration{},

@@ -113,7 +113,7 @@ func (w *demo) Import(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bu
 	return i.Import, nil
 }
 
-func (w *demo) ListImports(_ context.Context, _ bulk.AccountID, f ImportFilter) (out []bulk.Import, next string, err error) {
+func (w *demo) ListImports(_ context.Context, _ bulk.AccountID, f bulk.ImportFilter) (out []bulk.Import, next string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, i := range w.imports {
@@ -182,14 +182,14 @@ func (w *demo) Batches(_ context.Context, _ bulk.AccountID, id bulk.ImportID, af
 	return slices.Clone(i.batches[from:min(from+limit, len(i.batches))]), nil
 }
 
-func (w *demo) ClusterPage(_ context.Context, _ bulk.AccountID, id bulk.ImportID, _, _ int) ([]bulk.Cluster, error) {
+func (w *demo) RejectGroupPage(_ context.Context, _ bulk.AccountID, id bulk.ImportID, _, _ int) ([]bulk.RejectGroup, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i, err := w.find(id)
 	if err != nil {
 		return nil, err
 	}
-	return i.clusters, nil
+	return i.groups, nil
 }
 
 func (w *demo) Receipt(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error) {
@@ -204,7 +204,7 @@ func (w *demo) Receipt(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (b
 		took = i.FinishedAt.Sub(*i.StartedAt).Seconds()
 	}
 	return bulk.Receipt{
-		Import: i.Import, Balanced: i.Rows.Sum() == i.Rows.Read, Clusters: i.clusters, Usage: bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota},
+		Import: i.Import, Balanced: i.Rows.Sum() == i.Rows.Read, RejectGroups: i.groups, Usage: bulk.Usage{Records: w.account.RecordsUsed, Quota: w.account.RecordQuota},
 		Seconds: took, Working: took, RowsPerS: bulk.PerSecond(i.Rows.Settled(), time.Duration(took*float64(time.Second))),
 	}, nil
 }

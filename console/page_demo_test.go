@@ -29,10 +29,10 @@ type demo struct {
 
 type demoImport struct {
 	bulk.Import
-	batches  []bulk.Batch
-	clusters []bulk.Cluster
-	events   []bulk.Event
-	silence  time.Duration // of its sender
+	batches []bulk.Batch
+	groups  []bulk.RejectGroup
+	events  []bulk.Event
+	silence time.Duration // of its sender
 }
 
 func (w *demoImport) say(at time.Time, kind, text string) {
@@ -199,23 +199,23 @@ func (w *demoImport) finish(state bulk.State, done int, end time.Time) {
 		w.Rows.Created += w.Rows.Rejected
 		w.Rows.Rejected = 0
 	}
-	w.clusters = clustersOf(w.Rows.Rejected)
+	w.groups = rejectGroupsOf(w.Rows.Rejected)
 }
 
-// clustersOf spreads rejects over causes.
-func clustersOf(rejected int64) []bulk.Cluster {
+// rejectGroupsOf spreads rejects over causes.
+func rejectGroupsOf(rejected int64) []bulk.RejectGroup {
 	if rejected == 0 {
 		return nil
 	}
-	c := func(column string, code bulk.Code, n int64, values ...string) bulk.Cluster {
-		out := bulk.Cluster{Column: column, Code: code, Count: n, Sentence: code.Sentence()}
+	c := func(column string, code bulk.Code, n int64, values ...string) bulk.RejectGroup {
+		out := bulk.RejectGroup{Column: column, Code: code, Count: n, Sentence: code.Sentence()}
 		for i, v := range values {
 			out.Examples = append(out.Examples, bulk.Example{Line: int64(1204 + i*7919), Row: int64(1203 + i*7919), Value: v})
 		}
 		return out
 	}
 	a, b, d := rejected*6/10, rejected*2/10, rejected/10
-	return []bulk.Cluster{
+	return []bulk.RejectGroup{
 		c("birth_date", bulk.CodeInvalidDate, a, "31-02-2024", "1987/13/01", "00.00.0000", "n/a"),
 		c("email", bulk.CodeInvalidEmail, b, "jane.doe(at)example.com", "info@", "tel:+49 30 1234567"),
 		c("full_name", bulk.CodeRequired, d, "", ""),

@@ -12,8 +12,8 @@ import (
 // What a page shows at most: the first milestones, of which an import has far fewer, and
 // the most frequent causes of rejects.
 const (
-	shownEvents   = 200
-	shownClusters = web.MaxClusters
+	shownEvents       = 200
+	shownRejectGroups = web.MaxRejectGroups
 )
 
 func (s *Server) importPage(w http.ResponseWriter, r *http.Request) error {
@@ -87,7 +87,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 	if v.Batches, err = s.latestBatches(ctx, imp); err != nil {
 		return v, fmt.Errorf("list batches: %w", err)
 	}
-	if v.Clusters, err = s.Imports.ClusterPage(ctx, imp.AccountID, imp.ID, 0, shownClusters); err != nil {
+	if v.RejectGroups, err = s.Imports.RejectGroupPage(ctx, imp.AccountID, imp.ID, 0, shownRejectGroups); err != nil {
 		return v, fmt.Errorf("list errors: %w", err)
 	}
 	if v.Events, err = s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, 0, shownEvents); err != nil {

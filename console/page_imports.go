@@ -15,7 +15,7 @@ import (
 // kept and shared; what cannot be a filter is taken as none.
 func (s *Server) importsPage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	f := ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: strings.TrimSpace(q.Get("q")), Cursor: q.Get("cursor"), Limit: 25}
+	f := bulk.ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: strings.TrimSpace(q.Get("q")), Cursor: q.Get("cursor"), Limit: 25}
 	if !slices.Contains(bulk.States, f.State) {
 		f.State = ""
 	}
@@ -43,7 +43,7 @@ func (s *Server) importsPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // importsURL is the list under the same filters, at a cursor.
-func importsURL(f ImportFilter, cursor string) string {
+func importsURL(f bulk.ImportFilter, cursor string) string {
 	q := url.Values{}
 	for name, value := range map[string]string{"q": f.Search, "state": string(f.State), "dataset": string(f.Dataset), "cursor": cursor} {
 		if value != "" {

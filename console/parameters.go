@@ -32,7 +32,7 @@ func readParameters(given []parameter, known []string) (url.Values, error) {
 		}
 		switch {
 		case !slices.Contains(known, p.name):
-			wrong.add(pointer, "unknown_parameter", "There is no parameter %q here%s", bulk.Cut(p.name), suggestion(p.name, known))
+			wrong.add(pointer, "unknown_parameter", "There is no parameter %q here%s", bulk.Truncate(p.name), suggestion(p.name, known))
 		case values.Has(p.name) && p.name != "map":
 			wrong.add(pointer, "bad_parameter", "%s is given twice; give it once.", p.name)
 		case p.value == "":
@@ -58,7 +58,7 @@ func splitQuery(raw string) (given []parameter, err error) {
 		n, err1 := url.QueryUnescape(name)
 		v, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil {
-			wrong.add(inQuery(name), "bad_parameter", "%q is not encoded as a query is; write %% as %%25.", bulk.Cut(pair))
+			wrong.add(inQuery(name), "bad_parameter", "%q is not encoded as a query is; write %% as %%25.", bulk.Truncate(pair))
 			continue
 		}
 		given = append(given, parameter{n, v, !found})

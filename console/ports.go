@@ -47,7 +47,7 @@ type Imports interface {
 	// than maxOpen, are errors before anything is stored.
 	CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error)
 	Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
-	ListImports(ctx context.Context, account bulk.AccountID, f ImportFilter) (imports []bulk.Import, next string, err error)
+	ListImports(ctx context.Context, account bulk.AccountID, f bulk.ImportFilter) (imports []bulk.Import, next string, err error)
 	// Forget deletes an import of whose file nothing was taken in; false: something was.
 	Forget(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bool, error)
 	// Cancel returns the import once no further row of it can land; repeating it is harmless.
@@ -57,17 +57,14 @@ type Imports interface {
 	// Approve commits a dry run's staged batches.
 	Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
-	// ClusterPage lists at most limit causes of rejects, most frequent first, after so many.
-	ClusterPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error)
+	// RejectGroupPage lists at most limit causes of rejects, most frequent first, after so many.
+	RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error)
 	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)
 	// Silences tells for how long nothing has come of the account's unfinished uploads.
 	Silences(ctx context.Context, account bulk.AccountID) (map[bulk.ImportID]time.Duration, error)
 	// ImportEvents lists the milestones of an import after the given sequence number, oldest first.
 	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error)
 }
-
-// ImportFilter narrows a list of imports, newest first.
-type ImportFilter = bulk.ImportFilter
 
 // Datasets are the platform's kinds of record.
 type Datasets interface {

@@ -143,7 +143,7 @@ func (c *strictJSON) object(v map[string]any, t reflect.Type, at string) any {
 		field, known := fields[name]
 		switch {
 		case !known:
-			c.wrong.add(at+"/"+escape(name), "bad_json", "There is no field %s%s", bulk.Cut(named(at+"/"+name)), suggestion(name, names))
+			c.wrong.add(at+"/"+escape(name), "bad_json", "There is no field %s%s", bulk.Truncate(named(at+"/"+name)), suggestion(name, names))
 		case x == "":
 			c.wrong.add(at+"/"+escape(name), "bad_json", "%s is empty; give it a value, or leave it out.", named(at+"/"+name))
 		default:

@@ -192,7 +192,7 @@ func noSlip(name string) error {
 	bare := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
 	for _, choice := range choices {
 		if choice != "filename" && bare(name) == bare(choice) {
-			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "Upload-Metadata has %q; write %s.", bulk.Cut(name), choice)
+			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "Upload-Metadata has %q; write %s.", bulk.Truncate(name), choice)
 		}
 	}
 	return nil
@@ -207,7 +207,7 @@ func tusMetadata(header string) (meta []parameter, err error) {
 		}
 		value, err := base64.StdEncoding.DecodeString(strings.TrimSpace(code))
 		if err != nil || name == "" {
-			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name and a Base64 value; %q is not.", bulk.Cut(name))
+			return nil, bulk.Errorf(bulk.KindInvalid, "bad_upload_metadata", "Upload-Metadata must be pairs of a name and a Base64 value; %q is not.", bulk.Truncate(name))
 		}
 		meta = append(meta, parameter{name, string(value), len(value) == 0})
 	}

@@ -27,13 +27,13 @@ type apiWorld struct {
 	datasets map[bulk.DatasetName]bulk.Dataset
 	records  map[bulk.AccountID]bulk.RecordPage
 	rejects  []bulk.Reject
-	clusters []bulk.Cluster
+	groups   []bulk.RejectGroup
 	broken   error // what Each and Waits end with
 	refusal  error // what Receive answers
 	unready  error
 	sample   string // what Preview was given
 	whole    bool
-	filter   ImportFilter
+	filter   bulk.ImportFilter
 	queues   []bulk.Queue
 	waits    map[bulk.AccountID][]bulk.Wait
 	asked    []bulk.AccountID // whose waits were
@@ -222,7 +222,7 @@ func (w *apiWorld) Import(_ context.Context, account bulk.AccountID, id bulk.Imp
 	return bulk.Import{}, errAbsent
 }
 
-func (w *apiWorld) ListImports(_ context.Context, account bulk.AccountID, f ImportFilter) (out []bulk.Import, next string, err error) {
+func (w *apiWorld) ListImports(_ context.Context, account bulk.AccountID, f bulk.ImportFilter) (out []bulk.Import, next string, err error) {
 	w.filter = f
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(w.imports))) {
 		if imp := w.imports[id]; imp.AccountID == account && imp.State == cmp.Or(f.State, imp.State) && (f.Cursor == "" || string(id) < f.Cursor) {
@@ -282,9 +282,9 @@ func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, id bulk.Import
 	return out, err
 }
 
-func (w *apiWorld) ClusterPage(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error) {
+func (w *apiWorld) RejectGroupPage(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error) {
 	_, err := w.Import(ctx, a, id)
-	return w.clusters[min(after, len(w.clusters)):min(after+limit, len(w.clusters))], err
+	return w.groups[min(after, len(w.groups)):min(after+limit, len(w.groups))], err
 }
 
 func (w *apiWorld) Receipt(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error) {

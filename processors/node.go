@@ -2,7 +2,7 @@
 // validates it, commits it in one transaction and returns the lease with the time
 // that it took.
 //
-//	Dispatcher ─lease─▶ slot ─▶ Ledger.Work ─▶ Batches.Get ─▶ columnar.Decode
+//	Dispatcher ─lease─▶ slot ─▶ Ledger.BatchTask ─▶ Batches.Get ─▶ columnar.Decode
 //	     ▲                                                        │ hash checked
 //	     └──Return── Ledger.Commit ◀── validate ◀─────────────────┘
 //	               (Check for a dry run)

@@ -36,7 +36,7 @@ type rig struct {
 // play runs a test against a working node in a bubble of its own time.
 func play(t *testing.T, test func(*rig)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, dispatcher: newDispatcher(), ledger: &ledger{work: map[bulk.BatchID]bulk.Work{}}, objects: objects{}, ended: make(chan error, 1)}
+		r := &rig{T: t, dispatcher: newDispatcher(), ledger: &ledger{work: map[bulk.BatchID]bulk.BatchTask{}}, objects: objects{}, ended: make(chan error, 1)}
 		n, err := processors.New(processors.Config{
 			Node: "node", Slots: 1, Dispatcher: r.dispatcher, Ledger: r.ledger, Batches: r.objects,
 			Metrics: processors.NewMetrics(prometheus.NewRegistry(), nil, nil),
@@ -58,7 +58,7 @@ func play(t *testing.T, test func(*rig)) {
 }
 
 // stage makes a batch of rows "id,age" and gives it to the ledger and the objects.
-func (r *rig) stage(no int64, rows ...[2]string) bulk.Work {
+func (r *rig) stage(no int64, rows ...[2]string) bulk.BatchTask {
 	b := columnar.NewBuilder([]string{"id", "age"})
 	for i, row := range rows {
 		b.Append(int64(i+1), int64(i+2), int64(10*i), [][]byte{[]byte(row[0]), []byte(row[1])})
@@ -69,7 +69,7 @@ func (r *rig) stage(no int64, rows ...[2]string) bulk.Work {
 	if err != nil {
 		r.Fatal(err)
 	}
-	w := bulk.Work{
+	w := bulk.BatchTask{
 		Account: "acc", Spec: contacts, OpSeq: 1,
 		Import: bulk.Import{ID: "imp", Layout: &bulk.Layout{Header: []string{"id", "age"}, Fields: []string{"id", "age"}}},
 		Batch:  bulk.Batch{Import: "imp", No: no, Object: fmt.Sprint("imp/", no), SHA256: sum, Rows: bulk.Counts{Read: int64(len(rows))}},
@@ -80,7 +80,7 @@ func (r *rig) stage(no int64, rows ...[2]string) bulk.Work {
 }
 
 // run leases a batch to the node and waits for what it returns.
-func (r *rig) run(w bulk.Work) bulk.Outcome {
+func (r *rig) run(w bulk.BatchTask) bulk.Outcome {
 	r.dispatcher.grant(w)
 	return <-r.dispatcher.returned
 }
@@ -105,8 +105,8 @@ func TestBatchIsValidatedAndCommitted(t *testing.T) {
 		if !slices.Equal(c.Records.Keys, []string{"a", "b"}) || c.Superseded != 1 || c.Rejected != 1 || c.Node != "node" {
 			t.Errorf("committed keys %q, %d superseded, %d rejected by %s; want a and b, 1, 1, node", c.Records.Keys, c.Superseded, c.Rejected, c.Node)
 		}
-		if len(c.Clusters) != 1 || c.Clusters[0].Code != bulk.CodeInvalidInteger {
-			t.Errorf("clusters %+v, want one of invalid_integer", c.Clusters)
+		if len(c.RejectGroups) != 1 || c.RejectGroups[0].Code != bulk.CodeInvalidInteger {
+			t.Errorf("groups %+v, want one of invalid_integer", c.RejectGroups)
 		}
 	})
 }
@@ -162,16 +162,16 @@ func TestErrorsDecideWhatComesNext(t *testing.T) {
 
 func TestBrokenObjectIsQuarantined(t *testing.T) {
 	for name, c := range map[string]struct {
-		harm func(*rig, *bulk.Work)
+		harm func(*rig, *bulk.BatchTask)
 		want string
 	}{
-		"missing": {func(r *rig, w *bulk.Work) { delete(r.objects, w.Batch.Object) }, "The batch object is not in the object store."},
-		"flipped": {func(r *rig, w *bulk.Work) { r.objects[w.Batch.Object][20] ^= 1 }, ""},
+		"missing": {func(r *rig, w *bulk.BatchTask) { delete(r.objects, w.Batch.Object) }, "The batch object is not in the object store."},
+		"flipped": {func(r *rig, w *bulk.BatchTask) { r.objects[w.Batch.Object][20] ^= 1 }, ""},
 		"other rows": {
-			func(r *rig, w *bulk.Work) { w.Batch.Rows.Read = 7; r.ledger.set(*w) },
+			func(r *rig, w *bulk.BatchTask) { w.Batch.Rows.Read = 7; r.ledger.set(*w) },
 			"The batch object has 1 rows, the ledger says 7.",
 		},
-		"no header": {func(r *rig, w *bulk.Work) { w.Import.Layout = nil; r.ledger.set(*w) }, "The import has staged rows but no header."},
+		"no header": {func(r *rig, w *bulk.BatchTask) { w.Import.Layout = nil; r.ledger.set(*w) }, "The import has staged rows but no header."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(r *rig) {
@@ -274,7 +274,7 @@ func newDispatcher() *dispatcher {
 	return &dispatcher{leases: make(chan bulk.Lease), broken: make(chan error), returned: make(chan bulk.Outcome, 1)}
 }
 
-func (d *dispatcher) grant(w bulk.Work) {
+func (d *dispatcher) grant(w bulk.BatchTask) {
 	d.id++
 	d.leases <- bulk.Lease{
 		Ref: bulk.BatchRef{Account: w.Account, Import: w.Import.ID, No: w.Batch.No, Rows: w.Batch.Rows.Read},
@@ -308,26 +308,26 @@ var errPanic = errors.New("panic, please")
 // ledger keeps what a node told it.
 type ledger struct {
 	mu                          sync.Mutex
-	work                        map[bulk.BatchID]bulk.Work
+	work                        map[bulk.BatchID]bulk.BatchTask
 	workErr, commitErr, failErr error
 	delay                       time.Duration // of a commit
-	commits, checks             []bulk.Commit
+	commits, checks             []bulk.ValidatedBatch
 	failures                    []string
 }
 
-func (l *ledger) set(w bulk.Work) {
+func (l *ledger) set(w bulk.BatchTask) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.work[bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}] = w
 }
 
-func (l *ledger) Work(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
+func (l *ledger) BatchTask(_ context.Context, id bulk.BatchID) (bulk.BatchTask, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.work[id], l.workErr
 }
 
-func (l *ledger) Commit(ctx context.Context, c bulk.Commit) (bulk.Counts, error) {
+func (l *ledger) Commit(ctx context.Context, c bulk.ValidatedBatch) (bulk.Counts, error) {
 	select {
 	case <-ctx.Done():
 		return bulk.Counts{}, errors.New("interrupted (9)") // what SQLite says
@@ -346,7 +346,7 @@ func (l *ledger) Commit(ctx context.Context, c bulk.Commit) (bulk.Counts, error)
 	return bulk.Counts{Created: int64(c.Records.Len())}, l.commitErr
 }
 
-func (l *ledger) Check(_ context.Context, c bulk.Commit) error {
+func (l *ledger) Check(_ context.Context, c bulk.ValidatedBatch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.checks = append(l.checks, c)

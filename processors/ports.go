@@ -19,24 +19,18 @@ type Dispatcher interface {
 
 // Ledger is the truth about batches and where their rows land.
 type Ledger interface {
-	// Work reads what is needed to process a batch. It returns bulk.ErrSkip when the
+	// BatchTask reads what is needed to process a batch. It returns bulk.ErrSkip when the
 	// batch is no longer staged or its import ended, and bulk.ErrHeld when it is paused.
-	Work(ctx context.Context, id bulk.BatchID) (Work, error)
+	BatchTask(ctx context.Context, id bulk.BatchID) (bulk.BatchTask, error)
 	// Commit applies a batch in one transaction, or nothing of it. It returns
 	// bulk.ErrSkip when it was applied before or its import ended.
-	Commit(ctx context.Context, c Commit) (bulk.Counts, error)
+	Commit(ctx context.Context, c bulk.ValidatedBatch) (bulk.Counts, error)
 	// Check records the outcome of a dry run's batch without committing a row.
-	Check(ctx context.Context, c Commit) error
+	Check(ctx context.Context, c bulk.ValidatedBatch) error
 	// Fail counts a deterministic failure; at bulk.MaxFailures the batch is
 	// quarantined, reported by true, and its import ends failed once all others end.
 	Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error)
 }
-
-// Work and Commit are what the ledger and a node exchange.
-type (
-	Work   = bulk.Work
-	Commit = bulk.Commit
-)
 
 // Batches reads staged objects.
 type Batches interface {

@@ -14,7 +14,7 @@ import (
 // process does what a batch needs and says whether the dispatcher has to see it again.
 func (n *Node) process(ctx context.Context, lease bulk.Lease) bulk.Result {
 	id := lease.Ref.ID()
-	work, err := n.cfg.Ledger.Work(ctx, id)
+	work, err := n.cfg.Ledger.BatchTask(ctx, id)
 	if err != nil {
 		return n.judge(ctx, id, passing(err))
 	}
@@ -22,7 +22,7 @@ func (n *Node) process(ctx context.Context, lease bulk.Lease) bulk.Result {
 }
 
 // apply validates a batch and commits it; a panic on the way is an error.
-func (n *Node) apply(ctx context.Context, lease bulk.Lease, work Work) (err error) {
+func (n *Node) apply(ctx context.Context, lease bulk.Lease, work bulk.BatchTask) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -40,9 +40,9 @@ func (n *Node) apply(ctx context.Context, lease bulk.Lease, work Work) (err erro
 		return fmt.Errorf("compile rules: %w", err)
 	}
 	found := validator.Batch(batch)
-	return n.finish(ctx, Commit{
-		Work: work, Node: n.cfg.Node, Attempt: lease.Attempt, Waits: lease.Waits,
-		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, Clusters: found.Clusters,
+	return n.finish(ctx, bulk.ValidatedBatch{
+		Task: work, Node: n.cfg.Node, Attempt: lease.Attempt, Waits: lease.Waits,
+		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, RejectGroups: found.RejectGroups,
 		Read: read.Sub(began), Validate: time.Since(read),
 	})
 }
@@ -68,9 +68,9 @@ func (n *Node) fetch(ctx context.Context, b bulk.Batch) (*columnar.Batch, error)
 }
 
 // finish ends a validated batch in the ledger.
-func (n *Node) finish(ctx context.Context, c Commit) error {
+func (n *Node) finish(ctx context.Context, c bulk.ValidatedBatch) error {
 	began := time.Now()
-	if c.Work.DryRun {
+	if c.Task.DryRun {
 		if err := n.cfg.Ledger.Check(ctx, c); err != nil {
 			return fmt.Errorf("check: %w", err)
 		}

@@ -19,7 +19,7 @@ type validators struct {
 }
 
 // of returns the rules of a batch's import.
-func (v *validators) of(work Work) (*validate.Validator, error) {
+func (v *validators) of(work bulk.BatchTask) (*validate.Validator, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if known := v.byID[work.Import.ID]; known != nil {

@@ -340,8 +340,8 @@ func Live(v ImportView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(v.Clusters) > 0 {
-			templ_7745c5c3_Err = clusters(v).Render(ctx, templ_7745c5c3_Buffer)
+		if len(v.RejectGroups) > 0 {
+			templ_7745c5c3_Err = rejectGroups(v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -10,13 +10,13 @@ import (
 // ImportView is everything the page of one import shows.
 type ImportView struct {
 	Page
-	Import   bulk.Import
-	Batches  []bulk.Batch // ascending and without gap; the latest ones when there are more than MaxBatches
-	Clusters []bulk.Cluster
-	Events   []bulk.Event
-	Receipt  *bulk.Receipt // of a terminal import
-	Wait     *bulk.Wait    // what its next batch waits for; nil: nothing waits
-	LastByte *time.Time    // when something of the file last came; nil: it is complete
+	Import       bulk.Import
+	Batches      []bulk.Batch // ascending and without gap; the latest ones when there are more than MaxBatches
+	RejectGroups []bulk.RejectGroup
+	Events       []bulk.Event
+	Receipt      *bulk.Receipt // of a terminal import
+	Wait         *bulk.Wait    // what its next batch waits for; nil: nothing waits
+	LastByte     *time.Time    // when something of the file last came; nil: it is complete
 }
 
 // silence is how long nothing may come of a file before its sender is taken for gone.
@@ -27,8 +27,8 @@ func (v ImportView) silent() bool {
 	return v.uploading() && v.LastByte != nil && v.Now.Sub(*v.LastByte) >= silence
 }
 
-// MaxClusters bounds the causes of rejects that one page shows.
-const MaxClusters = 100
+// MaxRejectGroups bounds the causes of rejects that one page shows.
+const MaxRejectGroups = 100
 
 // MaxBatches bounds the batches that one page looks at.
 const MaxBatches = 4000

@@ -17,12 +17,12 @@ func TestPagesEscapeAndHoldNothingInline(t *testing.T) {
 	imp := bulk.Import{ID: "imp_1", Filename: hostile, Dataset: "contacts", State: bulk.StateFailed, Error: bulk.Errorf(bulk.KindUnprocessed, bulk.ErrNotCSV, "%s", hostile)}
 	running := imp
 	running.State = bulk.StateReceiving
-	clusters := []bulk.Cluster{{Column: hostile, Code: bulk.CodeRequired, Count: 3, Examples: []bulk.Example{{Line: 2, Value: hostile}}}}
+	groups := []bulk.RejectGroup{{Column: hostile, Code: bulk.CodeRequired, Count: 3, Examples: []bulk.Example{{Line: 2, Value: hostile}}}}
 	spec := bulk.Spec{Name: "contacts", Key: []string{"email"}, Columns: []bulk.Column{{Name: "email", Type: bulk.TypeEmail, Pattern: hostile}}}
 	page := Page{Title: hostile, Account: hostile, Now: now, Notice: hostile}
 	pages := map[string]func(*strings.Builder) error{
 		"import": func(b *strings.Builder) error {
-			return Import(ImportView{Page: page, Import: imp, Clusters: clusters, Batches: committed(3), Receipt: &bulk.Receipt{Import: imp}}).Render(t.Context(), b)
+			return Import(ImportView{Page: page, Import: imp, RejectGroups: groups, Batches: committed(3), Receipt: &bulk.Receipt{Import: imp}}).Render(t.Context(), b)
 		},
 		"running": func(b *strings.Builder) error {
 			return Import(ImportView{Page: page, Import: running, Batches: committed(3), Wait: &bulk.Wait{Reason: hostile}}).Render(t.Context(), b)

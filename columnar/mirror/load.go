@@ -27,7 +27,7 @@ func (m *Mirror) load(ctx context.Context, ids []bulk.BatchID) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
-	done := make([]bulk.Work, 0, len(works))
+	done := make([]bulk.BatchTask, 0, len(works))
 	for group := range byDataset(works) {
 		loaded, err := m.loadDataset(ctx, group)
 		if err != nil {
@@ -39,7 +39,7 @@ func (m *Mirror) load(ctx context.Context, ids []bulk.BatchID) error {
 }
 
 // landed reads the batches that are still to be mirrored, by dataset, import and number.
-func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.Work, err error) {
+func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.BatchTask, err error) {
 	for _, id := range ids {
 		w, err := m.cfg.Ledger.Landed(ctx, id)
 		if errors.Is(err, bulk.ErrSkip) {
@@ -54,7 +54,7 @@ func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.W
 		}
 		works = append(works, w)
 	}
-	slices.SortFunc(works, func(a, b bulk.Work) int {
+	slices.SortFunc(works, func(a, b bulk.BatchTask) int {
 		return cmp.Or(cmp.Compare(a.Spec.Name, b.Spec.Name), cmp.Compare(a.OpSeq, b.OpSeq), cmp.Compare(a.Batch.No, b.Batch.No))
 	})
 	return works, nil
@@ -98,8 +98,8 @@ func (m *Mirror) findLoss(ctx context.Context) error {
 }
 
 // byDataset yields runs of one dataset.
-func byDataset(works []bulk.Work) func(yield func([]bulk.Work) bool) {
-	return func(yield func([]bulk.Work) bool) {
+func byDataset(works []bulk.BatchTask) func(yield func([]bulk.BatchTask) bool) {
+	return func(yield func([]bulk.BatchTask) bool) {
 		for from, to := 0, 0; from < len(works); from = to {
 			for to = from; to < len(works) && works[to].Spec.Name == works[from].Spec.Name; to++ {
 			}
@@ -112,7 +112,7 @@ func byDataset(works []bulk.Work) func(yield func([]bulk.Work) bool) {
 
 // loadDataset copies batches of one dataset, ordered by op_seq: the last one's spec is
 // the newest and, as a dataset only grows, has every column of the others.
-func (m *Mirror) loadDataset(ctx context.Context, works []bulk.Work) (done []bulk.Work, err error) {
+func (m *Mirror) loadDataset(ctx context.Context, works []bulk.BatchTask) (done []bulk.BatchTask, err error) {
 	t := datasetTable(works[len(works)-1].Spec)
 	if m.tables[works[0].Spec.Name] < len(t.columns) {
 		if err := t.ensure(ctx, m.cfg.Engine); err != nil {
@@ -166,7 +166,7 @@ type rowWriter struct {
 }
 
 // batch writes a batch as one block. Nothing is written of one whose versions do not fit.
-func (w *rowWriter) batch(work bulk.Work, r bulk.Records) error {
+func (w *rowWriter) batch(work bulk.BatchTask, r bulk.Records) error {
 	last := work.Batch.FirstRow + work.Batch.Rows.Read
 	if _, err := version(work.OpSeq, last, false); err != nil {
 		return err

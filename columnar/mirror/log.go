@@ -155,7 +155,7 @@ func rejectsTable() table {
 		Column{"rejects", integer}, Column{"created_at", moment})
 }
 
-func rejectRow(i bulk.Import, c bulk.Cluster) []any {
+func rejectRow(i bulk.Import, c bulk.RejectGroup) []any {
 	return []any{string(i.AccountID), string(i.ID), string(i.Dataset), c.Column, string(c.Code), c.Count, i.CreatedAt, uint64(i.Version), false}
 }
 

@@ -44,7 +44,7 @@ type Mirror struct {
 	written  map[bulk.ImportID]int64         // versions of imports in flight, as last written
 	failures int                             // in a row
 	complain map[bulk.BatchID]struct{}       // batches whose failure was logged
-	hints    chan []bulk.Reference           // from the feed
+	hints    chan []bulk.Message             // from the feed
 	answered atomic.Pointer[time.Time]       // when the engine did last; nil: never
 }
 
@@ -61,7 +61,7 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	return &Mirror{
 		cfg: cfg, tables: map[bulk.DatasetName]int{}, accounts: map[bulk.AccountID]bulk.Account{},
-		complain: map[bulk.BatchID]struct{}{}, hints: make(chan []bulk.Reference),
+		complain: map[bulk.BatchID]struct{}{}, hints: make(chan []bulk.Message),
 	}, nil
 }
 
@@ -108,7 +108,7 @@ func (m *Mirror) poll(ctx context.Context) {
 			return
 		}
 		select {
-		case m.hints <- d.References:
+		case m.hints <- d.Messages:
 		case <-ctx.Done():
 			return
 		}
@@ -119,7 +119,7 @@ func (m *Mirror) poll(ctx context.Context) {
 func (m *Mirror) follow(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	var refs []bulk.Reference
+	var refs []bulk.Message
 	select {
 	case <-ctx.Done():
 		return nil
@@ -143,7 +143,7 @@ func (m *Mirror) follow(ctx context.Context, wait time.Duration) error {
 
 // take loads the batches of references. What fails is the sweep's, so the references
 // are done either way.
-func (m *Mirror) take(ctx context.Context, refs []bulk.Reference) error {
+func (m *Mirror) take(ctx context.Context, refs []bulk.Message) error {
 	unique := map[bulk.BatchID]struct{}{}
 	for _, r := range refs {
 		unique[r.Ref.ID()] = struct{}{}
@@ -158,7 +158,7 @@ func (m *Mirror) take(ctx context.Context, refs []bulk.Reference) error {
 	}
 	err = errors.Join(err, m.load(ctx, group))
 	for _, r := range refs {
-		m.cfg.Feed.Done(r.Mark)
+		m.cfg.Feed.Done(r.Offset)
 	}
 	return err
 }

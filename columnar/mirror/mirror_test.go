@@ -157,9 +157,9 @@ func TestCancelledDryRunRejectedNothing(t *testing.T) {
 		}, 0)
 		w.must(err)
 		w.stage(imp, all, 3)
-		w.must(w.Check(t.Context(), bulk.Commit{
-			Work: must(w.Work(t.Context(), bulk.BatchID{Import: imp.ID})), Node: "node_test", Rejected: 2,
-			Clusters: []bulk.Cluster{{Column: "name", Code: bulk.CodeLength, Count: 2, Examples: []bulk.Example{{Row: 1}}}},
+		w.must(w.Check(t.Context(), bulk.ValidatedBatch{
+			Task: must(w.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID})), Node: "node_test", Rejected: 2,
+			RejectGroups: []bulk.RejectGroup{{Column: "name", Code: bulk.CodeLength, Count: 2, Examples: []bulk.Example{{Row: 1}}}},
 		}))
 		m := w.mirror(nil)
 		want := func(imports, batches string) {
@@ -291,20 +291,20 @@ func TestVersionsOrderRowsAndTombstones(t *testing.T) {
 
 // hintFeed gives one reference, then nothing.
 type hintFeed struct {
-	refs chan bulk.Reference
-	done chan bulk.Mark
+	refs chan bulk.Message
+	done chan bulk.Offset
 }
 
-func (f *hintFeed) Poll(ctx context.Context) (bulk.Delivery, error) {
+func (f *hintFeed) Poll(ctx context.Context) (bulk.Fetch, error) {
 	select {
 	case r := <-f.refs:
-		return bulk.Delivery{References: []bulk.Reference{r}}, nil
+		return bulk.Fetch{Messages: []bulk.Message{r}}, nil
 	case <-ctx.Done():
-		return bulk.Delivery{}, ctx.Err()
+		return bulk.Fetch{}, ctx.Err()
 	}
 }
 
-func (f *hintFeed) Done(m bulk.Mark) { f.done <- m }
+func (f *hintFeed) Done(m bulk.Offset) { f.done <- m }
 
 // asked is a ledger that has nothing and remembers what it was asked for.
 type asked struct {
@@ -315,11 +315,11 @@ type asked struct {
 	failing bool
 }
 
-func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.Work, error) {
+func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.BatchTask, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.landed = append(a.landed, id)
-	return bulk.Work{}, bulk.ErrSkip
+	return bulk.BatchTask{}, bulk.ErrSkip
 }
 
 func (a *asked) Unmirrored(context.Context, bulk.Committed, time.Duration, int) ([]bulk.Committed, error) {
@@ -352,7 +352,7 @@ func (a *asked) ListAccounts(context.Context) ([]bulk.Account, error) { return n
 func TestRunFollowsTheFeedAndSweepsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := &asked{}
-		feed := &hintFeed{refs: make(chan bulk.Reference), done: make(chan bulk.Mark, 2)}
+		feed := &hintFeed{refs: make(chan bulk.Message), done: make(chan bulk.Offset, 2)}
 		m, err := New(Config{Engine: &downEngine{}, Ledger: ledger, Rows: &world{}, Feed: feed})
 		if err != nil {
 			t.Fatal(err)
@@ -360,12 +360,12 @@ func TestRunFollowsTheFeedAndSweepsTheRest(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- m.Run(ctx) }()
-		ref := bulk.Reference{Ref: bulk.BatchRef{Import: "imp_1", No: 3}, Mark: bulk.Mark{Partition: 1, Offset: 9}}
+		ref := bulk.Message{Ref: bulk.BatchRef{Import: "imp_1", No: 3}, Offset: bulk.Offset{Partition: 1, At: 9}}
 		feed.refs <- ref
 		feed.refs <- ref // twice, as brokers do
 		for range 2 {
-			if got := <-feed.done; got != ref.Mark {
-				t.Errorf("done %v, want %v", got, ref.Mark)
+			if got := <-feed.done; got != ref.Offset {
+				t.Errorf("done %v, want %v", got, ref.Offset)
 			}
 		}
 		ledger.mu.Lock()

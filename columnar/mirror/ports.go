@@ -14,7 +14,7 @@ type Ledger interface {
 	Unmirrored(ctx context.Context, after bulk.Committed, ago time.Duration, limit int) ([]bulk.Committed, error)
 	// Landed reads a committed batch that is not marked, its spec as it was when the
 	// import was created; bulk.ErrSkip says that there is no such batch.
-	Landed(ctx context.Context, id bulk.BatchID) (bulk.Work, error)
+	Landed(ctx context.Context, id bulk.BatchID) (bulk.BatchTask, error)
 	// MarkMirrored marks batches as mirrored, and in the same transaction each of the
 	// imports that ended, is unchanged since it was read, and has no other batch to mirror.
 	MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error
@@ -29,7 +29,7 @@ type Ledger interface {
 	// Batches lists an import's batches by number, after the given one (-1 for all).
 	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
 	// Rejects groups the rejects of imports by cause; those of a dry run are none.
-	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.Cluster, error)
+	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
 	// Clock is the ledger's time, which every process shares.
 	Clock(ctx context.Context) (time.Time, error)
@@ -41,15 +41,15 @@ type Rows interface {
 	// import's spec has and Columns names; a column that is not named is null. Records
 	// that a later row displaced may be among them, rejected ones are not. They are
 	// valid until use returns. An error of use is returned as it is.
-	Of(ctx context.Context, w bulk.Work, use func(bulk.Records) error) error
+	Of(ctx context.Context, w bulk.BatchTask, use func(bulk.Records) error) error
 }
 
 // Feed brings references of newly committed batches. It is a hint: what it loses, the
 // ledger has.
 type Feed interface {
-	Poll(ctx context.Context) (bulk.Delivery, error)
+	Poll(ctx context.Context) (bulk.Fetch, error)
 	// Done says that a reference needs no redelivery.
-	Done(mark bulk.Mark)
+	Done(offset bulk.Offset)
 }
 
 // Records are what the store has, for comparing: everything that analytics should hold.
@@ -65,7 +65,7 @@ type Records interface {
 	// EndedBatches lists an account's batches that need no work any more, by import and
 	// number, after one.
 	EndedBatches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.EndedBatch, error)
-	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.Cluster, error)
+	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
 	Account(ctx context.Context, id bulk.AccountID) (bulk.Account, error)
 	Clock(ctx context.Context) (time.Time, error)

@@ -9,7 +9,7 @@ import (
 )
 
 // finish writes what is known of loaded batches and of their imports, then marks them.
-func (m *Mirror) finish(ctx context.Context, works []bulk.Work) error {
+func (m *Mirror) finish(ctx context.Context, works []bulk.BatchTask) error {
 	if len(works) == 0 {
 		return nil
 	}
@@ -47,8 +47,8 @@ func (m *Mirror) write(ctx context.Context, ids []bulk.BatchID, batches [][]any,
 	if err != nil {
 		return err
 	}
-	for id, clusters := range causes {
-		for _, c := range clusters {
+	for id, groups := range causes {
+		for _, c := range groups {
 			rejects = append(rejects, rejectRow(imports[id], c))
 		}
 	}

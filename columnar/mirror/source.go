@@ -171,11 +171,11 @@ func (s rejectsSource) page(ctx context.Context, page []bulk.Import, in span, us
 		return err
 	}
 	for _, i := range page {
-		clusters := rejects[i.ID]
-		slices.SortFunc(clusters, func(a, b bulk.Cluster) int {
+		groups := rejects[i.ID]
+		slices.SortFunc(groups, func(a, b bulk.RejectGroup) int {
 			return cmp.Or(strings.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code))
 		})
-		for _, c := range clusters {
+		for _, c := range groups {
 			key := []any{string(i.ID), c.Column, string(c.Code)}
 			if in.after != nil && compareKeys(key, in.after) <= 0 || in.upTo != nil && compareKeys(key, in.upTo) > 0 {
 				continue

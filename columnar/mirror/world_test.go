@@ -168,10 +168,10 @@ func (w *world) stage(imp bulk.Import, columns []string, sizes ...int64) {
 func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 	w.t.Helper()
 	id := bulk.BatchID{Import: imp.ID, No: no}
-	work, err := w.Work(w.t.Context(), id)
+	work, err := w.BatchTask(w.t.Context(), id)
 	w.must(err)
-	c := bulk.Commit{
-		Work: work, Node: "node_test", Read: time.Millisecond, Validate: 2 * time.Millisecond,
+	c := bulk.ValidatedBatch{
+		Task: work, Node: "node_test", Read: time.Millisecond, Validate: 2 * time.Millisecond,
 		Attempt: 2, Waits: bulk.Waits{Queued: 40 * time.Millisecond, Paused: 3 * time.Second, Backoff: time.Second, Failed: 7 * time.Millisecond},
 	}
 	c.Records.Columns = work.Import.Layout.Fields
@@ -184,7 +184,7 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 	for i, r := range rows {
 		if r == nil {
 			c.Rejected++
-			c.Clusters = []bulk.Cluster{{Column: "name", Code: bulk.CodeLength, Count: c.Rejected, Examples: []bulk.Example{{Row: work.Batch.FirstRow}}}}
+			c.RejectGroups = []bulk.RejectGroup{{Column: "name", Code: bulk.CodeLength, Count: c.Rejected, Examples: []bulk.Example{{Row: work.Batch.FirstRow}}}}
 			continue
 		}
 		valid = append(valid, row{fmt.Sprintf("%v\x1f%v", r[0], r[1]), work.Batch.FirstRow + int64(i), r})
@@ -205,7 +205,7 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 }
 
 // Of implements Rows: what the batch left in the store.
-func (w *world) Of(ctx context.Context, work bulk.Work, use func(bulk.Records) error) error {
+func (w *world) Of(ctx context.Context, work bulk.BatchTask, use func(bulk.Records) error) error {
 	r, err := w.LandedRecords(ctx, work, w.keys[bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}])
 	if err != nil {
 		return err

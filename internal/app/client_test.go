@@ -227,10 +227,10 @@ func (c *client) batches(id bulk.ImportID) (all []bulk.Batch) {
 	}
 }
 
-func (c *client) clusters(id bulk.ImportID) []bulk.Cluster {
+func (c *client) groups(id bulk.ImportID) []bulk.RejectGroup {
 	c.t.Helper()
 	var page struct {
-		Errors []bulk.Cluster `json:"errors"`
+		Errors []bulk.RejectGroup `json:"errors"`
 	}
 	c.get("/v1/imports/"+string(id)+"/errors", &page)
 	return page.Errors

@@ -50,12 +50,12 @@ func (c *client) wantSound(imp bulk.Import, length int64) {
 	if slices.Contains(states, bulk.BatchStaged) || slices.Contains(states, bulk.BatchChecked) { // 10
 		c.t.Errorf("invariant 10: a terminal import has batches %v", states)
 	}
-	var clusters int64
-	for _, cl := range c.clusters(imp.ID) {
-		clusters += cl.Count
+	var groups int64
+	for _, cl := range c.groups(imp.ID) {
+		groups += cl.Count
 	}
-	if clusters != imp.Rows.Rejected+imp.Rows.OverQuota {
-		c.t.Errorf("clusters add up to %d rows, want %d", clusters, imp.Rows.Rejected+imp.Rows.OverQuota)
+	if groups != imp.Rows.Rejected+imp.Rows.OverQuota {
+		c.t.Errorf("groups add up to %d rows, want %d", groups, imp.Rows.Rejected+imp.Rows.OverQuota)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("import %+v, want digest %s and %d bytes", imp, want.SHA256, want.Bytes)
 	}
 	byCode := map[bulk.Code]int64{}
-	for _, cl := range c.clusters(imp.ID) {
+	for _, cl := range c.groups(imp.ID) {
 		byCode[cl.Code] += cl.Count
 		if len(cl.Examples) == 0 || cl.Sentence == "" || cl.Column == "" {
 			t.Errorf("cluster %+v tells too little", cl)

@@ -32,7 +32,7 @@ type landed struct {
 }
 
 // Of implements mirror.Rows.
-func (l *landed) Of(ctx context.Context, w bulk.Work, use func(bulk.Records) error) error {
+func (l *landed) Of(ctx context.Context, w bulk.BatchTask, use func(bulk.Records) error) error {
 	id := bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}
 	refused, err := l.store.BatchRejects(ctx, w.Account, id)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *landed) Of(ctx context.Context, w bulk.Work, use func(bulk.Records) err
 	return use(records)
 }
 
-func (l *landed) rules(w bulk.Work) (*validate.Validator, error) {
+func (l *landed) rules(w bulk.BatchTask) (*validate.Validator, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last == w.Import.ID {
@@ -80,7 +80,7 @@ func (l *landed) rules(w bulk.Work) (*validate.Validator, error) {
 // keepsOthers reports whether a record of the batch may have values that its file does
 // not feed: only when the import overwrites records that are not its own, here or, as a
 // row that the transaction counted as superseded tells, in another of its batches.
-func keepsOthers(w bulk.Work, superseded int64) bool {
+func keepsOthers(w bulk.BatchTask, superseded int64) bool {
 	if w.Import.Mode == bulk.ModeCreate || w.Batch.Rows.Updated == 0 && w.Batch.Rows.Superseded == superseded {
 		return false
 	}

@@ -61,8 +61,8 @@ func TestRecordThatIsFullOnEveryEngine(t *testing.T) {
 		c.wantEnd(c.run("mode=upsert&dataset=full", first), bulk.StateCompleted, bulk.Counts{Read: 2, Created: 2})
 		imp := c.run("mode=upsert&dataset=full", second)
 		c.wantEnd(imp, bulk.StateCompletedWithRejects, bulk.Counts{Read: 2, Created: 1, Rejected: 1})
-		if cl := c.clusters(imp.ID); len(cl) != 1 || cl[0].Code != bulk.CodeUnstorable || cl[0].Examples[0].Value != "b" {
-			t.Errorf("clusters %+v", cl)
+		if cl := c.groups(imp.ID); len(cl) != 1 || cl[0].Code != bulk.CodeUnstorable || cl[0].Examples[0].Value != "b" {
+			t.Errorf("groups %+v", cl)
 		}
 		if got := string(c.rejects(imp.ID, "")); !strings.Contains(got, bulk.CodeUnstorable.Sentence()) || strings.Count(got, "\n") != 2 {
 			t.Errorf("rejects.csv: %.300s", got)
@@ -98,7 +98,7 @@ func (c *client) outcome(l limit) string {
 	}
 	c.verify(imp.ID, []byte(l.file))
 	var codes []string
-	for _, cl := range c.clusters(imp.ID) {
+	for _, cl := range c.groups(imp.ID) {
 		codes = append(codes, fmt.Sprintf(", %d %s", cl.Count, cl.Code))
 	}
 	slices.Sort(codes)

@@ -116,7 +116,7 @@ type member struct {
 	stop func()
 
 	mu       sync.Mutex
-	got      []bulk.Reference
+	got      []bulk.Message
 	assigned map[int32]int32
 	revoked  []int32
 }
@@ -144,26 +144,26 @@ func (r *rig) join() *member {
 	return m
 }
 
-func (m *member) take(d bulk.Delivery, run string) {
+func (m *member) take(d bulk.Fetch, run string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if d.Assigned != nil {
 		m.assigned = d.Assigned
 	}
 	m.revoked = append(m.revoked, d.Revoked...)
-	for _, ref := range d.References {
+	for _, ref := range d.Messages {
 		if strings.HasPrefix(string(ref.Ref.Account), run) {
 			m.got = append(m.got, ref)
 		} else {
-			m.Done(ref.Mark) // of another test on the same topic
+			m.Done(ref.Offset) // of another test on the same topic
 		}
 	}
 }
 
-func (m *member) references() []bulk.Reference {
+func (m *member) references() []bulk.Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]bulk.Reference(nil), m.got...)
+	return append([]bulk.Message(nil), m.got...)
 }
 
 func (m *member) owned() int {
@@ -207,7 +207,7 @@ func (r *rig) publishes() {
 	r.relay(want...)
 	m := r.join()
 	r.await("50 references", func() bool { return len(m.references()) >= len(want) })
-	got := map[bulk.BatchID]bulk.Reference{}
+	got := map[bulk.BatchID]bulk.Message{}
 	for _, ref := range m.references() {
 		got[ref.Ref.ID()] = ref
 	}
@@ -216,8 +216,8 @@ func (r *rig) publishes() {
 		if g.Ref != w {
 			r.Errorf("got %+v, want %+v", g.Ref, w)
 		}
-		if p := m.PartitionOf(w.Account); p != g.Mark.Partition {
-			r.Errorf("account %s: came from partition %d, PartitionOf says %d", w.Account, g.Mark.Partition, p)
+		if p := m.PartitionOf(w.Account); p != g.Offset.Partition {
+			r.Errorf("account %s: came from partition %d, PartitionOf says %d", w.Account, g.Offset.Partition, p)
 		}
 		if n := r.outbox.times(w.ID()); n != 1 {
 			r.Errorf("%s marked %d times, want once", w.ID(), n)
@@ -232,12 +232,12 @@ func (r *rig) watermark() {
 	m := r.join()
 	r.await("5 references", func() bool { return len(m.references()) == 5 })
 	refs := m.references()
-	p, first := refs[0].Mark.Partition, refs[0].Mark.Offset
+	p, first := refs[0].Offset.Partition, refs[0].Offset.At
 	for _, i := range []int{0, 1, 3, 4} { // all but the third
-		m.Done(refs[i].Mark)
+		m.Done(refs[i].Offset)
 	}
 	r.await("a commit", func() bool { return r.committed(p) >= first+2 })
-	old := refs[2].Mark
+	old := refs[2].Offset
 	old.Generation--
 	m.Done(old) // of an earlier assignment: void
 	m.stop()
@@ -250,7 +250,7 @@ func (r *rig) watermark() {
 		if ref.Ref.No != int64(i+2) {
 			r.Errorf("redelivered batch %d, want %d", ref.Ref.No, i+2)
 		}
-		again.Done(ref.Mark)
+		again.Done(ref.Offset)
 	}
 	again.stop() // commits a last time
 	if got, want := r.committed(p), first+5; got != want {
@@ -296,10 +296,10 @@ func (r *rig) garbage() {
 	m := r.join()
 	r.await("the good one", func() bool { return len(m.references()) == 1 })
 	ref := m.references()[0]
-	m.Done(ref.Mark)
+	m.Done(ref.Offset)
 	m.stop()
-	if got := r.committed(ref.Mark.Partition); got != ref.Mark.Offset+1 {
-		r.Errorf("committed %d, want %d: garbage must not hold the watermark back", got, ref.Mark.Offset+1)
+	if got := r.committed(ref.Offset.Partition); got != ref.Offset.At+1 {
+		r.Errorf("committed %d, want %d: garbage must not hold the watermark back", got, ref.Offset.At+1)
 	}
 }
 
@@ -313,7 +313,7 @@ func (r *rig) commits() {
 	if got := m.references()[0].Ref; got != want {
 		r.Errorf("got %+v, want %+v", got, want)
 	}
-	m.Done(m.references()[0].Mark)
+	m.Done(m.references()[0].Offset)
 	m.stop()
 	r.cfg = batches
 	r.relay(r.ref(1, 4))

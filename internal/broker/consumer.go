@@ -74,7 +74,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 // Poll waits for references or a change of the assignment. What cannot be read as
 // a reference is skipped: its batch, if there is one, is found by the sweep.
-func (c *Consumer) Poll(ctx context.Context) (bulk.Delivery, error) {
+func (c *Consumer) Poll(ctx context.Context) (bulk.Fetch, error) {
 	for {
 		poll, cancel := context.WithCancel(ctx)
 		if c.arm(cancel) {
@@ -85,23 +85,23 @@ func (c *Consumer) Poll(ctx context.Context) (bulk.Delivery, error) {
 		delivery := c.collect(fetches)
 		c.client.AllowRebalance()
 		if err := c.failure(ctx, fetches); err != nil {
-			return bulk.Delivery{}, err
+			return bulk.Fetch{}, err
 		}
 		if delivery.Assigned != nil {
 			c.learnPartitions(ctx)
 		}
-		if delivery.Assigned != nil || len(delivery.References) > 0 {
+		if delivery.Assigned != nil || len(delivery.Messages) > 0 {
 			return delivery, nil
 		}
 	}
 }
 
-// Done marks a reference as finished. A mark of an earlier assignment is ignored.
-func (c *Consumer) Done(mark bulk.Mark) {
+// Done offsets a reference as finished. A offset of an earlier assignment is ignored.
+func (c *Consumer) Done(offset bulk.Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.trackers[mark.Partition]; t != nil && t.generation == mark.Generation {
-		t.finish(mark.Offset)
+	if t := c.trackers[offset.Partition]; t != nil && t.generation == offset.Generation {
+		t.finish(offset.At)
 	}
 }
 
@@ -122,14 +122,14 @@ func (c *Consumer) arm(wake context.CancelFunc) bool {
 }
 
 // collect stamps what was read with the assignment it was read in.
-func (c *Consumer) collect(fetches kgo.Fetches) bulk.Delivery {
+func (c *Consumer) collect(fetches kgo.Fetches) bulk.Fetch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wake = nil
-	var d bulk.Delivery
+	var d bulk.Fetch
 	fetches.EachRecord(func(r *kgo.Record) {
 		if ref, ok := c.stamp(r); ok {
-			d.References = append(d.References, ref)
+			d.Messages = append(d.Messages, ref)
 		}
 	})
 	if c.changed {
@@ -142,10 +142,10 @@ func (c *Consumer) collect(fetches kgo.Fetches) bulk.Delivery {
 	return d
 }
 
-func (c *Consumer) stamp(r *kgo.Record) (bulk.Reference, bool) {
+func (c *Consumer) stamp(r *kgo.Record) (bulk.Message, bool) {
 	t := c.trackers[r.Partition]
 	if t == nil {
-		return bulk.Reference{}, false
+		return bulk.Message{}, false
 	}
 	if !t.deliver(r.Offset) {
 		t = c.enter(r.Partition)
@@ -155,9 +155,9 @@ func (c *Consumer) stamp(r *kgo.Record) (bulk.Reference, bool) {
 	if err := json.Unmarshal(r.Value, &ref); err != nil || ref.Account == "" || ref.Import == "" {
 		c.cfg.Log.Warn("not a batch reference, skipped", "partition", r.Partition, "offset", r.Offset, "error", err)
 		t.finish(r.Offset)
-		return bulk.Reference{}, false
+		return bulk.Message{}, false
 	}
-	return bulk.Reference{Ref: ref, Mark: bulk.Mark{Partition: r.Partition, Offset: r.Offset, Generation: t.generation}}, true
+	return bulk.Message{Ref: ref, Offset: bulk.Offset{Partition: r.Partition, At: r.Offset, Generation: t.generation}}, true
 }
 
 // failure tells what ends a poll from what the client repairs by itself.

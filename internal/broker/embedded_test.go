@@ -25,9 +25,9 @@ func TestKilledBrokerLosesNothing(t *testing.T) {
 	m := r.join()
 	r.await("5 references", func() bool { return len(m.references()) == 5 })
 	refs := m.references()
-	m.Done(refs[0].Mark)
-	m.Done(refs[1].Mark)
-	r.await("a commit", func() bool { return r.committed(refs[0].Mark.Partition) == refs[0].Mark.Offset+2 })
+	m.Done(refs[0].Offset)
+	m.Done(refs[1].Offset)
+	r.await("a commit", func() bool { return r.committed(refs[0].Offset.Partition) == refs[0].Offset.At+2 })
 
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {

@@ -221,17 +221,17 @@ type NewImport struct {
 
 // Receipt is the final account of a terminal import, for people and for audits.
 type Receipt struct {
-	Import   Import    `json:"import"`
-	Balanced bool      `json:"balanced"` // Rows.Read equals the sum of the outcomes
-	Clusters []Cluster `json:"errors"`   // at most MaxClusters, the most frequent
-	Usage    Usage     `json:"usage"`
-	Seconds  float64   `json:"seconds"`         // first byte to end
-	Working  float64   `json:"working_seconds"` // of these, in which at least one of its batches was worked on
-	RowsPerS float64   `json:"rows_per_second"` // settled rows over Working
+	Import       Import        `json:"import"`
+	Balanced     bool          `json:"balanced"` // Rows.Read equals the sum of the outcomes
+	RejectGroups []RejectGroup `json:"errors"`   // at most MaxRejectGroups, the most frequent
+	Usage        Usage         `json:"usage"`
+	Seconds      float64       `json:"seconds"`         // first byte to end
+	Working      float64       `json:"working_seconds"` // of these, in which at least one of its batches was worked on
+	RowsPerS     float64       `json:"rows_per_second"` // settled rows over Working
 }
 
-// Cluster groups an import's rejects by cause.
-type Cluster struct {
+// RejectGroup groups an import's rejects by cause.
+type RejectGroup struct {
 	Column   string    `json:"column"` // "" when the whole row is meant
 	Code     Code      `json:"code"`
 	Count    int64     `json:"count"`
@@ -246,8 +246,8 @@ type Example struct {
 	Value string `json:"value"` // at most 120 bytes
 }
 
-// MaxClusters bounds the clusters of a receipt and of a page of them.
-const MaxClusters = 1000
+// MaxRejectGroups bounds the groups of a receipt and of a page of them.
+const MaxRejectGroups = 1000
 
 // MaxExamples bounds the examples of a cluster.
 const MaxExamples = 5

@@ -132,7 +132,7 @@ func quoted(names []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(`"` + Cut(n) + `"`)
+		b.WriteString(`"` + Truncate(n) + `"`)
 	}
 	if len(names) > most {
 		b.WriteString(", …")

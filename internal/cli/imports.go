@@ -171,7 +171,7 @@ func (c *importsAnswer) Run(e *env) error {
 	}
 	err = e.print(r, func(w io.Writer) {
 		summary(w, r.Import, r.RowsPerS)
-		for _, cl := range r.Clusters {
+		for _, cl := range r.RejectGroups {
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", cmp.Or(cl.Column, "row"), cl.Code, humanize.Comma(cl.Count))
 		}
 		fmt.Fprintf(w, "account\t%s of %s records\n", humanize.Comma(r.Usage.Records), humanize.Comma(r.Usage.Quota))

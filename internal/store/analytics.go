@@ -102,7 +102,7 @@ func (s *Store) EndedBatches(ctx context.Context, account bulk.AccountID, after 
 
 // Rejects groups the rejects of some imports by cause. Those of a
 // dry run that nobody approved were rejected nowhere.
-func (s *Store) Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.Cluster, error) {
+func (s *Store) Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error) {
 	rows, err := selectIn[struct {
 		Import   bulk.ImportID `db:"import_id"`
 		Column   string        `db:"source_column"`
@@ -116,14 +116,14 @@ func (s *Store) Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.
 	if err != nil {
 		return nil, err
 	}
-	out := map[bulk.ImportID][]bulk.Cluster{}
+	out := map[bulk.ImportID][]bulk.RejectGroup{}
 	for _, r := range rows {
 		var o bulk.Options
 		if err := json.Unmarshal([]byte(r.Options), &o); err != nil {
 			return nil, s.error("list rejects", err)
 		}
 		if !o.DryRun || r.Approved {
-			out[r.Import] = append(out[r.Import], bulk.Cluster{Column: r.Column, Code: r.Code, Count: r.Count})
+			out[r.Import] = append(out[r.Import], bulk.RejectGroup{Column: r.Column, Code: r.Code, Count: r.Count})
 		}
 	}
 	return out, nil

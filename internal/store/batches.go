@@ -78,8 +78,8 @@ func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.
 	return spec, err
 }
 
-// Work reads what is needed to process a batch.
-func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err error) {
+// BatchTask reads what is needed to process a batch.
+func (s *Store) BatchTask(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, err error) {
 	var b struct {
 		batchRow
 		Clock *time.Time `db:"clock"`
@@ -101,7 +101,7 @@ func (s *Store) Work(ctx context.Context, id bulk.BatchID) (w bulk.Work, err err
 	case !acceptsCommits(r.State):
 		return w, bulk.ErrSkip
 	}
-	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq, LeasedAt: asOf(b.Clock)}
+	w = bulk.BatchTask{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq, LeasedAt: asOf(b.Clock)}
 	if w.Import, err = r.public(); err != nil {
 		return w, s.error("read work", err)
 	}
@@ -284,9 +284,9 @@ func (s *Store) StagedFor(ctx context.Context, least time.Duration, after bulk.B
 	return out, s.error("list staged batches", err)
 }
 
-// Standing reads the weight and cap of each account and the hold of each import.
-func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Standing, error) {
-	st := bulk.Standing{Weights: map[bulk.AccountID]int{}, Caps: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
+// Controls reads the weight and cap of each account and the hold of each import.
+func (s *Store) Controls(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Controls, error) {
+	st := bulk.Controls{Weights: map[bulk.AccountID]int{}, Caps: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
 	entitled, err := selectIn[struct {
 		ID     bulk.AccountID `db:"id"`
 		Weight int            `db:"weight"`
@@ -312,7 +312,7 @@ func (s *Store) Standing(ctx context.Context, accounts []bulk.AccountID, imports
 	return st, err
 }
 
-// Steered lists what people changed within the time of what a Standing tells of: accounts by
+// Steered lists what people changed within the time of what a Controls tells of: accounts by
 // weight or cap, imports by a pause, a resume or an end. A change that commits later than
 // it was made is listed as of when it was made.
 func (s *Store) Steered(ctx context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error) {

@@ -40,7 +40,7 @@ func BenchmarkBareCopy(b *testing.B) {
 	columns := []string{"_account_id", "id", "name", "size", "_op_seq", "_row_no"}
 	b.ResetTimer()
 	writers(b, func(writer, no int) {
-		c := commitOf(bulk.Work{Account: bulk.AccountID(fmt.Sprint(writer)), Spec: things}, benchBatch(no)...)
+		c := commitOf(bulk.BatchTask{Account: bulk.AccountID(fmt.Sprint(writer)), Spec: things}, benchBatch(no)...)
 		f.must(f.tx(b.Context(), "copy", func(tx *txn) error {
 			r := &postgresRows{store: f.Store, tx: tx}
 			all := others(c, nil)

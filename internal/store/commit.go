@@ -19,7 +19,7 @@ import (
 //
 // Rows that the database does not take, or that would make a record too large, are rejects
 // (unstorable); they never fail the batch.
-func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, err error) {
+func (s *Store) Commit(ctx context.Context, c bulk.ValidatedBatch) (counts bulk.Counts, err error) {
 	counts, err = s.commit(ctx, c, nil)
 	if s.engine.fault(err) != faultOfTheData {
 		return counts, err
@@ -34,7 +34,7 @@ func (s *Store) Commit(ctx context.Context, c bulk.Commit) (counts bulk.Counts, 
 	return s.commit(ctx, c, refused)
 }
 
-func (s *Store) commit(ctx context.Context, c bulk.Commit, refused []int) (counts bulk.Counts, err error) {
+func (s *Store) commit(ctx context.Context, c bulk.ValidatedBatch, refused []int) (counts bulk.Counts, err error) {
 	for {
 		counts, err = s.apply(ctx, c, refused)
 		if !errors.Is(err, errKeyExists) {
@@ -44,7 +44,7 @@ func (s *Store) commit(ctx context.Context, c bulk.Commit, refused []int) (count
 }
 
 // others are the rows of a batch but the refused ones.
-func others(c bulk.Commit, refused []int) (rows []int) {
+func others(c bulk.ValidatedBatch, refused []int) (rows []int) {
 	for i := range c.Records.Len() {
 		if _, is := slices.BinarySearch(refused, i); !is {
 			rows = append(rows, i)
@@ -53,11 +53,11 @@ func others(c bulk.Commit, refused []int) (rows []int) {
 	return rows
 }
 
-func (s *Store) apply(ctx context.Context, c bulk.Commit, refused []int) (counts bulk.Counts, err error) {
+func (s *Store) apply(ctx context.Context, c bulk.ValidatedBatch, refused []int) (counts bulk.Counts, err error) {
 	ending := false
 	err = s.tx(ctx, "commit batch", func(tx *txn) error {
 		begun := time.Now()
-		if err := claim(ctx, tx, c.Work); err != nil {
+		if err := claim(ctx, tx, c.Task); err != nil {
 			return err
 		}
 		l, err := s.land(ctx, tx, c, others(c, refused))
@@ -71,61 +71,61 @@ func (s *Store) apply(ctx context.Context, c bulk.Commit, refused []int) (counts
 		}
 		rejects := rejectedRows{bulk.CodeDuplicateKey: l.out.duplicate, bulk.CodeOverQuota: over, bulk.CodeUnstorable: slices.Concat(refused, l.out.unstorable)}
 		counts = bulk.Counts{
-			Read: c.Work.Batch.Rows.Read, Created: int64(len(l.out.created) - len(over)), Updated: l.out.updated,
+			Read: c.Task.Batch.Rows.Read, Created: int64(len(l.out.created) - len(over)), Updated: l.out.updated,
 			Superseded: c.Superseded + l.out.superseded, Rejected: c.Rejected + rejects.count(bulk.CodeDuplicateKey, bulk.CodeUnstorable), OverQuota: int64(len(over)),
 		}
 		if counts.Sum() != counts.Read {
-			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Work.Batch.No, c.Work.Import.ID, counts)
+			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Task.Batch.No, c.Task.Import.ID, counts)
 		}
-		imp, err := addToImport(ctx, tx, c.Work, counts, "batches_committed = batches_committed + 1")
+		imp, err := addToImport(ctx, tx, c.Task, counts, "batches_committed = batches_committed + 1")
 		if err != nil {
 			return err
 		}
-		if err := addClusters(ctx, tx, c.Work, slices.Concat(c.Clusters, rejects.clusters(c))); err != nil {
+		if err := addRejectGroups(ctx, tx, c.Task, slices.Concat(c.RejectGroups, rejects.groups(c))); err != nil {
 			return err
 		}
 		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rejects, time.Since(begun)); err != nil {
 			return err
 		}
-		ending, err = judge(ctx, tx, &imp, c.Work)
+		ending, err = judge(ctx, tx, &imp, c.Task)
 		return err
 	})
 	if err == nil && ending {
-		err = s.windUp(ctx, c.Work.Account, c.Work.Import.ID)
+		err = s.windUp(ctx, c.Task.Account, c.Task.Import.ID)
 	}
 	return counts, err
 }
 
 // Check records what a dry run found in a batch; it commits no row.
-func (s *Store) Check(ctx context.Context, c bulk.Commit) error {
+func (s *Store) Check(ctx context.Context, c bulk.ValidatedBatch) error {
 	ending := false
 	err := s.tx(ctx, "check batch", func(tx *txn) error {
-		if err := claim(ctx, tx, c.Work); err != nil {
+		if err := claim(ctx, tx, c.Task); err != nil {
 			return err
 		}
-		counts := bulk.Counts{Read: c.Work.Batch.Rows.Read, Rejected: c.Rejected}
-		imp, err := addToImport(ctx, tx, c.Work, counts, "batches_total = batches_total")
+		counts := bulk.Counts{Read: c.Task.Batch.Rows.Read, Rejected: c.Rejected}
+		imp, err := addToImport(ctx, tx, c.Task, counts, "batches_total = batches_total")
 		if err != nil {
 			return err
 		}
-		if err := addClusters(ctx, tx, c.Work, c.Clusters); err != nil {
+		if err := addRejectGroups(ctx, tx, c.Task, c.RejectGroups); err != nil {
 			return err
 		}
 		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, 0); err != nil {
 			return err
 		}
-		ending, err = judge(ctx, tx, &imp, c.Work)
+		ending, err = judge(ctx, tx, &imp, c.Task)
 		return err
 	})
 	if err == nil && ending {
-		err = s.windUp(ctx, c.Work.Account, c.Work.Import.ID)
+		err = s.windUp(ctx, c.Task.Account, c.Task.Import.ID)
 	}
 	return err
 }
 
 // claim locks a batch that still waits. The lock, and its state, which closeBatch
 // changes, are what applies a batch at most once, however often it is delivered.
-func claim(ctx context.Context, tx *txn, w bulk.Work) error {
+func claim(ctx context.Context, tx *txn, w bulk.BatchTask) error {
 	err := tx.GetContext(ctx, new(int64), `SELECT no FROM batches WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`+tx.lock,
 		w.Account, w.Import.ID, w.Batch.No)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -137,12 +137,12 @@ func claim(ctx context.Context, tx *txn, w bulk.Work) error {
 // takeQuota charges the created rows to the account and returns those for which
 // there was no room, last rows first to go; they leave the table again before
 // anyone could see them.
-func takeQuota(ctx context.Context, tx *txn, c bulk.Commit, table rowTable, created []int) (over []int, err error) {
+func takeQuota(ctx context.Context, tx *txn, c bulk.ValidatedBatch, table rowTable, created []int) (over []int, err error) {
 	if len(created) == 0 {
 		return nil, nil
 	}
 	const charge = `UPDATE accounts SET records_used = records_used + ? WHERE id = ? AND records_used + ? <= record_quota`
-	n, err := changed(tx.ExecContext(ctx, charge, len(created), c.Work.Account, len(created)))
+	n, err := changed(tx.ExecContext(ctx, charge, len(created), c.Task.Account, len(created)))
 	if err != nil {
 		return nil, err
 	}
@@ -151,26 +151,26 @@ func takeQuota(ctx context.Context, tx *txn, c bulk.Commit, table rowTable, crea
 			Used  int64 `db:"records_used"`
 			Quota int64 `db:"record_quota"`
 		}
-		if err := tx.GetContext(ctx, &a, `SELECT records_used, record_quota FROM accounts WHERE id = ?`+tx.lock, c.Work.Account); err != nil {
+		if err := tx.GetContext(ctx, &a, `SELECT records_used, record_quota FROM accounts WHERE id = ?`+tx.lock, c.Task.Account); err != nil {
 			return nil, err
 		}
 		over = overQuota(c, created, int(max(0, min(a.Quota-a.Used, int64(len(created))))))
 		if err := table.remove(ctx, over); err != nil {
 			return nil, err
 		}
-		if _, err := tx.ExecContext(ctx, charge, len(created)-len(over), c.Work.Account, len(created)-len(over)); err != nil {
+		if _, err := tx.ExecContext(ctx, charge, len(created)-len(over), c.Task.Account, len(created)-len(over)); err != nil {
 			return nil, err
 		}
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO dataset_usage (account_id, dataset, records) VALUES (?, ?, ?)
 		ON CONFLICT (account_id, dataset) DO UPDATE SET records = dataset_usage.records + excluded.records`,
-		c.Work.Account, c.Work.Import.Dataset, len(created)-len(over))
+		c.Task.Account, c.Task.Import.Dataset, len(created)-len(over))
 	return over, err
 }
 
 // overQuota picks the created rows beyond the room, in file order.
-func overQuota(c bulk.Commit, created []int, room int) []int {
+func overQuota(c bulk.ValidatedBatch, created []int, room int) []int {
 	inOrder := slices.Clone(created)
 	slices.SortFunc(inOrder, func(a, b int) int { return int(c.Records.RowNo[a] - c.Records.RowNo[b]) })
 	over := inOrder[room:]
@@ -188,14 +188,14 @@ func (r rejectedRows) count(codes ...bulk.Code) (n int64) {
 	return n
 }
 
-func (r rejectedRows) clusters(c bulk.Commit) (all []bulk.Cluster) {
+func (r rejectedRows) groups(c bulk.ValidatedBatch) (all []bulk.RejectGroup) {
 	for _, code := range slices.Sorted(maps.Keys(r)) {
-		all = append(all, clustersOf(c, code, r[code])...)
+		all = append(all, rejectGroupsOf(c, code, r[code])...)
 	}
 	return all
 }
 
-func rowSet(c bulk.Commit, indexes []int) bulk.RowSet {
+func rowSet(c bulk.ValidatedBatch, indexes []int) bulk.RowSet {
 	out := make(bulk.RowSet, len(indexes))
 	for i, x := range indexes {
 		out[i] = c.Records.RowNo[x]
@@ -204,28 +204,28 @@ func rowSet(c bulk.Commit, indexes []int) bulk.RowSet {
 	return out
 }
 
-// clustersOf makes the cluster of rows that the transaction rejected.
-func clustersOf(c bulk.Commit, code bulk.Code, indexes []int) []bulk.Cluster {
+// rejectGroupsOf makes the cluster of rows that the transaction rejected.
+func rejectGroupsOf(c bulk.ValidatedBatch, code bulk.Code, indexes []int) []bulk.RejectGroup {
 	if len(indexes) == 0 {
 		return nil
 	}
-	cl := bulk.Cluster{Code: code, Count: int64(len(indexes))}
+	cl := bulk.RejectGroup{Code: code, Count: int64(len(indexes))}
 	for _, row := range rowSet(c, indexes)[:min(len(indexes), bulk.MaxExamples)] {
 		i := slices.Index(c.Records.RowNo, row)
-		cl.Examples = append(cl.Examples, bulk.Example{Line: c.Records.LineNo[i], Row: row, Value: bulk.Cut(strings.ReplaceAll(c.Records.Keys[i], "\x1f", ", "))})
+		cl.Examples = append(cl.Examples, bulk.Example{Line: c.Records.LineNo[i], Row: row, Value: bulk.Truncate(strings.ReplaceAll(c.Records.Keys[i], "\x1f", ", "))})
 	}
-	return []bulk.Cluster{cl}
+	return []bulk.RejectGroup{cl}
 }
 
-// maxLabel bounds the name of a file's column that clusters go by, in bytes: it is part of
+// maxLabel bounds the name of a file's column that groups go by, in bytes: it is part of
 // a key, and an index entry ends at 2,704.
 const maxLabel = 2000
 
-// addClusters merges a batch's clusters into its import's. The lowest rows stay as
+// addRejectGroups merges a batch's groups into its import's. The lowest rows stay as
 // examples, so that they do not depend on the order of commits.
-func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Cluster) error {
-	for _, c := range clusters {
-		c.Column = bulk.CutTo(c.Column, maxLabel)
+func addRejectGroups(ctx context.Context, tx *txn, w bulk.BatchTask, groups []bulk.RejectGroup) error {
+	for _, c := range groups {
+		c.Column = bulk.TruncateTo(c.Column, maxLabel)
 		var old []string
 		if err := tx.SelectContext(ctx, &old, `
 			SELECT examples FROM error_clusters WHERE account_id = ? AND import_id = ? AND source_column = ? AND code = ?`,
@@ -256,7 +256,7 @@ func addClusters(ctx context.Context, tx *txn, w bulk.Work, clusters []bulk.Clus
 }
 
 // closeBatch notes what became of a claimed batch.
-func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState, n bulk.Counts, rejects rejectedRows, took time.Duration) error {
+func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.BatchState, n bulk.Counts, rejects rejectedRows, took time.Duration) error {
 	d, err1 := rowSet(c, rejects[bulk.CodeDuplicateKey]).MarshalBinary()
 	q, err2 := rowSet(c, rejects[bulk.CodeOverQuota]).MarshalBinary()
 	u, err3 := rowSet(c, rejects[bulk.CodeUnstorable]).MarshalBinary()
@@ -268,9 +268,9 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState,
 			rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
-		to, c.Node, to == bulk.BatchCommitted, now(), c.Work.LeasedAt, c.Attempt, c.Waits.Queued.Milliseconds(), c.Waits.Paused.Milliseconds(),
+		to, c.Node, to == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Attempt, c.Waits.Queued.Milliseconds(), c.Waits.Paused.Milliseconds(),
 		c.Waits.Backoff.Milliseconds(), c.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
-		c.Work.Account, c.Work.Import.ID, c.Work.Batch.No))
+		c.Task.Account, c.Task.Import.ID, c.Task.Batch.No))
 	if err == nil && closed == 0 {
 		return bulk.ErrSkip
 	}
@@ -280,7 +280,7 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.Commit, to bulk.BatchState,
 // addToImport adds a batch's outcome to its import, which it locks and returns. It rolls
 // everything back if the import ended meanwhile: after a cancel not one more row lands.
 // A dry run that was approved while this batch was being checked comes again, too.
-func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batches string) (r importRow, err error) {
+func addToImport(ctx context.Context, tx *txn, w bulk.BatchTask, n bulk.Counts, batches string) (r importRow, err error) {
 	err = tx.GetContext(ctx, &r, `
 		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
 			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`,
@@ -296,7 +296,7 @@ func addToImport(ctx context.Context, tx *txn, w bulk.Work, n bulk.Counts, batch
 
 // judge fails an import that has too many rejects, and finishes it when this was its
 // last batch.
-func judge(ctx context.Context, tx *txn, r *importRow, w bulk.Work) (ending bool, err error) {
+func judge(ctx context.Context, tx *txn, r *importRow, w bulk.BatchTask) (ending bool, err error) {
 	judged := max(r.Sum(), w.Batch.Rows.Read)
 	if w.Import.Options.OnError.Exceeded(r.Rejected, judged, false) {
 		return true, end(ctx, tx, w.Account, w.Import.ID, bulk.StateFailed, tooManyRejects(r, w.Import.Options))

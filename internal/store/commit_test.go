@@ -71,10 +71,10 @@ func TestModes(t *testing.T) {
 		if !slices.Equal(refused[bulk.CodeDuplicateKey], bulk.RowSet{1, 3}) {
 			t.Fatalf("duplicate rows %v", refused)
 		}
-		cl, err := f.Clusters(t.Context(), f.account, again.ID)
+		cl, err := f.RejectGroups(t.Context(), f.account, again.ID)
 		f.must(err)
 		if len(cl) != 1 || cl[0].Code != bulk.CodeDuplicateKey || cl[0].Count != 2 || cl[0].Examples[0] != (bulk.Example{Line: 2, Row: 1, Value: "a"}) {
-			t.Fatalf("clusters %+v", cl)
+			t.Fatalf("groups %+v", cl)
 		}
 
 		up := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
@@ -255,7 +255,7 @@ func TestQuotaIsExactUnderConcurrency(t *testing.T) {
 						no := b*25 + i + 1
 						rows = append(rows, row{no, fmt.Sprintf("%d-%d", n, no), "x"})
 					}
-					w, err := f.Work(t.Context(), bulk.BatchID{Import: imp.ID, No: b})
+					w, err := f.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID, No: b})
 					if err == nil {
 						_, err = f.Commit(t.Context(), commitOf(w, rows...))
 					}
@@ -311,9 +311,9 @@ func TestUpsertLeavesUnfedColumnsAlone(t *testing.T) {
 		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
 		f.stage(imp, 1)
 		c := commitOf(f.work(imp, 0))
-		c.Rejected, c.Clusters = 0, nil
+		c.Rejected, c.RejectGroups = 0, nil
 		// The file feeds id and size; name is there by its default, for new records only.
-		c.Work.Import.Layout = &bulk.Layout{Header: []string{"id", "size"}, Fields: []string{"id", "size"}}
+		c.Task.Import.Layout = &bulk.Layout{Header: []string{"id", "size"}, Fields: []string{"id", "size"}}
 		c.Records = bulk.Records{Columns: []string{"id", "name", "size"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"a"}, Values: [][]bulk.Value{{"a", "default", int64(77)}}}
 		_, err := f.Commit(t.Context(), c)
 		f.must(err)

@@ -65,7 +65,7 @@ func TestRecordsKeepTypes(t *testing.T) {
 		full := []bulk.Value{int64(9007199254740993), "x", "12345678901234567890.12", float64(2), true, "2024-02-29", "2024-02-29T01:02:03.000004Z", `{"a":1}`}
 		empty := []bulk.Value{int64(9007199254740993), "y", nil, nil, nil, nil, nil, nil}
 		small := []bulk.Value{int64(-1), "z", "0", 0.5, false, "0001-01-01", "9999-12-31T23:59:59.999999Z", "[]"}
-		c := bulk.Commit{Work: w, Records: bulk.Records{
+		c := bulk.ValidatedBatch{Task: w, Records: bulk.Records{
 			Columns: []string{"a", "b", "d", "f", "yes", "on_day", "ts", "order"}, RowNo: []int64{1, 2, 3},
 			Keys: []string{"1", "2", "3"}, Values: [][]bulk.Value{full, empty, small},
 		}}

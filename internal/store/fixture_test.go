@@ -160,7 +160,7 @@ func (f *fixture) next(u bulk.Upload) bulk.Progress {
 }
 
 // commitOf makes the commit of a batch with these rows; the rest of the batch was rejected.
-func commitOf(w bulk.Work, rows ...row) bulk.Commit {
+func commitOf(w bulk.BatchTask, rows ...row) bulk.ValidatedBatch {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b row) int {
 		if a.id != b.id {
@@ -168,7 +168,7 @@ func commitOf(w bulk.Work, rows ...row) bulk.Commit {
 		}
 		return int(a.no - b.no)
 	})
-	c := bulk.Commit{Work: w, Node: "node_test", Records: bulk.Records{Columns: []string{"id", "name", "size"}}}
+	c := bulk.ValidatedBatch{Task: w, Node: "node_test", Records: bulk.Records{Columns: []string{"id", "name", "size"}}}
 	for i, r := range rows {
 		if i+1 < len(rows) && rows[i+1].id == r.id {
 			c.Superseded++
@@ -181,7 +181,7 @@ func commitOf(w bulk.Work, rows ...row) bulk.Commit {
 	}
 	c.Rejected = w.Batch.Rows.Read - int64(len(rows))
 	if c.Rejected > 0 {
-		c.Clusters = []bulk.Cluster{{Column: "name", Code: bulk.CodeRequired, Count: c.Rejected, Examples: []bulk.Example{{Row: w.Batch.FirstRow}}}}
+		c.RejectGroups = []bulk.RejectGroup{{Column: "name", Code: bulk.CodeRequired, Count: c.Rejected, Examples: []bulk.Example{{Row: w.Batch.FirstRow}}}}
 	}
 	return c
 }
@@ -193,9 +193,9 @@ func b2i(b bool) int {
 	return 0
 }
 
-func (f *fixture) work(imp bulk.Import, no int64) bulk.Work {
+func (f *fixture) work(imp bulk.Import, no int64) bulk.BatchTask {
 	f.t.Helper()
-	w, err := f.Work(f.t.Context(), bulk.BatchID{Import: imp.ID, No: no})
+	w, err := f.BatchTask(f.t.Context(), bulk.BatchID{Import: imp.ID, No: no})
 	f.must(err)
 	return w
 }

@@ -315,22 +315,22 @@ func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bul
 	return out, err
 }
 
-// Clusters groups an import's rejects by cause, most frequent first: all of them, which
+// RejectGroups groups an import's rejects by cause, most frequent first: all of them, which
 // are as many as its dataset has columns times what can be wrong with one.
-func (s *Store) Clusters(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.Cluster, error) {
-	return s.ClusterPage(ctx, account, id, 0, math.MaxInt32)
+func (s *Store) RejectGroups(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.RejectGroup, error) {
+	return s.RejectGroupPage(ctx, account, id, 0, math.MaxInt32)
 }
 
-// ClusterPage is at most limit of Clusters, after so many. While rows are still being
+// RejectGroupPage is at most limit of RejectGroups, after so many. While rows are still being
 // rejected their order changes.
-func (s *Store) ClusterPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.Cluster, error) {
+func (s *Store) RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error) {
 	var rows []struct {
 		Column   string    `db:"source_column"`
 		Code     bulk.Code `db:"code"`
 		Count    int64     `db:"rejects"`
 		Examples string    `db:"examples"`
 	}
-	err := s.own(ctx, "list clusters", account, func(q reader) error {
+	err := s.own(ctx, "list reject groups", account, func(q reader) error {
 		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
@@ -339,11 +339,11 @@ func (s *Store) ClusterPage(ctx context.Context, account bulk.AccountID, id bulk
 			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, `+s.engine.bytewise("source_column")+`, code LIMIT ? OFFSET ?`,
 			account, id, limit, after)
 	})
-	out := make([]bulk.Cluster, len(rows))
+	out := make([]bulk.RejectGroup, len(rows))
 	for i, r := range rows {
-		out[i] = bulk.Cluster{Column: r.Column, Code: r.Code, Count: r.Count, Sentence: r.Code.Sentence()}
+		out[i] = bulk.RejectGroup{Column: r.Column, Code: r.Code, Count: r.Count, Sentence: r.Code.Sentence()}
 		if err := json.Unmarshal([]byte(r.Examples), &out[i].Examples); err != nil {
-			return nil, s.error("list clusters", err)
+			return nil, s.error("list reject groups", err)
 		}
 	}
 	return out, err
@@ -366,7 +366,7 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 		return r, err
 	}
 	r.Working, r.RowsPerS = working.Seconds(), bulk.PerSecond(r.Import.Rows.Settled(), working)
-	if r.Clusters, err = s.ClusterPage(ctx, account, id, 0, bulk.MaxClusters); err != nil {
+	if r.RejectGroups, err = s.RejectGroupPage(ctx, account, id, 0, bulk.MaxRejectGroups); err != nil {
 		return r, err
 	}
 	r.Usage, err = s.Usage(ctx, account)

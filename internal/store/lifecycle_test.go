@@ -121,10 +121,10 @@ func TestPauseHoldsBatches(t *testing.T) {
 		got, err := f.Pause(t.Context(), f.account, imp.ID)
 		f.must(err)
 		wantState(t, got, bulk.StatePaused)
-		if _, err := f.Work(t.Context(), bulk.BatchID{Import: imp.ID}); !errors.Is(err, bulk.ErrHeld) {
+		if _, err := f.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID}); !errors.Is(err, bulk.ErrHeld) {
 			t.Fatalf("work of a paused import: %v", err)
 		}
-		st, err := f.Standing(t.Context(), []bulk.AccountID{f.account}, []bulk.ImportID{imp.ID})
+		st, err := f.Controls(t.Context(), []bulk.AccountID{f.account}, []bulk.ImportID{imp.ID})
 		f.must(err)
 		if !st.Paused[imp.ID] || st.Ended[imp.ID] || st.Weights[f.account] != 1 {
 			t.Fatalf("standing %+v", st)
@@ -149,7 +149,7 @@ func TestCapIsOfTheAccountAlone(t *testing.T) {
 		}
 		for _, want := range []*int{new(3), new(0), new(bulk.MaxCap), nil} {
 			f.must(f.SetCap(t.Context(), f.account, want))
-			st, err := f.Standing(t.Context(), []bulk.AccountID{f.account, other}, nil)
+			st, err := f.Controls(t.Context(), []bulk.AccountID{f.account, other}, nil)
 			f.must(err)
 			got, bounded := st.Caps[f.account]
 			if bounded != (want != nil) || bounded && got != *want {
@@ -194,10 +194,10 @@ func TestDryRunCommitsAfterApproval(t *testing.T) {
 		got = f.get(imp)
 		wantState(t, got, bulk.StateCompletedWithRejects)
 		wantCounts(t, got.Rows, bulk.Counts{Read: 4, Created: 3, Rejected: 1})
-		cl, err := f.Clusters(t.Context(), f.account, imp.ID)
+		cl, err := f.RejectGroups(t.Context(), f.account, imp.ID)
 		f.must(err)
 		if len(cl) != 1 || cl[0].Count != 1 {
-			t.Fatalf("clusters counted twice: %+v", cl)
+			t.Fatalf("groups counted twice: %+v", cl)
 		}
 
 		dropped := f.newImport(f.account, bulk.ModeCreate, bulk.Options{DryRun: true})
@@ -295,7 +295,7 @@ func TestOnError(t *testing.T) {
 			imp := f.newImport(account, bulk.ModeCreate, bulk.Options{OnError: tt.onError})
 			f.stage(imp, 2, 1)
 			f.commit(imp, 0, row{1, "a", ""})
-			if w, err := f.Work(t.Context(), bulk.BatchID{Import: imp.ID, No: 1}); err == nil {
+			if w, err := f.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID, No: 1}); err == nil {
 				_, err = f.Commit(t.Context(), commitOf(w, row{3, "b", ""}))
 				f.must(err)
 			}
@@ -401,7 +401,7 @@ func TestStandingOfManyImports(t *testing.T) {
 			many[i] = bulk.ImportID(fmt.Sprint("imp_", i))
 		}
 		many[len(many)-1] = imp.ID
-		st, err := f.Standing(t.Context(), nil, many)
+		st, err := f.Controls(t.Context(), nil, many)
 		f.must(err)
 		if _, known := st.Paused[imp.ID]; !known || len(st.Paused) != 1 {
 			t.Errorf("standing of %d imports, want that of the one there is", len(st.Paused))
@@ -465,7 +465,7 @@ func TestForeignAccountsSeeNothing(t *testing.T) {
 			"Resume":       func() error { _, err := f.Resume(ctx, other, imp.ID); return err },
 			"Approve":      func() error { _, err := f.Approve(ctx, other, imp.ID); return err },
 			"Batches":      func() error { _, err := f.Batches(ctx, other, imp.ID, -1, 10); return err },
-			"Clusters":     func() error { _, err := f.Clusters(ctx, other, imp.ID); return err },
+			"RejectGroups": func() error { _, err := f.RejectGroups(ctx, other, imp.ID); return err },
 			"Receipt":      func() error { _, err := f.Receipt(ctx, other, imp.ID); return err },
 			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, 0, 10); return err },
 			"Upload":       func() error { _, err := f.Upload(ctx, other, imp.ID); return err },

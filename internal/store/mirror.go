@@ -73,7 +73,7 @@ func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, ago time.D
 
 // Landed reads a committed batch that analytics may lack; [bulk.ErrSkip] says that
 // they have it.
-func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.Work, err error) {
+func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, err error) {
 	var b batchRow
 	err = s.read.GetContext(ctx, &b, `
 		SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND state = 'committed' AND mirrored_at IS NULL`, id.Import, id.No)
@@ -87,7 +87,7 @@ func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.Work, err e
 	if err != nil {
 		return w, s.error("read landed batch", err)
 	}
-	w = bulk.Work{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
+	w = bulk.BatchTask{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq}
 	if w.Import, err = r.public(); err == nil {
 		w.Spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
 	}
@@ -151,7 +151,7 @@ const recordsByKey = 100
 // LandedRecords reads those of the keys whose records are still as the batch left
 // them, with every column of the import's spec, in no order. Records has no Keys.
 // Each key has its values in the order of the spec's Key.
-func (s *Store) LandedRecords(ctx context.Context, w bulk.Work, keys [][]bulk.Value) (out bulk.Records, err error) {
+func (s *Store) LandedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (out bulk.Records, err error) {
 	for _, c := range w.Spec.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}

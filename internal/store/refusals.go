@@ -23,7 +23,7 @@ const (
 // refusedRows finds those of the rows that the database does not take, by halves: each
 // part is written in a transaction that is rolled back. Validation lets no such row
 // through as far as it can know, so what a search costs hardly matters.
-func (s *Store) refusedRows(ctx context.Context, c bulk.Commit, rows []int) ([]int, error) {
+func (s *Store) refusedRows(ctx context.Context, c bulk.ValidatedBatch, rows []int) ([]int, error) {
 	err := s.rehearse(ctx, c, rows)
 	switch {
 	case err == nil:
@@ -45,7 +45,7 @@ func (s *Store) refusedRows(ctx context.Context, c bulk.Commit, rows []int) ([]i
 var errRehearsed = errors.New("rehearsed")
 
 // rehearse lands rows and takes them back.
-func (s *Store) rehearse(ctx context.Context, c bulk.Commit, rows []int) error {
+func (s *Store) rehearse(ctx context.Context, c bulk.ValidatedBatch, rows []int) error {
 	for {
 		err := s.tx(ctx, "rehearse batch", func(tx *txn) error {
 			if _, err := s.land(ctx, tx, c, rows); err != nil {
@@ -64,18 +64,18 @@ func (s *Store) rehearse(ctx context.Context, c bulk.Commit, rows []int) error {
 
 // mayOverflow reports whether records that the batch overwrites may become too large: a row
 // within the bounds adds its values to those that the record keeps.
-func mayOverflow(c bulk.Commit) bool {
+func mayOverflow(c bulk.ValidatedBatch) bool {
 	var most bulk.Width
-	for _, col := range c.Work.Spec.Columns {
+	for _, col := range c.Task.Spec.Columns {
 		most.AddMost(col.Type)
 	}
-	return c.Work.Import.Mode == bulk.ModeUpsert && most.Size() > bulk.MaxRowBytes && len(keptColumns(c)) > 0
+	return c.Task.Import.Mode == bulk.ModeUpsert && most.Size() > bulk.MaxRowBytes && len(keptColumns(c)) > 0
 }
 
 // keptColumns are those that an overwrite leaves alone.
-func keptColumns(c bulk.Commit) (kept []bulk.Column) {
-	for _, col := range c.Work.Spec.Columns {
-		if !c.Work.Spec.IsKey(col.Name) && !slices.Contains(c.Work.Import.Layout.Fields, col.Name) {
+func keptColumns(c bulk.ValidatedBatch) (kept []bulk.Column) {
+	for _, col := range c.Task.Spec.Columns {
+		if !c.Task.Spec.IsKey(col.Name) && !slices.Contains(c.Task.Import.Layout.Fields, col.Name) {
 			kept = append(kept, col)
 		}
 	}
@@ -84,7 +84,7 @@ func keptColumns(c bulk.Commit) (kept []bulk.Column) {
 
 // selectKept renders the [bulk.Width] of what an overwrite of the record t keeps, as four
 // columns: all zero where it cannot matter.
-func selectKept(c bulk.Commit) string {
+func selectKept(c bulk.ValidatedBatch) string {
 	if !mayOverflow(c) {
 		return `0, 0, 0, 0`
 	}
@@ -121,17 +121,17 @@ func sumOf(terms []string) string {
 
 // widths of what the rows of a batch overwrite records with; the key is part of it.
 type widths struct {
-	c       bulk.Commit
+	c       bulk.ValidatedBatch
 	written []int // positions of the columns
 }
 
-func newWidths(c bulk.Commit) *widths {
+func newWidths(c bulk.ValidatedBatch) *widths {
 	if !mayOverflow(c) {
 		return nil
 	}
 	w := &widths{c: c}
 	for i, name := range c.Records.Columns {
-		if c.Work.Spec.IsKey(name) || slices.Contains(c.Work.Import.Layout.Fields, name) {
+		if c.Task.Spec.IsKey(name) || slices.Contains(c.Task.Import.Layout.Fields, name) {
 			w.written = append(w.written, i)
 		}
 	}
@@ -144,7 +144,7 @@ func (w *widths) overflow(row int, kept bulk.Width) bool {
 		return false
 	}
 	for _, i := range w.written {
-		kept.Add(w.c.Work.Spec.Column(w.c.Records.Columns[i]).Type, w.c.Records.Values[row][i])
+		kept.Add(w.c.Task.Spec.Column(w.c.Records.Columns[i]).Type, w.c.Records.Values[row][i])
 	}
 	return kept.Size() > bulk.MaxRowBytes
 }

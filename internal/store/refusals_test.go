@@ -47,10 +47,10 @@ func TestRowsThatTheDatabaseRefusesAreRejects(t *testing.T) {
 		if !slices.Equal(refused[bulk.CodeUnstorable], bulk.RowSet{4, 11, 18}) {
 			t.Errorf("refused %v", refused)
 		}
-		clusters, err := f.Clusters(t.Context(), f.account, first.ID)
+		groups, err := f.RejectGroups(t.Context(), f.account, first.ID)
 		f.must(err)
-		if len(clusters) != 1 || clusters[0].Code != bulk.CodeUnstorable || clusters[0].Count != 3 || clusters[0].Examples[0].Value != "k03" {
-			t.Errorf("clusters %+v", clusters)
+		if len(groups) != 1 || groups[0].Code != bulk.CodeUnstorable || groups[0].Count != 3 || groups[0].Examples[0].Value != "k03" {
+			t.Errorf("groups %+v", groups)
 		}
 		wantState(t, f.get(first), bulk.StateCompletedWithRejects)
 
@@ -81,13 +81,13 @@ func TestUpsertThatWouldOverflowIsAReject(t *testing.T) {
 			t.Helper()
 			imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: "wide", Mode: bulk.ModeUpsert, Size: -1}, 0)
 			f.must(err)
-			c := bulk.Commit{Records: bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}}
+			c := bulk.ValidatedBatch{Records: bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}}
 			for i := from; i < to; i++ {
 				c.Records.Columns = append(c.Records.Columns, fmt.Sprintf("c%d", i))
 				c.Records.Values[0] = append(c.Records.Values[0], values[i%len(values)])
 			}
 			f.stageAs(imp, bulk.Layout{Header: c.Records.Columns, Fields: c.Records.Columns}, 1)
-			c.Work = f.work(imp, 0)
+			c.Task = f.work(imp, 0)
 			n, err := f.Commit(t.Context(), c)
 			f.must(err)
 			return n
@@ -137,18 +137,18 @@ func TestUnknownErrorsOfTheDatabaseAreMarked(t *testing.T) {
 }
 
 // A header may have 64 KiB, and a cluster is stored by the name of its column.
-func TestClustersOfLongColumns(t *testing.T) {
+func TestRejectGroupsOfLongColumns(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
 		f.stage(imp, 1)
 		c := commitOf(f.work(imp, 0))
-		c.Clusters[0].Column = noise(rand.New(rand.NewPCG(1, 1)), 60_000)
+		c.RejectGroups[0].Column = noise(rand.New(rand.NewPCG(1, 1)), 60_000)
 		_, err := f.Commit(t.Context(), c)
 		f.must(err)
-		clusters, err := f.Clusters(t.Context(), f.account, imp.ID)
+		groups, err := f.RejectGroups(t.Context(), f.account, imp.ID)
 		f.must(err)
-		if len(clusters) != 1 || clusters[0].Column != c.Clusters[0].Column[:maxLabel] {
-			t.Errorf("clusters %.200v", clusters)
+		if len(groups) != 1 || groups[0].Column != c.RejectGroups[0].Column[:maxLabel] {
+			t.Errorf("groups %.200v", groups)
 		}
 	})
 }
@@ -165,7 +165,7 @@ func TestApprovedImportMeetsNewerColumns(t *testing.T) {
 			_, err := f.ApplyDataset(t.Context(), spec)
 			f.must(err)
 		}
-		begin := func(from, to int, o bulk.Options) (imp bulk.Import, c bulk.Commit) {
+		begin := func(from, to int, o bulk.Options) (imp bulk.Import, c bulk.ValidatedBatch) {
 			imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: "wide", Mode: bulk.ModeUpsert, Size: -1, Options: o}, 0)
 			f.must(err)
 			c.Records = bulk.Records{Columns: []string{"id"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{{"k"}}}
@@ -179,16 +179,16 @@ func TestApprovedImportMeetsNewerColumns(t *testing.T) {
 		}
 		grow(200)
 		dry, c := begin(0, 200, bulk.Options{DryRun: true})
-		c.Work = f.work(dry, 0)
+		c.Task = f.work(dry, 0)
 		f.must(f.Check(t.Context(), c))
 		grow(500)
 		later, l := begin(200, 490, bulk.Options{})
-		l.Work = f.work(later, 0)
+		l.Task = f.work(later, 0)
 		_, err := f.Commit(t.Context(), l)
 		f.must(err)
 		_, err = f.Approve(t.Context(), f.account, dry.ID)
 		f.must(err)
-		c.Work = f.work(dry, 0)
+		c.Task = f.work(dry, 0)
 		n, err := f.Commit(t.Context(), c)
 		f.must(err)
 		wantCounts(t, n, bulk.Counts{Read: 1, Rejected: 1})

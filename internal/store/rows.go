@@ -15,7 +15,7 @@ import (
 // by their index in bulk.Records, ascending, which is the order of their keys.
 type rowTable interface {
 	// begin prepares for these rows of the batch; others stay out.
-	begin(c bulk.Commit, rows []int)
+	begin(c bulk.ValidatedBatch, rows []int)
 	// chunk is how many rows are best handled at once.
 	chunk() int
 	// insert adds rows whose keys are new, skips the others and returns how many it added;
@@ -56,21 +56,21 @@ type landed struct {
 // chunk that met an existing key is looked at row by row, and as soon as half of
 // one does, the next chunks look first.
 type landing struct {
-	c      bulk.Commit
+	c      bulk.ValidatedBatch
 	table  rowTable
 	widths *widths
 	out    landed
 }
 
 // land puts these rows of a batch into their table. The table must be closed.
-func (s *Store) land(ctx context.Context, tx *txn, c bulk.Commit, rows []int) (*landing, error) {
-	if c.Work.Import.Options.DryRun {
+func (s *Store) land(ctx context.Context, tx *txn, c bulk.ValidatedBatch, rows []int) (*landing, error) {
+	if c.Task.Import.Options.DryRun {
 		// It was approved after imports with a newer spec, whose columns its records may have.
-		d, err := dataset(ctx, tx, c.Work.Import.Dataset)
+		d, err := dataset(ctx, tx, c.Task.Import.Dataset)
 		if err != nil {
 			return nil, err
 		}
-		c.Work.Spec = d.Spec
+		c.Task.Spec = d.Spec
 	}
 	l := &landing{c: c, table: s.engine.rows(s, tx), widths: newWidths(c)}
 	l.table.begin(c, rows)
@@ -127,16 +127,16 @@ func (l *landing) chunk(ctx context.Context, rows []int, lookFirst bool) (confli
 func (l *landing) settle(rows []int, owners map[int]owner) (fresh, winners []int) {
 	for _, i := range rows {
 		o, exists := owners[i]
-		switch own := exists && o.op == l.c.Work.OpSeq; {
+		switch own := exists && o.op == l.c.Task.OpSeq; {
 		case !exists:
 			fresh = append(fresh, i)
 		case own && o.row == l.c.Records.RowNo[i]:
 			l.out.created = append(l.out.created, i) // inserted just now
 		case own && o.row > l.c.Records.RowNo[i]:
 			l.out.superseded++
-		case !own && l.c.Work.Import.Mode == bulk.ModeCreate:
+		case !own && l.c.Task.Import.Mode == bulk.ModeCreate:
 			l.out.duplicate = append(l.out.duplicate, i)
-		case o.op > l.c.Work.OpSeq:
+		case o.op > l.c.Task.OpSeq:
 			l.out.superseded++ // a later import was here first
 		case l.widths.overflow(i, o.kept):
 			l.out.unstorable = append(l.out.unstorable, i)
@@ -152,14 +152,14 @@ func (l *landing) settle(rows []int, owners map[int]owner) (fresh, winners []int
 }
 
 // rowColumns are the typed table's columns that a batch writes.
-func rowColumns(c bulk.Commit) []string {
+func rowColumns(c bulk.ValidatedBatch) []string {
 	return append(append([]string{"_account_id"}, c.Records.Columns...), "_op_seq", "_row_no")
 }
 
 // keyIndexes are the places of the key columns among the records' columns.
-func keyIndexes(c bulk.Commit) (keys []int) {
+func keyIndexes(c bulk.ValidatedBatch) (keys []int) {
 	for i, name := range c.Records.Columns {
-		if c.Work.Spec.IsKey(name) {
+		if c.Task.Spec.IsKey(name) {
 			keys = append(keys, i)
 		}
 	}
@@ -167,7 +167,7 @@ func keyIndexes(c bulk.Commit) (keys []int) {
 }
 
 // onKeys renders the condition that two tables agree in the key columns.
-func onKeys(c bulk.Commit, left, right string) string {
+func onKeys(c bulk.ValidatedBatch, left, right string) string {
 	var on []string
 	for _, k := range keyIndexes(c) {
 		on = append(on, fmt.Sprintf(`%s.%q = %s.%q`, left, c.Records.Columns[k], right, c.Records.Columns[k]))
@@ -178,10 +178,10 @@ func onKeys(c bulk.Commit, left, right string) string {
 // assignments renders what an overwrite sets from the source table: every column
 // that the file feeds, but not the key, and not a column that is only there
 // because it has a default: an existing record keeps what it has.
-func assignments(c bulk.Commit, source string) string {
+func assignments(c bulk.ValidatedBatch, source string) string {
 	set := []string{fmt.Sprintf(`_op_seq = %s._op_seq`, source), fmt.Sprintf(`_row_no = %s._row_no`, source)}
 	for _, name := range c.Records.Columns {
-		if !c.Work.Spec.IsKey(name) && slices.Contains(c.Work.Import.Layout.Fields, name) {
+		if !c.Task.Spec.IsKey(name) && slices.Contains(c.Task.Import.Layout.Fields, name) {
 			set = append(set, fmt.Sprintf(`%q = %s.%q`, name, source, name))
 		}
 	}

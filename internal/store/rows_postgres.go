@@ -17,7 +17,7 @@ import (
 type postgresRows struct {
 	store   *Store
 	tx      *txn
-	c       bulk.Commit
+	c       bulk.ValidatedBatch
 	columns []string
 	types   []bulk.Type // of the records' columns
 	all     []int       // the rows that are written
@@ -30,10 +30,10 @@ const overlapFor = 16
 
 func (postgresEngine) rows(s *Store, tx *txn) rowTable { return &postgresRows{store: s, tx: tx} }
 
-func (r *postgresRows) begin(c bulk.Commit, rows []int) {
+func (r *postgresRows) begin(c bulk.ValidatedBatch, rows []int) {
 	r.c, r.columns, r.all = c, rowColumns(c), rows
 	for _, name := range c.Records.Columns {
-		r.types = append(r.types, c.Work.Spec.Column(name).Type)
+		r.types = append(r.types, c.Task.Spec.Column(name).Type)
 	}
 }
 
@@ -43,9 +43,9 @@ func (r *postgresRows) close() {}
 
 func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	if len(rows) == len(r.all) && !r.staged && !r.overlapping() {
-		n, err := copyFrom(ctx, r.tx, []string{r.c.Work.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
+		n, err := copyFrom(ctx, r.tx, []string{r.c.Task.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
 		if uniqueViolation(err) {
-			r.store.expectOverlap(r.c.Work.Import.ID)
+			r.store.expectOverlap(r.c.Task.Import.ID)
 			return 0, errKeyExists
 		}
 		return n, err
@@ -55,7 +55,7 @@ func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	}
 	return changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
 		INSERT INTO %q (%s) SELECT %s FROM _staged WHERE _i = ANY($1) ORDER BY _i ON CONFLICT (_account_id, %s) DO NOTHING`,
-		r.c.Work.Spec.Table(), quoted(r.columns), quoted(r.columns), quoted(r.c.Work.Spec.Key)), indexes(rows)))
+		r.c.Task.Spec.Table(), quoted(r.columns), quoted(r.columns), quoted(r.c.Task.Spec.Key)), indexes(rows)))
 }
 
 // stage copies the rows into the temporary table, once.
@@ -65,7 +65,7 @@ func (r *postgresRows) stage(ctx context.Context) error {
 	}
 	r.staged = true
 	if _, err := r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
-		CREATE TEMP TABLE _staged ON COMMIT DROP AS SELECT 0 AS _i, %s FROM %q WITH NO DATA`, quoted(r.columns), r.c.Work.Spec.Table())); err != nil {
+		CREATE TEMP TABLE _staged ON COMMIT DROP AS SELECT 0 AS _i, %s FROM %q WITH NO DATA`, quoted(r.columns), r.c.Task.Spec.Table())); err != nil {
 		return err
 	}
 	if _, err := copyFrom(ctx, r.tx, []string{"_staged"}, append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: r.all, numbered: true}); err != nil {
@@ -81,7 +81,7 @@ func (r *postgresRows) owners(ctx context.Context, rows []int) (map[int]owner, e
 	}
 	found, err := r.tx.Tx.QueryContext(ctx, fmt.Sprintf(`
 		SELECT v._i, t._op_seq, t._row_no, %s FROM _staged v JOIN %q t ON t._account_id = v._account_id AND %s
-		WHERE v._i = ANY($1) ORDER BY v._i FOR NO KEY UPDATE OF t`, selectKept(r.c), r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows))
+		WHERE v._i = ANY($1) ORDER BY v._i FOR NO KEY UPDATE OF t`, selectKept(r.c), r.c.Task.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (r *postgresRows) overwrite(ctx context.Context, rows []int) error {
 	_, err := r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
 		UPDATE %q t SET %s FROM _staged v
 		WHERE v._i = ANY($1) AND t._account_id = v._account_id AND %s AND (t._op_seq, t._row_no) < (v._op_seq, v._row_no)`,
-		r.c.Work.Spec.Table(), assignments(r.c, "v"), onKeys(r.c, "t", "v")), indexes(rows))
+		r.c.Task.Spec.Table(), assignments(r.c, "v"), onKeys(r.c, "t", "v")), indexes(rows))
 	return err
 }
 
@@ -108,7 +108,7 @@ func (r *postgresRows) remove(ctx context.Context, rows []int) error {
 	}
 	n, err := changed(r.tx.Tx.ExecContext(ctx, fmt.Sprintf(`
 		DELETE FROM %q t USING _staged v WHERE v._i = ANY($1) AND t._account_id = v._account_id AND %s`,
-		r.c.Work.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows)))
+		r.c.Task.Spec.Table(), onKeys(r.c, "t", "v")), indexes(rows)))
 	if err == nil && n != int64(len(rows)) {
 		err = fmt.Errorf("%d rows to take out again, %d were there", len(rows), n)
 	}
@@ -119,7 +119,7 @@ func (r *postgresRows) remove(ctx context.Context, rows []int) error {
 func (r *postgresRows) overlapping() bool {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	id := r.c.Work.Import.ID
+	id := r.c.Task.Import.ID
 	n := r.store.overlaps[id]
 	switch {
 	case n > 1:
@@ -169,7 +169,7 @@ func (s *rowSource) Values() ([]any, error) {
 	if s.numbered {
 		s.values = append(s.values, int32(i))
 	}
-	s.values = append(s.values, string(s.r.c.Work.Account))
+	s.values = append(s.values, string(s.r.c.Task.Account))
 	for j, v := range s.r.c.Records.Values[i] {
 		x, err := toPostgres(s.r.types[j], v)
 		if err != nil {
@@ -177,7 +177,7 @@ func (s *rowSource) Values() ([]any, error) {
 		}
 		s.values = append(s.values, x)
 	}
-	s.values = append(s.values, s.r.c.Work.OpSeq, s.r.c.Records.RowNo[i])
+	s.values = append(s.values, s.r.c.Task.OpSeq, s.r.c.Records.RowNo[i])
 	return s.values, nil
 }
 

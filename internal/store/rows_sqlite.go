@@ -17,7 +17,7 @@ const sqliteCells = 480
 // sqliteRows writes rows with multi-row statements that are prepared once a batch.
 type sqliteRows struct {
 	tx      *txn
-	c       bulk.Commit
+	c       bulk.ValidatedBatch
 	table   string
 	columns []string
 	keys    []int
@@ -26,8 +26,8 @@ type sqliteRows struct {
 
 func (sqliteEngine) rows(_ *Store, tx *txn) rowTable { return &sqliteRows{tx: tx} }
 
-func (r *sqliteRows) begin(c bulk.Commit, _ []int) {
-	r.c, r.table, r.columns, r.keys, r.stmts = c, c.Work.Spec.Table(), rowColumns(c), keyIndexes(c), map[string]*sqlx.Stmt{}
+func (r *sqliteRows) begin(c bulk.ValidatedBatch, _ []int) {
+	r.c, r.table, r.columns, r.keys, r.stmts = c, c.Task.Spec.Table(), rowColumns(c), keyIndexes(c), map[string]*sqlx.Stmt{}
 }
 
 func (r *sqliteRows) chunk() int { return max(1, sqliteCells/len(r.columns)) }
@@ -53,15 +53,15 @@ func (r *sqliteRows) write(ctx context.Context, rows []int, onConflict string) (
 		return 0, nil
 	}
 	st, err := r.prepare(ctx, fmt.Sprintf(`INSERT INTO %q (%s) VALUES %s ON CONFLICT (_account_id, %s) %s`,
-		r.table, quoted(r.columns), tuples(len(rows), len(r.columns)), quoted(r.c.Work.Spec.Key), onConflict))
+		r.table, quoted(r.columns), tuples(len(rows), len(r.columns)), quoted(r.c.Task.Spec.Key), onConflict))
 	if err != nil {
 		return 0, err
 	}
 	args := make([]any, 0, len(rows)*len(r.columns))
 	for _, i := range rows {
-		args = append(args, string(r.c.Work.Account))
+		args = append(args, string(r.c.Task.Account))
 		args = append(args, r.c.Records.Values[i]...)
-		args = append(args, r.c.Work.OpSeq, r.c.Records.RowNo[i])
+		args = append(args, r.c.Task.OpSeq, r.c.Records.RowNo[i])
 	}
 	return changed(st.ExecContext(ctx, args...))
 }
@@ -84,7 +84,7 @@ func (r *sqliteRows) owners(ctx context.Context, rows []int) (map[int]owner, err
 			args = append(args, r.c.Records.Values[i][k])
 		}
 	}
-	found, err := st.QueryContext(ctx, append(args, string(r.c.Work.Account))...)
+	found, err := st.QueryContext(ctx, append(args, string(r.c.Task.Account))...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (r *sqliteRows) remove(ctx context.Context, rows []int) error {
 		return err
 	}
 	for _, i := range rows {
-		args := []any{string(r.c.Work.Account)}
+		args := []any{string(r.c.Task.Account)}
 		for _, k := range r.keys {
 			args = append(args, r.c.Records.Values[i][k])
 		}

@@ -23,7 +23,7 @@ func TestEveryEngineHoldsWhatTheBoundsAllow(t *testing.T) {
 			imp, _, err := f.CreateImport(t.Context(), bulk.NewImport{Account: f.account, Dataset: spec.Name, Mode: bulk.ModeUpsert, Size: -1}, 0)
 			f.must(err)
 			f.stage(imp, 1)
-			c := bulk.Commit{Work: f.work(imp, 0), Records: bulk.Records{RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{record}}}
+			c := bulk.ValidatedBatch{Task: f.work(imp, 0), Records: bulk.Records{RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{record}}}
 			for _, col := range spec.Columns {
 				c.Records.Columns = append(c.Records.Columns, col.Name)
 			}

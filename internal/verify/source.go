@@ -159,7 +159,7 @@ func (j *judge) judge(row int64, r *csvscan.Record) ([]bulk.Value, bulk.Code) {
 	j.one.row, j.one.record = row, r
 	result := j.validator.Batch(&j.one)
 	if result.Rejected > 0 {
-		return nil, result.Clusters[0].Code
+		return nil, result.RejectGroups[0].Code
 	}
 	return result.Records.Values[0], ""
 }

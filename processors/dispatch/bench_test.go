@@ -21,24 +21,24 @@ func BenchmarkLease(b *testing.B) {
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
 	all := map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}
-	refs.deliveries <- bulk.Delivery{Assigned: all}
-	delivery := bulk.Delivery{}
+	refs.deliveries <- bulk.Fetch{Assigned: all}
+	delivery := bulk.Fetch{}
 	for i := range 100_000 {
 		id := fmt.Sprintf("%d", i%1000)
 		ref := bulk.BatchRef{Account: bulk.AccountID(id), Import: bulk.ImportID("i" + id), No: int64(i), Rows: 5000, StagedAt: time.Now()}
 		truth.stage(ref)
-		delivery.References = append(delivery.References, bulk.Reference{Ref: ref, Mark: refs.mark(ref)})
+		delivery.Messages = append(delivery.Messages, bulk.Message{Ref: ref, Offset: refs.next(ref)})
 	}
 	refs.deliveries <- delivery
-	refs.deliveries <- bulk.Delivery{} // taken once the first is queued
+	refs.deliveries <- bulk.Fetch{} // taken once the first is queued
 	b.ReportAllocs()
-	left := len(delivery.References)
+	left := len(delivery.Messages)
 	for b.Loop() {
 		if left--; left == 0 { // all is finished: deliver it again
 			b.StopTimer()
 			refs.deliveries <- delivery
-			refs.deliveries <- bulk.Delivery{}
-			left = len(delivery.References) - 1
+			refs.deliveries <- bulk.Fetch{}
+			left = len(delivery.Messages) - 1
 			b.StartTimer()
 		}
 		l, err := d.Lease(ctx, node)

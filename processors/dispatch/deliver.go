@@ -27,10 +27,10 @@ func (d *Dispatcher) read(ctx context.Context) error {
 			d.reassign(ctx, delivery)
 			started = false
 		}
-		if err := d.deliver(ctx, delivery.References); err != nil {
+		if err := d.deliver(ctx, delivery.Messages); err != nil {
 			return err
 		}
-		if !started && len(delivery.References) > 0 {
+		if !started && len(delivery.Messages) > 0 {
 			started = true
 			d.shuffle()
 		}
@@ -46,7 +46,7 @@ func (d *Dispatcher) shuffle() {
 
 // reassign drops the queues of the partitions that left, and adopts what processors hold
 // of those that came.
-func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Delivery) {
+func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Fetch) {
 	held := d.askHolders(ctx, delivery.Assigned)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,7 +75,7 @@ func (d *Dispatcher) gains(assigned map[int32]int32) bool {
 
 // deliver queues the references whose batches still wait. A ledger that is down
 // is asked until it answers; nothing new is read meanwhile.
-func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Reference) error {
+func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Message) error {
 	fresh := d.merge(refs)
 	if len(fresh) == 0 {
 		return nil
@@ -113,20 +113,20 @@ func (d *Dispatcher) lookUp(ctx context.Context, refs []bulk.BatchRef) (staged [
 }
 
 // merge adds references to jobs that are known and returns the others.
-func (d *Dispatcher) merge(refs []bulk.Reference) []bulk.Reference {
+func (d *Dispatcher) merge(refs []bulk.Message) []bulk.Message {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := make([]bulk.Reference, 0, len(refs))
+	fresh := make([]bulk.Message, 0, len(refs))
 	for _, r := range refs {
-		if !d.schedule.Knows(r.Ref.ID(), &r.Mark) {
+		if !d.schedule.Knows(r.Ref.ID(), &r.Offset) {
 			fresh = append(fresh, r)
 		}
 	}
 	return fresh
 }
 
-// admit queues what is staged and marks the rest as done.
-func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known answer) {
+// admit queues what is staged and offsets the rest as done.
+func (d *Dispatcher) admit(refs []bulk.Message, staged []bulk.BatchRef, known answer) {
 	waits := make(map[bulk.BatchID]bulk.BatchRef, len(staged))
 	for _, ref := range staged {
 		waits[ref.ID()] = ref
@@ -136,12 +136,12 @@ func (d *Dispatcher) admit(refs []bulk.Reference, staged []bulk.BatchRef, known 
 	now, busy := time.Now(), d.schedule.Busy()
 	for _, r := range refs {
 		if ref, staged := waits[r.Ref.ID()]; staged {
-			d.schedule.Add(now, ref, &r.Mark)
+			d.schedule.Add(now, ref, &r.Offset)
 		} else {
-			d.cfg.References.Done(r.Mark)
+			d.cfg.References.Done(r.Offset)
 		}
 	}
-	d.schedule.Steer(time.Now(), known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Controls, known.imports)
 	if busy {
 		d.schedule.Forecast(now, staged)
 	}
@@ -181,7 +181,7 @@ func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
 			d.schedule.Add(time.Now(), ref, nil)
 		}
 	}
-	d.schedule.Steer(time.Now(), known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Controls, known.imports)
 	d.cfg.Log.InfoContext(ctx, "batches adopted that no reference brought", "batches", len(lost))
 }
 

@@ -3,7 +3,7 @@
 //
 //	topic ─References─▶ deliver ─▶ ┌───────────┐ ─Lease─▶ a processor's slot
 //	ledger ──sweep───────────────▶ │ Scheduler │
-//	ledger ──Standing─────────────▶└───────────┘ ◀─Return─
+//	ledger ──Controls─────────────▶└───────────┘ ◀─Return─
 //
 // A dispatcher owns the accounts whose partitions its consumer group gave it, so
 // it knows them exactly: one queue, one count of what is in flight. Processors

@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors/dispatch"
 )
 
 // ledger is the truth, in memory.
 type ledger struct {
 	mu       sync.Mutex
 	staged   map[bulk.BatchID]bulk.BatchRef
-	standing dispatch.Standing
+	standing bulk.Controls
 	steered  map[string]time.Time // accounts and imports, by when
 	asked    []bulk.ImportID      // whose standing was
 	err      error
@@ -99,7 +98,7 @@ func (l *ledger) Steered(_ context.Context, within time.Duration) (accounts []bu
 	return accounts, imports, err
 }
 
-func (l *ledger) Standing(_ context.Context, _ []bulk.AccountID, imports []bulk.ImportID) (s dispatch.Standing, err error) {
+func (l *ledger) Controls(_ context.Context, _ []bulk.AccountID, imports []bulk.ImportID) (s bulk.Controls, err error) {
 	l.with(func() {
 		s, err = l.standing, l.err
 		l.asked = append(l.asked, imports...)
@@ -109,21 +108,21 @@ func (l *ledger) Standing(_ context.Context, _ []bulk.AccountID, imports []bulk.
 
 // topic delivers what a test puts into it.
 type topic struct {
-	deliveries chan bulk.Delivery
+	deliveries chan bulk.Fetch
 	mu         sync.Mutex
 	offset     int64
-	done       map[bulk.Mark]bool
+	done       map[bulk.Offset]bool
 }
 
 func newTopic() *topic {
-	return &topic{deliveries: make(chan bulk.Delivery), done: map[bulk.Mark]bool{}}
+	return &topic{deliveries: make(chan bulk.Fetch), done: map[bulk.Offset]bool{}}
 }
 
-func (tp *topic) mark(ref bulk.BatchRef) bulk.Mark {
+func (tp *topic) next(ref bulk.BatchRef) bulk.Offset {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	tp.offset++
-	return bulk.Mark{Partition: tp.PartitionOf(ref.Account), Offset: tp.offset, Generation: 1}
+	return bulk.Offset{Partition: tp.PartitionOf(ref.Account), At: tp.offset, Generation: 1}
 }
 
 func (tp *topic) finished() int {
@@ -132,16 +131,16 @@ func (tp *topic) finished() int {
 	return len(tp.done)
 }
 
-func (tp *topic) Poll(ctx context.Context) (bulk.Delivery, error) {
+func (tp *topic) Poll(ctx context.Context) (bulk.Fetch, error) {
 	select {
 	case <-ctx.Done():
-		return bulk.Delivery{}, ctx.Err()
+		return bulk.Fetch{}, ctx.Err()
 	case d := <-tp.deliveries:
 		return d, nil
 	}
 }
 
-func (tp *topic) Done(m bulk.Mark) {
+func (tp *topic) Done(m bulk.Offset) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	tp.done[m] = true

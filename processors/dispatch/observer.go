@@ -12,7 +12,7 @@ type observer struct{ *Dispatcher }
 
 var _ schedule.Observer = observer{}
 
-func (o observer) Ended(m bulk.Mark) { o.cfg.References.Done(m) }
+func (o observer) Ended(m bulk.Offset) { o.cfg.References.Done(m) }
 
 func (o observer) Due() { o.waiters.wake() }
 

@@ -18,12 +18,9 @@ type Ledger interface {
 	// Steered lists the accounts and imports whose standing people changed within the time,
 	// by the ledger's clock.
 	Steered(ctx context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error)
-	// Standing reads the weight of each account and the hold of each import.
-	Standing(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (Standing, error)
+	// Controls reads the weight of each account and the hold of each import.
+	Controls(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Controls, error)
 }
-
-// Standing is what people may change while batches wait.
-type Standing = bulk.Standing
 
 // Holders are the processors of the cluster.
 type Holders interface {
@@ -35,10 +32,10 @@ type Holders interface {
 // References is the consumer group's view of the batches topic.
 type References interface {
 	// Poll waits for references or a change of assignment.
-	Poll(ctx context.Context) (bulk.Delivery, error)
-	// Done marks a reference as finished; the offset of its partition is committed at
+	Poll(ctx context.Context) (bulk.Fetch, error)
+	// Done offsets a reference as finished; the offset of its partition is committed at
 	// the low watermark of finished references, never past an unfinished one.
-	Done(mark bulk.Mark)
+	Done(offset bulk.Offset)
 	// PartitionOf returns the partition that an account's references are in.
 	PartitionOf(account bulk.AccountID) int32
 }

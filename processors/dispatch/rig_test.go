@@ -35,7 +35,7 @@ func play(t *testing.T, test func(*rig)) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.d.Run(ctx) }()
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}}
 		test(r)
 		stop()
 		if err := <-ended; err != nil {
@@ -53,9 +53,9 @@ func (r *rig) ref(account, no int) bulk.BatchRef {
 }
 
 func (r *rig) deliver(refs ...bulk.BatchRef) {
-	d := bulk.Delivery{}
+	d := bulk.Fetch{}
 	for _, ref := range refs {
-		d.References = append(d.References, bulk.Reference{Ref: ref, Mark: r.topic.mark(ref)})
+		d.Messages = append(d.Messages, bulk.Message{Ref: ref, Offset: r.topic.next(ref)})
 	}
 	r.topic.deliveries <- d
 	synctest.Wait()

@@ -13,7 +13,7 @@ import (
 // answer is the standing of the imports that were asked about; none: nothing was asked,
 // or the ledger did not answer.
 type answer struct {
-	Standing
+	bulk.Controls
 	imports map[bulk.ImportID]bool
 }
 
@@ -40,7 +40,7 @@ func (d *Dispatcher) update(ctx context.Context, s schedule.Subjects) {
 	known := d.ask(ctx, s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schedule.Steer(time.Now(), known.Standing, known.imports)
+	d.schedule.Steer(time.Now(), known.Controls, known.imports)
 }
 
 func (d *Dispatcher) idle() bool {
@@ -67,7 +67,7 @@ func (d *Dispatcher) ask(ctx context.Context, s schedule.Subjects) answer {
 	if len(s.Imports)+len(s.Accounts) == 0 {
 		return answer{}
 	}
-	known, err := d.cfg.Ledger.Standing(ctx, slices.Collect(maps.Keys(s.Accounts)), slices.Collect(maps.Keys(s.Imports)))
+	known, err := d.cfg.Ledger.Controls(ctx, slices.Collect(maps.Keys(s.Accounts)), slices.Collect(maps.Keys(s.Imports)))
 	if err != nil {
 		d.cfg.Log.DebugContext(ctx, "standing unknown, the last one holds", "error", err)
 		return answer{}

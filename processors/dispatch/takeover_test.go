@@ -14,7 +14,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		r.deliver(leased)
 		l := r.lease()
 		r.deliver(goes, stays)
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
 		synctest.Wait()
 		r.same(r.lease(), stays)
 		r.nothing(time.Second)
@@ -25,7 +25,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		if got := r.topic.finished(); got != 0 {
 			t.Errorf("%d offsets marked, want none: another owns the partition", got)
 		}
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 9, 3: 1}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 9, 3: 1}}
 		r.deliver(goes) // it comes back, under a new generation
 		if l := r.lease(); l.Ref.ID() != goes.ID() || l.Generation != 9 {
 			t.Errorf("leased %+v, want %s of generation 9", l, goes.ID())
@@ -37,13 +37,13 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 // the cap, and is not worked on twice.
 func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 	play(t, func(r *rig) {
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
 		flying, ended, waits := r.ref(2, 0), r.ref(2, 1), r.ref(2, 2)
 		r.ledger.finish(ended.ID())
 		r.ledger.bound("2", 1)
 		leased := bulk.Lease{Ref: flying, ID: 77, Partition: 2, Attempt: 3}
 		r.nodes.held = []bulk.Holding{{Node: "other", Lease: leased}, {Node: node, Lease: bulk.Lease{Ref: ended, ID: 78, Partition: 2}}}
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
 		r.deliver(flying, ended, waits)
 		r.nothing(20 * time.Second) // the cap of one is taken
 		if ok, err := r.d.Extend(r.Context(), "other", leased); !ok || err != nil {
@@ -64,10 +64,10 @@ func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 
 func TestInheritedLeaseExpiresLikeOthers(t *testing.T) {
 	play(t, func(r *rig) {
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
 		ref := r.ref(2, 0)
 		r.nodes.held = []bulk.Holding{{Node: "dead", Lease: bulk.Lease{Ref: ref, ID: 77}}}
-		r.topic.deliveries <- bulk.Delivery{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
 		r.deliver(ref)
 		began := time.Now()
 		r.same(r.lease(), ref)

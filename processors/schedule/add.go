@@ -6,12 +6,12 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Knows reports whether a batch waits or is on lease here. A mark, if there is one, is
+// Knows reports whether a batch waits or is on lease here. A offset, if there is one, is
 // kept until the batch ends.
-func (s *Scheduler) Knows(id bulk.BatchID, mark *bulk.Mark) bool {
+func (s *Scheduler) Knows(id bulk.BatchID, offset *bulk.Offset) bool {
 	j := s.jobs[id]
-	if j != nil && mark != nil {
-		j.marks = append(j.marks, *mark)
+	if j != nil && offset != nil {
+		j.offsets = append(j.offsets, *offset)
 	}
 	return j != nil
 }
@@ -22,14 +22,14 @@ func (s *Scheduler) Owns(account bulk.AccountID) bool {
 	return ours
 }
 
-// Add enters a batch that is staged, once; mark is nil for one that no reference brought.
-func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, mark *bulk.Mark) {
-	if s.Knows(ref.ID(), mark) {
+// Add enters a batch that is staged, once; offset is nil for one that no reference brought.
+func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, offset *bulk.Offset) {
+	if s.Knows(ref.ID(), offset) {
 		return
 	}
 	j := &job{ref: ref, partition: s.cfg.PartitionOf(ref.Account), delay: -1, waits: bulk.Waits{Queued: ref.Waited}}
-	if mark != nil {
-		j.partition, j.marks = mark.Partition, append(j.marks, *mark)
+	if offset != nil {
+		j.partition, j.offsets = offset.Partition, append(j.offsets, *offset)
 	}
 	s.jobs[ref.ID()] = j
 	imp := s.imports[ref.Import]
@@ -58,7 +58,7 @@ func (s *Scheduler) enqueue(now time.Time, j *job) {
 
 // end forgets a job whose batch needs no work any more.
 func (s *Scheduler) end(j *job) {
-	for _, m := range j.marks {
+	for _, m := range j.offsets {
 		s.cfg.Observer.Ended(m)
 	}
 	s.forget(j)

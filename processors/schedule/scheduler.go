@@ -35,7 +35,7 @@ type Discipline interface {
 
 // Observer hears of what was decided. Its methods must not call the scheduler.
 type Observer interface {
-	Ended(m bulk.Mark)                             // a reference's batch ended here
+	Ended(m bulk.Offset)                           // a reference's batch ended here
 	Due()                                          // something may have become due
 	Began(w Wait)                                  // an import that had to wait has its first lease
 	Leased(waited time.Duration, batches int64)    // a batch for the first time, of an import of so many so far
@@ -90,12 +90,12 @@ type Scheduler struct {
 type job struct {
 	ref       bulk.BatchRef
 	partition int32
-	marks     []bulk.Mark // of every reference to it
-	attempts  int         // leases so far
-	failures  int         // of these, in a row
-	leases    []*lease    // none: it waits; two: the second is a copy
-	due       time.Time   // end of its back-off
-	delay     int         // its place in the heap of back-offs, -1: none
+	offsets   []bulk.Offset // of every reference to it
+	attempts  int           // leases so far
+	failures  int           // of these, in a row
+	leases    []*lease      // none: it waits; two: the second is a copy
+	due       time.Time     // end of its back-off
+	delay     int           // its place in the heap of back-offs, -1: none
 
 	waits  bulk.Waits    // that ended
 	since  time.Time     // of the wait that goes on, in the queue or in a back-off

@@ -50,7 +50,7 @@ func (s *Scheduler) Among(accounts []bulk.AccountID, imports []bulk.ImportID) Su
 
 // Steer acts on what people changed: the controls as they are, of the imports that were
 // asked about.
-func (s *Scheduler) Steer(now time.Time, c bulk.Standing, asked map[bulk.ImportID]bool) {
+func (s *Scheduler) Steer(now time.Time, c bulk.Controls, asked map[bulk.ImportID]bool) {
 	for id, weight := range c.Weights {
 		if a := s.accounts[id]; a != nil {
 			a.weight, a.cap = weight, drr.NoCap

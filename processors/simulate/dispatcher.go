@@ -101,7 +101,7 @@ func (o observer) Expired(l bulk.Lease, _ bulk.NodeID) {
 	o.queued(o.ledger.batches[l.Ref.No])
 }
 
-func (observer) Ended(bulk.Mark)                       {}
+func (observer) Ended(bulk.Offset)                     {}
 func (observer) Began(schedule.Wait)                   {}
 func (observer) Leased(time.Duration, int64)           {}
 func (observer) Delayed(bulk.BatchRef, int, time.Time) {}

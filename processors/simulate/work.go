@@ -124,7 +124,7 @@ func (l *ledger) stage(i *load, now time.Duration) *batch {
 	}
 	b.load, b.no, b.partition = i, i.staged, i.partition
 	b.ref.Account, b.ref.Import, b.ref.Rows, b.ref.StagedAt = i.tenant.id, i.id, i.rows, epoch.Add(now)
-	l.balance += b.mark()
+	l.balance += b.offset()
 	i.staged++
 	l.staged++
 	return b
@@ -139,12 +139,12 @@ func (l *ledger) commit(b *batch) bool {
 	b.committed = true
 	b.load.done++
 	l.committed++
-	l.balance -= b.mark()
+	l.balance -= b.offset()
 	return true
 }
 
-// mark is different for every batch of a run.
-func (b *batch) mark() uint64 { return mix(uint64(b.load.no)<<32 | uint64(b.no)) }
+// offset is different for every batch of a run.
+func (b *batch) offset() uint64 { return mix(uint64(b.load.no)<<32 | uint64(b.no)) }
 
 // release gives the place of a batch back that nobody works on or waits for.
 func (l *ledger) release(b *batch) {

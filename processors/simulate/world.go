@@ -270,9 +270,9 @@ func (w *world) push(b *batch) {
 		return
 	}
 	d := &w.dispatchers[o]
-	d.schedule.Add(w.clock(), b.ref, &bulk.Mark{Partition: b.partition})
+	d.schedule.Add(w.clock(), b.ref, &bulk.Offset{Partition: b.partition})
 	if t := b.load.tenant; t.weight > 1 {
-		d.schedule.Steer(w.clock(), bulk.Standing{Weights: map[bulk.AccountID]int{t.id: t.weight}}, nil)
+		d.schedule.Steer(w.clock(), bulk.Controls{Weights: map[bulk.AccountID]int{t.id: t.weight}}, nil)
 	}
 	if b.running == 0 {
 		w.queued(b)

@@ -22,12 +22,12 @@ type Batch interface {
 }
 
 // Result is a validated batch. Its records share the memory of the batch: they are
-// valid until the batch is released. The clusters are not.
+// valid until the batch is released. The groups are not.
 type Result struct {
-	Records    bulk.Records
-	Superseded int64          // rows displaced by a later one with the same key
-	Rejected   int64          // rows that the reader or validation rejected
-	Clusters   []bulk.Cluster // of Rejected, by column and code
+	Records      bulk.Records
+	Superseded   int64              // rows displaced by a later one with the same key
+	Rejected     int64              // rows that the reader or validation rejected
+	RejectGroups []bulk.RejectGroup // of Rejected, by column and code
 }
 
 // Batch validates a batch, for committing it. Rows is Records.Len + Superseded + Rejected.
@@ -35,7 +35,7 @@ func (v *Validator) Batch(b Batch) Result {
 	n, width := b.Rows(), len(v.fields)
 	values := make([]bulk.Value, 0, n*width)
 	rows := make([]valid, 0, n)
-	var rejected clusters
+	var rejected rejectGroups
 	for i := range n {
 		at := len(values)
 		record := values[at : at+width : at+width]
@@ -48,7 +48,7 @@ func (v *Validator) Batch(b Batch) Result {
 		rows = append(rows, valid{key: v.key(record), row: row, line: line, values: record})
 	}
 	rows, superseded := latest(rows)
-	out := Result{Superseded: superseded, Rejected: rejected.total, Clusters: rejected.list()}
+	out := Result{Superseded: superseded, Rejected: rejected.total, RejectGroups: rejected.list()}
 	out.Records = bulk.Records{
 		Columns: v.fields,
 		RowNo:   make([]int64, len(rows)),

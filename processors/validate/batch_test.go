@@ -90,7 +90,7 @@ func TestBatch(t *testing.T) {
 		},
 		Superseded: 1,
 		Rejected:   4,
-		Clusters: []bulk.Cluster{
+		RejectGroups: []bulk.RejectGroup{
 			{Column: "", Code: bulk.CodeBadQuote, Count: 1, Sentence: bulk.CodeBadQuote.Sentence(), Examples: []bulk.Example{{Line: 4, Row: 3, Value: "raw bad_quote"}}},
 			{Column: "Age", Code: bulk.CodeInvalidInteger, Count: 1, Sentence: bulk.CodeInvalidInteger.Sentence(), Examples: []bulk.Example{{Line: 9, Row: 8, Value: "old"}}},
 			{Column: "Age", Code: bulk.CodeOutOfRange, Count: 1, Sentence: bulk.CodeOutOfRange.Sentence(), Examples: []bulk.Example{{Line: 8, Row: 7, Value: "131"}}},
@@ -148,11 +148,11 @@ func TestKeyOfSeveralColumns(t *testing.T) {
 		t.Errorf("keys %q, rows %v, superseded %d", got.Records.Keys, got.Records.RowNo, got.Superseded)
 	}
 	var codes []string
-	for _, c := range got.Clusters {
+	for _, c := range got.RejectGroups {
 		codes = append(codes, fmt.Sprintf("%s %s %d", c.Column, c.Code, c.Count))
 	}
 	if want := []string{"nr missing_key 1", "region invalid_character 1", "region missing_key 1"}; !slices.Equal(codes, want) {
-		t.Errorf("clusters %q, want %q", codes, want)
+		t.Errorf("groups %q, want %q", codes, want)
 	}
 }
 
@@ -209,17 +209,17 @@ func TestSortedFile(t *testing.T) {
 	}
 }
 
-// Clusters outlive the batch and stay small however many rows are bad.
-func TestClustersAreBounded(t *testing.T) {
+// RejectGroups outlive the batch and stay small however many rows are bad.
+func TestRejectGroupsAreBounded(t *testing.T) {
 	var rows [][]string
 	for i := range 1000 {
 		rows = append(rows, []string{fmt.Sprint(i), strings.Repeat("x", 500)})
 	}
 	got := compiled(t, people(), "id", "age").Batch(stage(t, []string{"id", "age"}, rows...))
-	if len(got.Clusters) != 1 || got.Clusters[0].Count != 1000 || got.Rejected != 1000 || got.Records.Len() != 0 {
-		t.Fatalf("got %d clusters, %d rejected", len(got.Clusters), got.Rejected)
+	if len(got.RejectGroups) != 1 || got.RejectGroups[0].Count != 1000 || got.Rejected != 1000 || got.Records.Len() != 0 {
+		t.Fatalf("got %d groups, %d rejected", len(got.RejectGroups), got.Rejected)
 	}
-	if ex := got.Clusters[0].Examples; len(ex) != bulk.MaxExamples || len(ex[0].Value) != bulk.MaxValue {
+	if ex := got.RejectGroups[0].Examples; len(ex) != bulk.MaxExamples || len(ex[0].Value) != bulk.MaxValue {
 		t.Errorf("%d examples, the first of %d bytes", len(ex), len(ex[0].Value))
 	}
 }

@@ -117,7 +117,7 @@ func FuzzInfer(f *testing.F) {
 			t.Fatal(err)
 		}
 		if r := v.Batch(stage(t, header, rows...)); r.Rejected != 0 {
-			t.Errorf("%q %q: rejects %+v under %+v", header, rows, r.Clusters, spec)
+			t.Errorf("%q %q: rejects %+v under %+v", header, rows, r.RejectGroups, spec)
 		}
 	})
 }

@@ -54,8 +54,8 @@ func TestKeysAndRowsHaveBounds(t *testing.T) {
 		if c.most < c.columns {
 			want = 1
 		}
-		if got.Rejected != want || want == 1 && (got.Clusters[0].Code != bulk.CodeRowTooLarge || got.Clusters[0].Column != "") {
-			t.Errorf("%s of %d bytes in %d columns, then in one more: rejected %d, want %d: %+v", c.t, len(c.cell), c.most, got.Rejected, want, got.Clusters)
+		if got.Rejected != want || want == 1 && (got.RejectGroups[0].Code != bulk.CodeRowTooLarge || got.RejectGroups[0].Column != "") {
+			t.Errorf("%s of %d bytes in %d columns, then in one more: rejected %d, want %d: %+v", c.t, len(c.cell), c.most, got.Rejected, want, got.RejectGroups)
 		}
 	}
 }
@@ -69,8 +69,8 @@ func TestKeysAreCountedInBytes(t *testing.T) {
 	} {
 		batch := stage(t, []string{"a", "b"}, []string{a, "+123"})
 		got := v.Batch(batch)
-		if (got.Rejected == 0) != ok || !ok && got.Clusters[0].Code != bulk.CodeKeyTooLarge {
-			t.Errorf("a key of %d and 3 bytes: %+v", len(a), got.Clusters)
+		if (got.Rejected == 0) != ok || !ok && got.RejectGroups[0].Code != bulk.CodeKeyTooLarge {
+			t.Errorf("a key of %d and 3 bytes: %+v", len(a), got.RejectGroups)
 		}
 		var said []string
 		if err := v.Rejects(batch, nil, func(r bulk.Reject) error { said = append(said, r.Message); return nil }); err != nil {

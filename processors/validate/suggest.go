@@ -47,7 +47,7 @@ func Columns(header []string, rows [][]string, spec *bulk.Spec) []bulk.PreviewCo
 		for _, row := range rows {
 			if i < len(row) {
 				g.add(row[i])
-				example = cmp.Or(example, bulk.Cut(row[i]))
+				example = cmp.Or(example, bulk.Truncate(row[i]))
 			}
 		}
 		out[i] = bulk.PreviewColumn{Name: name, Type: g.result(), Field: fields[i], Confidence: confidence[i], Example: example}

@@ -8,11 +8,11 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// clusters counts rejects by cause, with the first few of each as examples. The zero
+// rejectGroups counts rejects by cause, with the first few of each as examples. The zero
 // value is empty.
-type clusters struct {
+type rejectGroups struct {
 	total int64
-	by    map[cause]*bulk.Cluster
+	by    map[cause]*bulk.RejectGroup
 }
 
 type cause struct {
@@ -21,7 +21,7 @@ type cause struct {
 }
 
 // add counts record i of the batch.
-func (s *clusters) add(b Batch, i int, c *column, code bulk.Code) {
+func (s *rejectGroups) add(b Batch, i int, c *column, code bulk.Code) {
 	s.total++
 	at := cause{code: code}
 	if c != nil {
@@ -30,9 +30,9 @@ func (s *clusters) add(b Batch, i int, c *column, code bulk.Code) {
 	cl := s.by[at]
 	if cl == nil {
 		if s.by == nil {
-			s.by = map[cause]*bulk.Cluster{}
+			s.by = map[cause]*bulk.RejectGroup{}
 		}
-		cl = &bulk.Cluster{Column: at.column, Code: code, Sentence: code.Sentence()}
+		cl = &bulk.RejectGroup{Column: at.column, Code: code, Sentence: code.Sentence()}
 		s.by[at] = cl
 	}
 	cl.Count++
@@ -42,13 +42,13 @@ func (s *clusters) add(b Batch, i int, c *column, code bulk.Code) {
 	}
 }
 
-// list returns the clusters, the largest first.
-func (s *clusters) list() []bulk.Cluster {
-	var out []bulk.Cluster
+// list returns the groups, the largest first.
+func (s *rejectGroups) list() []bulk.RejectGroup {
+	var out []bulk.RejectGroup
 	for _, cl := range s.by {
 		out = append(out, *cl)
 	}
-	slices.SortFunc(out, func(a, b bulk.Cluster) int {
+	slices.SortFunc(out, func(a, b bulk.RejectGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Column, b.Column), strings.Compare(string(a.Code), string(b.Code)))
 	})
 	return out
@@ -57,9 +57,9 @@ func (s *clusters) list() []bulk.Cluster {
 // offending returns what to show of record i: the cell, or the text of the record.
 func offending(b Batch, i int, c *column) string {
 	if c == nil {
-		return bulk.Cut(b.Raw(i)) // a record that can be read has none
+		return bulk.Truncate(b.Raw(i)) // a record that can be read has none
 	}
-	return bulk.Cut(c.cell(b, i))
+	return bulk.Truncate(c.cell(b, i))
 }
 
 // label names the column as the person who made the file knows it.

@@ -8,11 +8,11 @@ const MaxValue = 120
 // MaxName bounds the name of a file, an account or a key, in characters.
 const MaxName = 255
 
-// Cut shortens s to MaxValue bytes at a rune boundary.
-func Cut(s string) string { return CutTo(s, MaxValue) }
+// Truncate shortens s to MaxValue bytes at a rune boundary.
+func Truncate(s string) string { return TruncateTo(s, MaxValue) }
 
-// CutTo shortens s to that many bytes at a rune boundary.
-func CutTo(s string, end int) string {
+// TruncateTo shortens s to that many bytes at a rune boundary.
+func TruncateTo(s string, end int) string {
 	if len(s) <= end {
 		return s
 	}

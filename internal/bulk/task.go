@@ -2,8 +2,8 @@ package bulk
 
 import "time"
 
-// Work is a staged batch with what it takes to process it.
-type Work struct {
+// BatchTask is a staged batch with what it takes to process it.
+type BatchTask struct {
 	Account AccountID
 	Import  Import
 	Batch   Batch
@@ -14,22 +14,22 @@ type Work struct {
 	LeasedAt time.Time // when this was read, by the ledger's clock
 }
 
-// Commit is a validated batch.
-type Commit struct {
-	Work       Work
-	Node       NodeID
-	Attempt    int   // of the lease, from 1
-	Waits      Waits // of the lease
-	Records    Records
-	Superseded int64     // rows displaced by a later one with the same key in this batch
-	Rejected   int64     // rows that the reader or validation rejected
-	Clusters   []Cluster // of Rejected, by cause
-	Read       time.Duration
-	Validate   time.Duration
+// ValidatedBatch is a validated batch.
+type ValidatedBatch struct {
+	Task         BatchTask
+	Node         NodeID
+	Attempt      int   // of the lease, from 1
+	Waits        Waits // of the lease
+	Records      Records
+	Superseded   int64         // rows displaced by a later one with the same key in this batch
+	Rejected     int64         // rows that the reader or validation rejected
+	RejectGroups []RejectGroup // of Rejected, by cause
+	Read         time.Duration
+	Validate     time.Duration
 }
 
-// Standing is what people may change while batches wait.
-type Standing struct {
+// Controls is what people may change while batches wait.
+type Controls struct {
 	Weights map[AccountID]int
 	Caps    map[AccountID]int // most batches in flight, 0: paused; accounts without a bound are not in it
 	Paused  map[ImportID]bool // paused imports; their batches are kept back
