@@ -110,7 +110,7 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), returnWithin)
 	defer cancel()
-	if err := n.cfg.Dispatcher.Return(ctx, n.cfg.Node, lease, outcome); err != nil {
+	if _, err := n.cfg.Dispatcher.Return(ctx, lease, outcome); err != nil {
 		n.cfg.Log.WarnContext(ctx, "lease not returned, it will expire", "batch", lease.Ref.ID().String(), "error", err)
 	}
 }
@@ -119,7 +119,7 @@ func (n *Node) serve(work context.Context, lease bulk.Lease) {
 // dispatcher that does not answer has not taken it away.
 func (n *Node) keep(ctx context.Context, stop context.CancelFunc, lease bulk.Lease) {
 	_ = wait.Every(ctx, max(lease.Term/3, time.Second), func(ctx context.Context) {
-		ok, err := n.cfg.Dispatcher.Extend(ctx, n.cfg.Node, lease)
+		ok, err := n.cfg.Dispatcher.Extend(ctx, lease)
 		if err == nil && !ok {
 			n.cfg.Log.WarnContext(ctx, "lease lost, work stopped", "batch", lease.Ref.ID().String())
 			stop()

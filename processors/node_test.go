@@ -293,14 +293,14 @@ func (d *dispatcher) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, erro
 	}
 }
 
-func (d *dispatcher) Extend(context.Context, bulk.NodeID, bulk.Lease) (bool, error) {
+func (d *dispatcher) Extend(context.Context, bulk.Lease) (bool, error) {
 	d.extensions++
 	return !d.lost, nil
 }
 
-func (d *dispatcher) Return(ctx context.Context, _ bulk.NodeID, _ bulk.Lease, o bulk.Outcome) error {
+func (d *dispatcher) Return(ctx context.Context, _ bulk.Lease, o bulk.Outcome) (bool, error) {
 	d.returned <- o
-	return ctx.Err()
+	return false, ctx.Err()
 }
 
 var errPanic = errors.New("panic, please")

@@ -12,9 +12,10 @@ type Dispatcher interface {
 	// Lease waits until a batch is due for this node, or ctx ends.
 	Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error)
 	// Extend keeps a lease alive; false says that it is lost and work on it is in vain.
-	Extend(ctx context.Context, node bulk.NodeID, lease bulk.Lease) (bool, error)
-	// Return ends a lease with what became of the batch and the time it really took.
-	Return(ctx context.Context, node bulk.NodeID, lease bulk.Lease, outcome bulk.Outcome) error
+	Extend(ctx context.Context, lease bulk.Lease) (held bool, err error)
+	// Return ends a lease with what became of the batch and the time it really took; false
+	// says that nobody knows the lease any more, and has no use for it.
+	Return(ctx context.Context, lease bulk.Lease, outcome bulk.Outcome) (held bool, err error)
 }
 
 // Ledger is the truth about batches and where their rows land.

@@ -79,15 +79,14 @@ func (r BatchRef) ID() BatchID { return BatchID{r.Import, r.No} }
 // String renders the identity for logs.
 func (id BatchID) String() string { return fmt.Sprintf("%s/%d", id.Import, id.No) }
 
-// Lease is the right to work on a batch until it expires.
+// Lease is a node's right to work on a batch until it expires.
 type Lease struct {
-	Ref        BatchRef      `json:"ref"`
-	ID         uint64        `json:"id"`         // of this lease, unique at its dispatcher
-	Partition  int32         `json:"partition"`  // of the batches topic
-	Generation int32         `json:"generation"` // of the partition's assignment; an older one is ignored
-	Attempt    int           `json:"attempt"`    // from 1
-	Term       time.Duration `json:"term"`       // in which it has to be extended, from when it was granted; clocks differ
-	Waits      Waits         `json:"waits"`      // before it
+	Ref     BatchRef      `json:"ref"`
+	ID      uint64        `json:"id"`      // of this lease, unique at its dispatcher
+	Node    NodeID        `json:"-"`       // that has it; beside the lease where processes exchange it
+	Attempt int           `json:"attempt"` // from 1
+	Term    time.Duration `json:"term"`    // in which it has to be extended, from when it was granted; clocks differ
+	Waits   Waits         `json:"waits"`   // before it
 }
 
 // Waits is what a batch's time went into before an attempt, measured at its dispatcher. One
@@ -97,12 +96,6 @@ type Waits struct {
 	Paused  time.Duration `json:"paused_ns"`  // its import was paused
 	Backoff time.Duration `json:"backoff_ns"` // put off after failures
 	Failed  time.Duration `json:"failed_ns"`  // in earlier attempts
-}
-
-// Holding is a lease that a processor has at this moment.
-type Holding struct {
-	Node  NodeID `json:"node"`
-	Lease Lease  `json:"lease"`
 }
 
 // RowSet is a compact ascending set of row numbers.

@@ -45,7 +45,7 @@ func BenchmarkLease(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := d.Return(ctx, node, l, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Millisecond}); err != nil {
+		if _, err := d.Return(ctx, l, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Millisecond}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -63,10 +63,10 @@ func TestSlowBatchGetsASecondCopyElsewhere(t *testing.T) {
 			t.Errorf("%d copies, %d in flight; want 1, 1", q.Copies, q.InFlight)
 		}
 		r.ledger.finish(slow.Ref.ID())
-		if err := r.d.Return(r.Context(), "other", second, bulk.Outcome{Result: bulk.ResultFinished, Service: 100 * time.Millisecond}); err != nil {
+		if _, err := r.d.Return(r.Context(), second, bulk.Outcome{Result: bulk.ResultFinished, Service: 100 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
-		if held, _ := r.d.Extend(r.Context(), node, slow); held {
+		if held, _ := r.d.Extend(r.Context(), slow); held {
 			t.Error("the slow copy was extended though the other had ended the batch")
 		}
 		r.took(slow, 20*time.Second) // too late, and learnt from
@@ -87,7 +87,7 @@ func TestFailedCopyLeavesTheOtherAtWork(t *testing.T) {
 		if !ok {
 			t.Fatal("no second copy")
 		}
-		r.d.Return(r.Context(), "other", second, bulk.Outcome{Result: bulk.ResultRetry, Service: time.Second})
+		r.d.Return(r.Context(), second, bulk.Outcome{Result: bulk.ResultRetry, Service: time.Second})
 		if q := r.d.Queue(); q.InFlight != 1 || q.BackingOff != 0 {
 			t.Errorf("in flight %d, backing off %d; want 1, 0: the first copy is at work", q.InFlight, q.BackingOff)
 		}

@@ -51,7 +51,7 @@ func morning(t *testing.T) string {
 				took *= 8
 			}
 			r.pass(took)
-			if held, _ := r.d.Extend(r.Context(), on, l); !held {
+			if held, _ := r.d.Extend(r.Context(), l); !held {
 				fmt.Fprintln(digest, "lost", l.Ref.ID())
 				continue
 			}

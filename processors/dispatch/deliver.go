@@ -56,7 +56,7 @@ func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Fetch) {
 
 // askHolders returns what processors hold of the partitions that are new here. Nobody
 // answering costs only double work, which the commit guards.
-func (d *Dispatcher) askHolders(ctx context.Context, assigned map[int32]int32) []bulk.Holding {
+func (d *Dispatcher) askHolders(ctx context.Context, assigned map[int32]int32) []bulk.Lease {
 	if d.cfg.Holders == nil || !d.gains(assigned) {
 		return nil
 	}

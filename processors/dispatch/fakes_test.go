@@ -151,6 +151,6 @@ func (tp *topic) PartitionOf(account bulk.AccountID) int32 {
 }
 
 // holders are the processors of the cluster.
-type holders struct{ held []bulk.Holding }
+type holders struct{ held []bulk.Lease }
 
-func (h *holders) Held(context.Context) ([]bulk.Holding, error) { return h.held, nil }
+func (h *holders) Held(context.Context) ([]bulk.Lease, error) { return h.held, nil }

@@ -31,18 +31,18 @@ func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Wa
 }
 
 // Extend keeps a lease alive; false says that it is lost.
-func (d *Dispatcher) Extend(_ context.Context, node bulk.NodeID, l bulk.Lease) (bool, error) {
+func (d *Dispatcher) Extend(_ context.Context, l bulk.Lease) (held bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.schedule.Extend(time.Now(), node, l), nil
+	return d.schedule.Extend(time.Now(), l), nil
 }
 
-// Return ends a lease. One that is lost is ignored: the batch is another's now.
-func (d *Dispatcher) Return(_ context.Context, node bulk.NodeID, l bulk.Lease, outcome bulk.Outcome) error {
+// Return ends a lease. One that is not known here is ignored, and false returned: the
+// batch is another's now.
+func (d *Dispatcher) Return(_ context.Context, l bulk.Lease, outcome bulk.Outcome) (held bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schedule.Return(time.Now(), node, l, outcome)
-	return nil
+	return d.schedule.Return(time.Now(), l, outcome), nil
 }
 
 // Demand is what is due here; nodes choose among dispatchers by it.

@@ -24,8 +24,8 @@ func TestLeaseWaitsForABatch(t *testing.T) {
 		if x.Ref.ID() == y.Ref.ID() {
 			t.Fatalf("%s leased twice", x.Ref.ID())
 		}
-		if x.Attempt != 1 || x.Generation != 1 || x.Term != 30*time.Second {
-			t.Errorf("lease %+v: want attempt 1, generation 1, 30 s", x)
+		if x.Attempt != 1 || x.Node != node || x.Term != 30*time.Second {
+			t.Errorf("lease %+v: want attempt 1 of the node, 30 s", x)
 		}
 		r.give(x, bulk.ResultFinished)
 		r.give(y, bulk.ResultFinished)
@@ -49,11 +49,13 @@ func TestExpiredLeaseIsRedelivered(t *testing.T) {
 		if second.Attempt != 2 {
 			t.Errorf("attempt %d, want 2", second.Attempt)
 		}
-		if ok, _ := r.d.Extend(r.Context(), node, first); ok {
+		if ok, _ := r.d.Extend(r.Context(), first); ok {
 			t.Error("an expired lease was extended")
 		}
 		r.give(first, bulk.ResultRetry) // too late: ignored
-		if ok, _ := r.d.Extend(r.Context(), "another", second); ok {
+		foreign := second
+		foreign.Node = "another"
+		if ok, _ := r.d.Extend(r.Context(), foreign); ok {
 			t.Error("a lease was extended by a node that does not have it")
 		}
 		r.give(second, bulk.ResultFinished)
@@ -69,7 +71,7 @@ func TestExtendedLeaseLasts(t *testing.T) {
 		l := r.lease()
 		for range 10 {
 			r.nothing(20 * time.Second)
-			if ok, err := r.d.Extend(r.Context(), node, l); !ok || err != nil {
+			if ok, err := r.d.Extend(r.Context(), l); !ok || err != nil {
 				t.Fatalf("extend: %v, %v", ok, err)
 			}
 		}

@@ -24,8 +24,8 @@ func (o observer) Leased(waited time.Duration, batches int64) {
 
 func (o observer) Copied() { o.cfg.Metrics.Copies.Inc() }
 
-func (o observer) Expired(l bulk.Lease, node bulk.NodeID) {
-	o.cfg.Log.Warn("lease expired, batch comes again", "batch", l.Ref.ID().String(), "node", node, "attempt", l.Attempt)
+func (o observer) Expired(l bulk.Lease) {
+	o.cfg.Log.Warn("lease expired, batch comes again", "batch", l.Ref.ID().String(), "node", l.Node, "attempt", l.Attempt)
 }
 
 func (o observer) Delayed(ref bulk.BatchRef, failures int, due time.Time) {

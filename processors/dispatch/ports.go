@@ -26,7 +26,7 @@ type Ledger interface {
 type Holders interface {
 	// Held lists the leases that processors hold now, whoever granted them. Those that
 	// do not answer within about a second are left out.
-	Held(ctx context.Context) ([]bulk.Holding, error)
+	Held(ctx context.Context) ([]bulk.Lease, error)
 }
 
 // References is the consumer group's view of the batches topic.

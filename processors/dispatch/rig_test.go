@@ -93,7 +93,7 @@ func (r *rig) give(l bulk.Lease, result bulk.Result) {
 	if result == bulk.ResultFinished {
 		r.ledger.finish(l.Ref.ID())
 	}
-	if err := r.d.Return(r.Context(), node, l, bulk.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
+	if _, err := r.d.Return(r.Context(), l, bulk.Outcome{Result: result, Service: 10 * time.Millisecond}); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -107,7 +107,7 @@ func (r *rig) took(l bulk.Lease, service time.Duration) {
 
 func (r *rig) returns(on bulk.NodeID, l bulk.Lease, service time.Duration) {
 	r.Helper()
-	if err := r.d.Return(r.Context(), on, l, bulk.Outcome{Result: bulk.ResultFinished, Service: service}); err != nil {
+	if _, err := r.d.Return(r.Context(), l, bulk.Outcome{Result: bulk.ResultFinished, Service: service}); err != nil {
 		r.Fatal(err)
 	}
 }

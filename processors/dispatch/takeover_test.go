@@ -18,7 +18,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		synctest.Wait()
 		r.same(r.lease(), stays)
 		r.nothing(time.Second)
-		if ok, _ := r.d.Extend(r.Context(), node, l); ok {
+		if ok, _ := r.d.Extend(r.Context(), l); ok {
 			t.Error("a lease of a revoked partition was extended")
 		}
 		r.give(l, bulk.ResultFinished)
@@ -26,10 +26,8 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 			t.Errorf("%d offsets marked, want none: another owns the partition", got)
 		}
 		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 9, 3: 1}}
-		r.deliver(goes) // it comes back, under a new generation
-		if l := r.lease(); l.Ref.ID() != goes.ID() || l.Generation != 9 {
-			t.Errorf("leased %+v, want %s of generation 9", l, goes.ID())
-		}
+		r.deliver(goes) // it comes back
+		r.same(r.lease(), goes)
 	})
 }
 
@@ -41,16 +39,16 @@ func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 		flying, ended, waits := r.ref(2, 0), r.ref(2, 1), r.ref(2, 2)
 		r.ledger.finish(ended.ID())
 		r.ledger.bound("2", 1)
-		leased := bulk.Lease{Ref: flying, ID: 77, Partition: 2, Attempt: 3}
-		r.nodes.held = []bulk.Holding{{Node: "other", Lease: leased}, {Node: node, Lease: bulk.Lease{Ref: ended, ID: 78, Partition: 2}}}
+		leased := bulk.Lease{Ref: flying, ID: 77, Node: "other", Attempt: 3}
+		r.nodes.held = []bulk.Lease{leased, {Ref: ended, ID: 78, Node: node}}
 		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
 		r.deliver(flying, ended, waits)
 		r.nothing(20 * time.Second) // the cap of one is taken
-		if ok, err := r.d.Extend(r.Context(), "other", leased); !ok || err != nil {
+		if ok, err := r.d.Extend(r.Context(), leased); !ok || err != nil {
 			t.Fatalf("extend: %v, %v", ok, err)
 		}
 		r.ledger.finish(flying.ID())
-		if err := r.d.Return(r.Context(), "other", leased, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second}); err != nil {
+		if _, err := r.d.Return(r.Context(), leased, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		if l := r.lease(); l.Ref.ID() != waits.ID() {
@@ -62,11 +60,41 @@ func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 	})
 }
 
+// A return says whether the lease was known, and what is given back before a reference
+// brings its batch is no longer in flight when it does.
+func TestReturnSaysWhetherTheLeaseWasHeld(t *testing.T) {
+	play(t, func(r *rig) {
+		held := func(l bulk.Lease, want bool) {
+			t.Helper()
+			if got, err := r.d.Return(r.Context(), l, bulk.Outcome{Result: bulk.ResultRetry}); got != want || err != nil {
+				t.Errorf("return of %s: held %v (%v), want %v", l.Ref.ID(), got, err, want)
+			}
+		}
+		ref := r.ref(1, 0)
+		r.deliver(ref)
+		l := r.lease()
+		held(l, true)
+		held(l, false)
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
+		adopted := bulk.Lease{Ref: r.ref(2, 0), ID: 77, Node: "other"}
+		r.nodes.held = []bulk.Lease{adopted}
+		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
+		synctest.Wait()
+		held(adopted, true)
+		held(adopted, false)
+		r.deliver(adopted.Ref)
+		began := time.Now()
+		if r.same(r.lease(), adopted.Ref); time.Since(began) > tick {
+			t.Errorf("leased after %v, want at once", time.Since(began))
+		}
+	})
+}
+
 func TestInheritedLeaseExpiresLikeOthers(t *testing.T) {
 	play(t, func(r *rig) {
 		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 3: 1}, Revoked: []int32{2}}
 		ref := r.ref(2, 0)
-		r.nodes.held = []bulk.Holding{{Node: "dead", Lease: bulk.Lease{Ref: ref, ID: 77}}}
+		r.nodes.held = []bulk.Lease{{Ref: ref, ID: 77, Node: "dead"}}
 		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 5, 3: 1}}
 		r.deliver(ref)
 		began := time.Now()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +46,7 @@ type Client struct {
 	mu      sync.Mutex
 	node    *schedule.Node[string] // dispatchers by URL
 	watched map[string]watch       // by URL
-	held    map[key]grant          // leases that this process has
+	held    map[bulk.Lease]string  // what this process has, by the URL of the dispatcher that knows it
 	rose    chan struct{}          // closed and renewed when a dispatcher has work that had none
 }
 
@@ -54,26 +56,12 @@ type watch struct {
 	again  chan struct{} // holds a token when it is to be asked at once
 }
 
-// key names a lease; lease numbers alone are unique at one dispatcher only.
-type key struct {
-	batch bulk.BatchID
-	id    uint64
-}
-
-func keyOf(l bulk.Lease) key { return key{l.Ref.ID(), l.ID} }
-
-// grant is a lease with where it came from.
-type grant struct {
-	bulk.Holding
-	url string // of the dispatcher that knows it
-}
-
 // NewClient returns a client; it does no I/O.
 func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), node: schedule.NewNode[string](), watched: map[string]watch{}, held: map[key]grant{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), node: schedule.NewNode[string](), watched: map[string]watch{}, held: map[bulk.Lease]string{}, rose: make(chan struct{})}
 }
 
 // Run follows the demand of all dispatchers until ctx ends.
@@ -159,14 +147,14 @@ func (c *Client) ask(inVain bool) (q schedule.Request[string], rose <-chan struc
 
 // take learns from a dispatcher's answer. The watch of one that had nothing asks it at
 // once, and hears of new work as soon as there is some.
-func (c *Client) take(q schedule.Request[string], a leaseAnswer) (inVain bool) {
+func (c *Client) take(q schedule.Request[string], a schedule.Answer) (inVain bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w, watched := c.watched[q.Dispatcher]
 	if !watched {
 		return false
 	}
-	then := c.node.Take(q, schedule.Answer{Leased: a.Lease != nil, Newcomer: a.Newcomer, Due: a.Due}, rand.Float64())
+	then := c.node.Take(q, a, rand.Float64())
 	if then.Rose {
 		c.wake()
 	}
@@ -196,7 +184,7 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 		if q.Alone {
 			ask.WaitMS = pollFor.Milliseconds()
 		}
-		var a leaseAnswer
+		var a schedule.Answer
 		_, err := c.call(ctx, http.MethodPost, q.Dispatcher+"/cluster/lease", ask, &a)
 		if ctx.Err() != nil {
 			return bulk.Lease{}, ctx.Err()
@@ -209,78 +197,72 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			inVain = inVain || again
 			continue
 		}
-		c.keep(grant{bulk.Holding{Node: node, Lease: *a.Lease}, q.Dispatcher})
+		a.Lease.Node = node
+		c.keep(*a.Lease, q.Dispatcher)
 		return *a.Lease, nil
 	}
 }
 
-func (c *Client) keep(g grant) {
+func (c *Client) keep(l bulk.Lease, url string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held[keyOf(g.Lease)] = g
+	c.held[l] = url
 }
 
 // Held lists the leases that this process has, so that a dispatcher that takes over
 // knows what is in flight.
-func (c *Client) Held() []bulk.Holding {
+func (c *Client) Held() []bulk.Lease {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]bulk.Holding, 0, len(c.held))
-	for _, g := range c.held {
-		all = append(all, g.Holding)
-	}
-	return all
+	return slices.Collect(maps.Keys(c.held))
 }
 
 // Extend implements processors.Dispatcher.
-func (c *Client) Extend(ctx context.Context, node bulk.NodeID, l bulk.Lease) (bool, error) {
-	g, err := c.grant(l)
-	if err != nil {
-		return false, err
+func (c *Client) Extend(ctx context.Context, l bulk.Lease) (held bool, err error) {
+	url, err := c.tell(ctx, "/cluster/extend", holding{Node: l.Node, Lease: l})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, had := c.held[l]; had && url != "" {
+		c.held[l] = url
 	}
-	url, err := c.tell(ctx, g, "/cluster/extend", heldRequest{Node: node, Lease: l})
-	if url == "" || url == g.url {
-		return url != "", err
-	}
-	g.url = url
-	c.keep(g)
-	return true, nil
+	return url != "", err
 }
 
 // Return implements processors.Dispatcher. Where no dispatcher knows the lease, nobody
 // has a use for it: whoever owns the batch finds it ended in the ledger.
-func (c *Client) Return(ctx context.Context, node bulk.NodeID, l bulk.Lease, outcome bulk.Outcome) error {
-	g, err := c.grant(l)
-	if err != nil {
-		return err
-	}
-	_, err = c.tell(ctx, g, "/cluster/return", heldRequest{Node: node, Lease: l, Outcome: outcome})
+func (c *Client) Return(ctx context.Context, l bulk.Lease, outcome bulk.Outcome) (held bool, err error) {
+	url, err := c.tell(ctx, "/cluster/return", holding{Node: l.Node, Lease: l, Outcome: outcome})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.held, keyOf(l))
-	return err
+	delete(c.held, l)
+	return url != "", err
 }
 
-func (c *Client) grant(l bulk.Lease) (grant, error) {
+// dispatcher returns the address of the dispatcher that knew the lease last.
+func (c *Client) dispatcher(l bulk.Lease) (url string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g, ok := c.held[keyOf(l)]
+	url, ok := c.held[l]
 	if !ok {
-		return g, fmt.Errorf("lease %d of %s is not held here", l.ID, l.Ref.ID())
+		return "", fmt.Errorf("lease %d of %s is not held here", l.ID, l.Ref.ID())
 	}
-	return g, nil
+	return url, nil
 }
 
 // tell makes a call about a lease to the dispatcher that granted it and, if that is gone
 // or does not know it any more, to the others: the partition may have moved. It returns
 // the address of the one that knows the lease, or "".
-func (c *Client) tell(ctx context.Context, g grant, path string, q heldRequest) (url string, err error) {
+func (c *Client) tell(ctx context.Context, path string, q holding) (url string, err error) {
+	granted, err := c.dispatcher(q.Lease)
+	if err != nil {
+		return "", err
+	}
 	var a heldAnswer
-	if _, err = c.call(ctx, http.MethodPost, g.url+path, q, &a); err == nil && a.Held {
-		return g.url, nil
+	if _, err = c.call(ctx, http.MethodPost, granted+path, q, &a); err == nil && a.Held {
+		return granted, nil
 	}
 	for _, n := range c.cfg.Dispatchers(ctx) {
-		if n.URL == g.url {
+		if n.URL == granted {
 			continue
 		}
 		if _, e := c.call(ctx, http.MethodPost, n.URL+path, q, &a); e == nil && a.Held {

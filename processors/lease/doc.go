@@ -6,7 +6,7 @@
 //	POST /cluster/extend  {node, lease}          → 200 {held}
 //	POST /cluster/return  {node, lease, outcome} → 200 {held}
 //	POST /cluster/demand  {round, ahead}         → 200 {round, ahead}; waits until there is more than this, up to 250 ms, or 5 s where this is nothing
-//	GET  /cluster/held                           → 200 [bulk.Holding]; asked of a processor
+//	GET  /cluster/held                           → 200 [{node, lease}]; asked of a processor
 //	GET  /cluster/queue                          → 200 bulk.Queue
 //	GET  /cluster/waits?account=ID               → 200 [bulk.Wait], of that account alone
 //

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"encoding/json"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -105,7 +106,7 @@ func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
 	return bulk.Lease{}, ctx.Err()
 }
 
-func (d *due) Extend(_ context.Context, _ bulk.NodeID, l bulk.Lease) (bool, error) {
+func (d *due) Extend(_ context.Context, l bulk.Lease) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.knows(l) {
@@ -115,13 +116,14 @@ func (d *due) Extend(_ context.Context, _ bulk.NodeID, l bulk.Lease) (bool, erro
 	return true, nil
 }
 
-func (d *due) Return(_ context.Context, _ bulk.NodeID, l bulk.Lease, o bulk.Outcome) error {
+func (d *due) Return(_ context.Context, l bulk.Lease, o bulk.Outcome) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.knows(l) {
-		d.returned = append(d.returned, o)
+	if !d.knows(l) {
+		return false, nil
 	}
-	return nil
+	d.returned = append(d.returned, o)
+	return true, nil
 }
 
 func (d *due) knows(l bulk.Lease) bool {
@@ -158,17 +160,17 @@ func TestLeaseExtendReturn(t *testing.T) {
 	if err != nil || l.Ref.Import != "one" {
 		t.Fatalf("got %+v, %v", l, err)
 	}
-	if held, err := c.Extend(t.Context(), "node", l); err != nil || !held {
+	if held, err := c.Extend(t.Context(), l); err != nil || !held {
 		t.Fatalf("extend: %v, %v", held, err)
 	}
 	want := bulk.Outcome{Result: bulk.ResultFinished, Service: 12 * time.Millisecond}
-	if err := c.Return(t.Context(), "node", l, want); err != nil {
+	if _, err := c.Return(t.Context(), l, want); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.returned) != 1 || d.returned[0] != want || d.extended != 2 { // a return asks as well
+	if len(d.returned) != 1 || d.returned[0] != want || d.extended != 1 {
 		t.Fatalf("returned %v, extended %d", d.returned, d.extended)
 	}
-	if err := c.Return(t.Context(), "node", l, want); err == nil {
+	if _, err := c.Return(t.Context(), l, want); err == nil {
 		t.Fatal("a lease was returned twice")
 	}
 }
@@ -311,7 +313,7 @@ func TestDeadDispatcherIsLeftOut(t *testing.T) {
 		if l.Ref.Import == "dead" {
 			servers["dead"].CloseClientConnections()
 			servers["dead"].Close()
-			if err := c.Return(t.Context(), "node", l, bulk.Outcome{Result: bulk.ResultFinished}); err == nil {
+			if _, err := c.Return(t.Context(), l, bulk.Outcome{Result: bulk.ResultFinished}); err == nil {
 				t.Fatal("a dead dispatcher took a lease back")
 			}
 			break
@@ -333,16 +335,16 @@ func TestLeaseGoesToTheHeir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if held := c.Held(); len(held) != 1 || held[0].Node != "node" || held[0].Lease.Ref != l.Ref {
+	if held := c.Held(); len(held) != 1 || held[0] != l || l.Node != "node" {
 		t.Errorf("holds %+v, want the lease", held)
 	}
 	servers["dead"].CloseClientConnections()
 	servers["dead"].Close()
-	if ok, err := c.Extend(t.Context(), "node", l); err != nil || !ok {
+	if ok, err := c.Extend(t.Context(), l); err != nil || !ok {
 		t.Fatalf("extend: %v, %v", ok, err)
 	}
 	want := bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second}
-	if err := c.Return(t.Context(), "node", l, want); err != nil {
+	if _, err := c.Return(t.Context(), l, want); err != nil {
 		t.Fatal(err)
 	}
 	if len(heir.returned) != 1 || heir.returned[0] != want || len(other.returned) != 0 {
@@ -354,8 +356,8 @@ func TestLeaseGoesToTheHeir(t *testing.T) {
 }
 
 func TestHoldersAreAskedAtOnce(t *testing.T) {
-	one := bulk.Holding{Node: "one", Lease: bulk.Lease{ID: 1, Attempt: 1}}
-	up := httptest.NewServer(peer.Guard(secret, HeldHandler(func() []bulk.Holding { return []bulk.Holding{one} })))
+	one := bulk.Lease{ID: 1, Node: "one", Attempt: 1}
+	up := httptest.NewServer(peer.Guard(secret, HeldHandler(func() []bulk.Lease { return []bulk.Lease{one} })))
 	t.Cleanup(up.Close)
 	gone := httptest.NewServer(nil)
 	gone.Close()
@@ -375,5 +377,34 @@ func TestWrongSecretGetsNothing(t *testing.T) {
 	c := NewClient(Config{Secret: secret})
 	if _, err := c.call(t.Context(), "POST", s.URL+"/cluster/lease", leaseRequest{Node: "node", WaitMS: 10}, nil); err == nil || d.left != 1 {
 		t.Fatalf("err %v, %d left", err, d.left)
+	}
+}
+
+// A process of an earlier version says more of a lease, and reads whose it is beside it.
+func TestEarlierVersionsAreUnderstood(t *testing.T) {
+	d := &due{name: "one"}
+	lease := `{"node":"old","lease":{"ref":{"account":"a","import":"one","no":4},"id":7,"partition":3,"generation":2,"attempt":1,"term":30000000000,"waits":{}}`
+	for path, body := range map[string]string{"/cluster/extend": lease + "}", "/cluster/return": lease + `,"outcome":{"result":"finished","service_ns":5}}`} {
+		w := httptest.NewRecorder()
+		Handler("node", d).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(body)))
+		if got := strings.TrimSpace(w.Body.String()); got != `{"held":true}` {
+			t.Errorf("%s: %d %s", path, w.Code, got)
+		}
+	}
+	if d.extended != 1 || len(d.returned) != 1 || d.returned[0].Service != 5 {
+		t.Errorf("extended %d times, returned %v", d.extended, d.returned)
+	}
+	w := httptest.NewRecorder()
+	held := []bulk.Lease{{Ref: bulk.BatchRef{Import: "one", No: 4}, ID: 7, Node: "new"}}
+	HeldHandler(func() []bulk.Lease { return held }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/cluster/held", nil))
+	var old []struct {
+		Node  string
+		Lease struct {
+			ID  uint64
+			Ref struct{ Import string }
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &old); err != nil || len(old) != 1 || old[0].Node != "new" || old[0].Lease.ID != 7 || old[0].Lease.Ref.Import != "one" {
+		t.Errorf("held %s: %+v, %v", w.Body, old, err)
 	}
 }

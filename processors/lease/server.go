@@ -10,6 +10,7 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
 // Bounds of the long polls.
@@ -40,21 +41,8 @@ type leaseRequest struct {
 	WaitMS int64       `json:"wait_ms"`
 }
 
-type heldRequest struct {
-	Node    bulk.NodeID  `json:"node"`
-	Lease   bulk.Lease   `json:"lease"`
-	Outcome bulk.Outcome `json:"outcome,omitzero"`
-}
-
 type heldAnswer struct {
 	Held bool `json:"held"`
-}
-
-// leaseAnswer is a lease, or none, and what is due after it.
-type leaseAnswer struct {
-	Lease    *bulk.Lease `json:"lease,omitempty"`
-	Newcomer bool        `json:"newcomer,omitempty"`
-	Due      drr.Demand  `json:"due"`
 }
 
 // Handler serves the protocol for the dispatcher of that process; the caller guards it
@@ -71,40 +59,15 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		l, newcomer, err := d.LeaseFor(ctx, q.Node, q.Want)
 		switch {
 		case err == nil:
-			answer(w, leaseAnswer{&l, newcomer, d.Demand()})
+			answer(w, schedule.Answer{Lease: &l, Newcomer: newcomer, Due: d.Demand()})
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			answer(w, leaseAnswer{Due: d.Demand()})
+			answer(w, schedule.Answer{Due: d.Demand()})
 		default:
 			http.Error(w, "no lease", http.StatusServiceUnavailable)
 		}
 	})
-	mux.HandleFunc("POST /cluster/extend", func(w http.ResponseWriter, r *http.Request) {
-		var q heldRequest
-		if !decode(w, r, &q) {
-			return
-		}
-		held, err := d.Extend(r.Context(), q.Node, q.Lease)
-		if err != nil {
-			http.Error(w, "not extended", http.StatusServiceUnavailable)
-			return
-		}
-		answer(w, heldAnswer{held})
-	})
-	mux.HandleFunc("POST /cluster/return", func(w http.ResponseWriter, r *http.Request) {
-		var q heldRequest
-		if !decode(w, r, &q) {
-			return
-		}
-		held, err := d.Extend(r.Context(), q.Node, q.Lease) // whether it is known here
-		if err == nil {
-			err = d.Return(r.Context(), q.Node, q.Lease, q.Outcome)
-		}
-		if err != nil {
-			http.Error(w, "not returned", http.StatusServiceUnavailable)
-			return
-		}
-		answer(w, heldAnswer{held})
-	})
+	mux.HandleFunc("POST /cluster/extend", aboutLease(func(ctx context.Context, q holding) (bool, error) { return d.Extend(ctx, q.lease()) }))
+	mux.HandleFunc("POST /cluster/return", aboutLease(func(ctx context.Context, q holding) (bool, error) { return d.Return(ctx, q.lease(), q.Outcome) }))
 	mux.HandleFunc("POST /cluster/demand", func(w http.ResponseWriter, r *http.Request) {
 		var known drr.Demand
 		if !decode(w, r, &known) {
@@ -127,6 +90,22 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		answer(w, d.Waits(bulk.AccountID(r.URL.Query().Get("account"))))
 	})
 	return mux
+}
+
+// aboutLease serves a call about a lease that the caller has.
+func aboutLease(do func(ctx context.Context, q holding) (held bool, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q holding
+		if !decode(w, r, &q) {
+			return
+		}
+		held, err := do(r.Context(), q)
+		if err != nil {
+			http.Error(w, "not done", http.StatusServiceUnavailable)
+			return
+		}
+		answer(w, heldAnswer{held})
+	}
 }
 
 func decode(w http.ResponseWriter, r *http.Request, v any) bool {

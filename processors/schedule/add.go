@@ -67,7 +67,7 @@ func (s *Scheduler) end(j *job) {
 func (s *Scheduler) forget(j *job) {
 	delete(s.jobs, j.ref.ID())
 	for _, l := range j.leases {
-		delete(s.leases, l.id)
+		delete(s.leases, l.ID)
 	}
 	j.leases = nil
 	s.undelay(j)

@@ -6,13 +6,6 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// adoptedLease is one that another dispatcher granted, of a partition that came here,
-// until a reference brings its batch.
-type adoptedLease struct {
-	bulk.Holding
-	until time.Time
-}
-
 // Gains reports whether a partition is among the assigned that was not owned before.
 func (s *Scheduler) Gains(assigned map[int32]int32) bool {
 	for p := range assigned {
@@ -26,14 +19,14 @@ func (s *Scheduler) Gains(assigned map[int32]int32) bool {
 // Assign replaces the partitions that are owned here. What nodes hold of those that came
 // is adopted. What belongs to those that left is forgotten, and counted: work on it goes
 // on at the nodes, but its completion belongs to the new owner.
-func (s *Scheduler) Assign(now time.Time, assigned map[int32]int32, held []bulk.Holding) (dropped int) {
+func (s *Scheduler) Assign(now time.Time, assigned map[int32]int32, held []bulk.Lease) (dropped int) {
 	before := s.assigned
 	s.assigned = assigned
-	for _, h := range held {
-		p := s.cfg.PartitionOf(h.Lease.Ref.Account)
+	for _, l := range held {
+		p := s.cfg.PartitionOf(l.Ref.Account)
 		_, owned := before[p]
 		if _, ours := assigned[p]; ours && !owned {
-			s.adopted[h.Lease.Ref.ID()] = adoptedLease{h, now.Add(leaseLeast)}
+			s.adopted[l.Ref.ID()] = &lease{Lease: l, expires: now.Add(leaseLeast)}
 		}
 	}
 	gone := make(map[bulk.AccountID]bool)
@@ -54,31 +47,29 @@ func (s *Scheduler) Assign(now time.Time, assigned map[int32]int32, held []bulk.
 
 // resume enters a job as in flight if a node holds its batch already.
 func (s *Scheduler) resume(now time.Time, j *job) bool {
-	h, ok := s.adopted[j.ref.ID()]
-	if !ok {
+	l := s.adopted[j.ref.ID()]
+	if l == nil {
 		return false
 	}
 	delete(s.adopted, j.ref.ID())
-	l := &lease{id: h.Lease.ID, node: h.Node, job: j, predicted: s.predict(j.ref), granted: now}
-	l.cost = l.predicted
-	l.expires = now.Add(l.term())
-	j.attempts, j.waits = h.Lease.Attempt, h.Lease.Waits
+	l.job, l.cost = j, s.predict(j.ref)
+	j.attempts, j.waits = l.Attempt, l.Waits
 	s.queue.Resume(j.ref)
 	s.entitle(j.ref.Account)
-	s.enter(l)
+	s.enter(now, l)
 	return true
 }
 
 // adopts reports whether the lease is one whose batch no reference has brought yet.
-func (s *Scheduler) adopts(node bulk.NodeID, l bulk.Lease) bool {
-	h, ok := s.adopted[l.Ref.ID()]
-	return ok && h.Node == node && h.Lease.ID == l.ID
+func (s *Scheduler) adopts(l bulk.Lease) bool {
+	own := s.adopted[l.Ref.ID()]
+	return own != nil && own.is(l)
 }
 
 // forgetAdopted forgets leases whose batches no reference brought: they have ended.
 func (s *Scheduler) forgetAdopted(now time.Time) {
-	for id, h := range s.adopted {
-		if now.After(h.until) {
+	for id, l := range s.adopted {
+		if now.After(l.expires) {
 			delete(s.adopted, id)
 		}
 	}

@@ -42,7 +42,7 @@ func (s *Scheduler) learnNode(l *lease, took time.Duration) {
 	if len(s.nodes) >= mostNodes {
 		clear(s.nodes)
 	}
-	s.nodes[l.node] = s.nodes[l.node].Add(took, l.predicted)
+	s.nodes[l.Node] = s.nodes[l.Node].Add(took, l.predicted)
 }
 
 // findLagging looks for batches that a second copy would probably end sooner, and for
@@ -54,10 +54,10 @@ func (s *Scheduler) findLagging(now time.Time) {
 		return
 	}
 	for _, l := range s.granted {
-		if s.leases[l.id] != l || l.job == nil || len(l.job.leases) > 1 {
+		if s.leases[l.ID] != l || l.job == nil || len(l.job.leases) > 1 {
 			continue
 		}
-		after, pays := s.tail.After(l.predicted, s.nodes[l.node])
+		after, pays := s.tail.After(l.predicted, s.nodes[l.Node])
 		if pays && now.Sub(l.granted) > after && !s.queue.Waits(l.job.ref.Import) {
 			s.lagging = append(s.lagging, l.job)
 		}
@@ -74,7 +74,7 @@ func (s *Scheduler) straggler(node bulk.NodeID) *job {
 		return nil
 	}
 	for i, j := range s.lagging {
-		if j == nil || len(j.leases) != 1 || j.leases[0].node == node {
+		if j == nil || len(j.leases) != 1 || j.leases[0].Node == node {
 			continue
 		}
 		if v, _ := s.queue.Import(j.ref.Import); v.Capped || !s.tail.Afford() {

@@ -41,15 +41,9 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, want drr.Want) (l bulk
 func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID, cost time.Duration) bulk.Lease {
 	s.last++
 	j.attempts++
-	l := &lease{id: s.last, node: node, job: j, predicted: s.predict(j.ref), cost: cost, granted: now}
-	l.expires = now.Add(l.term())
-	s.enter(l)
-	return s.leaseOf(l)
-}
-
-func (s *Scheduler) leaseOf(l *lease) bulk.Lease {
-	j := l.job
-	return bulk.Lease{Ref: j.ref, ID: l.id, Partition: j.partition, Generation: s.assigned[j.partition], Attempt: j.attempts, Waits: j.waits, Term: l.expires.Sub(l.granted)}
+	l := &lease{Lease: bulk.Lease{Ref: j.ref, ID: s.last, Node: node, Attempt: j.attempts, Waits: j.waits}, job: j, cost: cost}
+	s.enter(now, l)
+	return l.Lease
 }
 
 // waited ends a wait in the queue: for part of it the import was paused.
@@ -59,37 +53,45 @@ func (s *Scheduler) waited(now time.Time, j *job) {
 	j.waits.Queued += now.Sub(j.since) - paused
 }
 
-func (s *Scheduler) enter(l *lease) {
+// enter lets a lease's time begin.
+func (s *Scheduler) enter(now time.Time, l *lease) {
+	l.predicted = s.predict(l.Ref)
+	l.Term = max(3*l.predicted, leaseLeast)
+	l.granted, l.expires = now, now.Add(l.Term)
 	l.job.leases = append(l.job.leases, l)
-	s.leases[l.id] = l
+	s.leases[l.ID] = l
 	s.granted = append(s.granted, l)
 }
 
 // Extend keeps a lease alive for another max(3 × predicted, 30 s). False says that it is
 // lost: it expired and the batch was given to another, another copy was faster, or its
 // partition moved to another dispatcher.
-func (s *Scheduler) Extend(now time.Time, node bulk.NodeID, l bulk.Lease) bool {
-	held := s.leased(node, l)
-	if held == nil || held.job == nil {
-		return s.adopts(node, l)
+func (s *Scheduler) Extend(now time.Time, l bulk.Lease) (held bool) {
+	own := s.leased(l)
+	if own == nil || own.job == nil {
+		return s.adopts(l)
 	}
-	held.expires = now.Add(held.term())
+	own.expires = now.Add(own.Term)
 	return true
 }
 
-// Return ends a lease. One that is lost is ignored: the batch is another's now.
-func (s *Scheduler) Return(now time.Time, node bulk.NodeID, l bulk.Lease, outcome bulk.Outcome) {
-	held := s.leased(node, l)
-	if held == nil {
-		return
+// Return ends a lease. One that is not known is ignored, and false returned: the batch is
+// another's now.
+func (s *Scheduler) Return(now time.Time, l bulk.Lease, outcome bulk.Outcome) (held bool) {
+	own := s.leased(l)
+	if own == nil {
+		if held = s.adopts(l); held {
+			delete(s.adopted, l.Ref.ID()) // whether its batch needs more work the ledger knows
+		}
+		return held
 	}
 	took := max(outcome.Service, 0)
 	if outcome.Result == bulk.ResultFinished {
-		s.learnNode(held, took)
+		s.learnNode(own, took)
 	}
-	j := held.job
+	j := own.job
 	switch {
-	case !s.endLease(now, held, took, outcome.Result == bulk.ResultFinished):
+	case !s.endLease(now, own, took, outcome.Result == bulk.ResultFinished):
 	case outcome.Result == bulk.ResultFinished:
 		s.learn(j, took)
 		s.end(j)
@@ -99,28 +101,30 @@ func (s *Scheduler) Return(now time.Time, node bulk.NodeID, l bulk.Lease, outcom
 		s.enqueue(now, j)
 	default:
 		j.failures++
-		j.waits.Failed += now.Sub(held.granted)
+		j.waits.Failed += now.Sub(own.granted)
 		s.delay(now, j)
 	}
+	return true
 }
 
-// leased returns the lease if it is still the node's.
-func (s *Scheduler) leased(node bulk.NodeID, l bulk.Lease) *lease {
-	held := s.leases[l.ID]
-	if held == nil || held.node != node || held.job != nil && held.job.ref.ID() != l.Ref.ID() {
-		return nil
+// leased returns what is known here of the lease; nil: nothing.
+func (s *Scheduler) leased(l bulk.Lease) *lease {
+	if own := s.leases[l.ID]; own != nil && own.is(l) {
+		return own
 	}
-	return held
+	return nil
 }
 
-// term is how long a lease lasts without being extended.
-func (l *lease) term() time.Duration { return max(3*l.predicted, leaseLeast) }
+// is reports whether both are one lease; numbers alone are unique at one dispatcher only.
+func (l *lease) is(o bulk.Lease) bool {
+	return l.ID == o.ID && l.Node == o.Node && l.Ref.ID() == o.Ref.ID()
+}
 
 // endLease ends one lease. It reports whether the batch is out of flight with it: it
 // ended, or no other copy is under way. A copy that lost its batch stays known until its
 // node gives it back, so that what it took is learnt as well.
 func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended bool) bool {
-	delete(s.leases, l.id)
+	delete(s.leases, l.ID)
 	j := l.job
 	if j == nil {
 		return false
@@ -144,14 +148,14 @@ func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended 
 // expire takes back leases whose node went silent, the oldest first. The account pays
 // what was predicted: what really happened is not known and not its fault.
 func (s *Scheduler) expire(now time.Time) {
-	s.granted = slices.DeleteFunc(s.granted, func(l *lease) bool { return s.leases[l.id] != l })
+	s.granted = slices.DeleteFunc(s.granted, func(l *lease) bool { return s.leases[l.ID] != l })
 	for _, l := range s.granted {
-		if !now.After(l.expires) || s.leases[l.id] != l {
+		if !now.After(l.expires) || s.leases[l.ID] != l {
 			continue
 		}
 		if j := l.job; s.endLease(now, l, l.cost, false) {
 			j.waits.Failed += now.Sub(l.granted)
-			s.cfg.Observer.Expired(bulk.Lease{Ref: j.ref, ID: l.id, Attempt: j.attempts}, l.node)
+			s.cfg.Observer.Expired(l.Lease)
 			s.enqueue(now, j)
 		}
 	}

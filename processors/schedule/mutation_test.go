@@ -24,7 +24,7 @@ func TestOneRuleDecidesEverywhere(t *testing.T) {
 	for _, rule := range []struct{ name, file, with, without string }{
 		{"predicted cost is clamped", "../drr/drr.go", "min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)", "q.cfg.Cost(b.ref)"},
 		{"costs are learnt by import", "cost.go", "imp != nil && imp.cost > 0", "false"},
-		{"slow nodes are known", "cost.go", "s.nodes[l.node] = s.nodes[l.node].Add(took, l.predicted)", ""},
+		{"slow nodes are known", "cost.go", "s.nodes[l.Node] = s.nodes[l.Node].Add(took, l.predicted)", ""},
 		{"a lease lasts", "lease.go", "const leaseLeast = 30 * time.Second", "const leaseLeast = time.Second / 10"},
 	} {
 		t.Run(strings.ReplaceAll(rule.name, " ", "_"), func(t *testing.T) {

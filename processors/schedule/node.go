@@ -1,6 +1,9 @@
 package schedule
 
-import "bulkhead/processors/drr"
+import (
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
 
 // Node chooses a dispatcher for each free slot of a processor, from what it has heard of
 // the demand at each: see [drr.Picker]. K names a dispatcher. The zero Node does not work;
@@ -17,11 +20,11 @@ type Request[K comparable] struct {
 	Alone      bool // nothing is due at any other: it may as well wait there a little
 }
 
-// Answer is what came of a request.
+// Answer is what came of a request, in a process or between two.
 type Answer struct {
-	Leased   bool
-	Newcomer bool       // who got the slot ran ahead of the round
-	Due      drr.Demand // what is due after it
+	Lease    *bulk.Lease `json:"lease,omitempty"`    // nil: nothing was due
+	Newcomer bool        `json:"newcomer,omitempty"` // who got the slot ran ahead of the round
+	Due      drr.Demand  `json:"due"`                // after it
 }
 
 // Hear takes in what is due at a dispatcher; chance, from 0 to below 1, sets nodes apart
@@ -56,7 +59,7 @@ type Then struct {
 // Take learns from an answer; for chance see [Node.Hear]. Without a lease the slot asks again.
 func (n *Node[K]) Take(q Request[K], a Answer, chance float64) Then {
 	switch {
-	case a.Leased:
+	case a.Lease != nil:
 		n.picker.Got(a.Newcomer)
 		return Then{Rose: n.Hear(q.Dispatcher, a.Due, chance)}
 	case q.Want == drr.Newcomer:

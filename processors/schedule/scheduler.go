@@ -40,7 +40,7 @@ type Observer interface {
 	Began(w Wait)                                  // an import that had to wait has its first lease
 	Leased(waited time.Duration, batches int64)    // a batch for the first time, of an import of so many so far
 	Copied()                                       // a batch for the second time
-	Expired(l bulk.Lease, node bulk.NodeID)        // a node went silent; the batch comes again
+	Expired(l bulk.Lease)                          // a node went silent; the batch comes again
 	Delayed(ref bulk.BatchRef, n int, t time.Time) // a batch failed n times in a row and comes again
 }
 
@@ -72,9 +72,9 @@ type Scheduler struct {
 	accounts map[bulk.AccountID]*account
 	imports  map[bulk.ImportID]*importState
 	leases   map[uint64]*lease
-	granted  []*lease // the same in order, and some that ended since the last tick
-	lagging  []*job   // in flight for so long that a second copy pays
-	adopted  map[bulk.BatchID]adoptedLease
+	granted  []*lease                // the same in order, and some that ended since the last tick
+	lagging  []*job                  // in flight for so long that a second copy pays
+	adopted  map[bulk.BatchID]*lease // that others granted, of partitions that came here, until references bring the batches
 	delayed  delays
 	assigned map[int32]int32 // partition to generation
 	last     uint64          // lease
@@ -104,9 +104,8 @@ type job struct {
 
 // lease is a granted right.
 type lease struct {
-	id        uint64
-	node      bulk.NodeID
-	job       *job          // nil: another copy ended the batch
+	bulk.Lease
+	job       *job          // nil: another copy ended the batch, or no reference has brought it yet
 	predicted time.Duration // slot time
 	cost      time.Duration // that was charged, at most a quantum
 	granted   time.Time
@@ -134,7 +133,7 @@ func New(cfg Config) *Scheduler {
 		accounts: make(map[bulk.AccountID]*account),
 		imports:  make(map[bulk.ImportID]*importState),
 		leases:   make(map[uint64]*lease),
-		adopted:  make(map[bulk.BatchID]adoptedLease),
+		adopted:  make(map[bulk.BatchID]*lease),
 		nodes:    make(map[bulk.NodeID]drr.Slowness),
 		assigned: make(map[int32]int32),
 		last:     cfg.FirstLease,

@@ -42,7 +42,7 @@ func (w *world) start(o int32) {
 }
 
 // assign gives a dispatcher a partition, or takes it away; held is what nodes have of it.
-func (w *world) assign(d *dispatcher, p int32, owned bool, held []bulk.Holding) {
+func (w *world) assign(d *dispatcher, p int32, owned bool, held []bulk.Lease) {
 	d.assigned = maps.Clone(d.assigned)
 	if delete(d.assigned, p); owned {
 		d.assigned[p] = 1
@@ -96,7 +96,7 @@ func (o observer) Due()    { o.announce(o.dispatcher) }
 func (o observer) Copied() { o.copied = true }
 
 // Expired notes that a batch of a lost node waits again.
-func (o observer) Expired(l bulk.Lease, _ bulk.NodeID) {
+func (o observer) Expired(l bulk.Lease) {
 	o.faults.redelivered++
 	o.queued(o.ledger.batches[l.Ref.No])
 }

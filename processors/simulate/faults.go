@@ -163,10 +163,10 @@ func (w *world) own(p, o int32) {
 }
 
 // held are the leases that living nodes have of a partition.
-func (w *world) held(p int32) (all []bulk.Holding) {
+func (w *world) held(p int32) (all []bulk.Lease) {
 	for i := range w.seats {
 		if s := &w.seats[i]; s.batch != nil && s.batch.partition == p {
-			all = append(all, bulk.Holding{Node: w.nodes[s.node].id, Lease: s.lease})
+			all = append(all, s.lease)
 		}
 	}
 	return all

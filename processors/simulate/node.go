@@ -146,7 +146,11 @@ func (w *world) ask(at int32, inVain bool) bool {
 	case w.design.local:
 		return true
 	}
-	then := n.view.Take(q, schedule.Answer{Leased: b != nil, Newcomer: newcomer, Due: w.dispatchers[q.Dispatcher].demand()}, w.chance.Float64())
+	a := schedule.Answer{Newcomer: newcomer, Due: w.dispatchers[q.Dispatcher].demand()}
+	if b != nil {
+		a.Lease = &l
+	}
+	then := n.view.Take(q, a, w.chance.Float64())
 	if b == nil {
 		again := int32(0)
 		if then.InVain || inVain {
@@ -189,7 +193,7 @@ func (w *world) end(at, turn int32) {
 		w.found.useless += took
 	}
 	if o := w.owners[b.partition]; o >= 0 {
-		w.dispatchers[o].schedule.Return(w.clock(), w.nodes[s.node].id, s.lease, bulk.Outcome{Result: bulk.ResultFinished, Service: took})
+		w.dispatchers[o].schedule.Return(w.clock(), s.lease, bulk.Outcome{Result: bulk.ResultFinished, Service: took})
 	}
 	w.release(b)
 	if w.nodes[s.node].alive {
