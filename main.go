@@ -9,6 +9,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // zones of timestamp columns, on machines without zone files
 
+	"bulkhead/columnar/mirror"
 	"bulkhead/internal/app"
 	"bulkhead/internal/cli"
 	"bulkhead/internal/config"
@@ -33,6 +34,6 @@ func roles() cli.Roles {
 			"migrate":    app.RunMigrate(os.Stdout),
 		},
 		Reconcile: app.RunReconcile,
-		ChDB:      app.ServeChDB,
+		ChDB:      mirror.ServeChDB,
 	}
 }

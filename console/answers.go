@@ -74,7 +74,7 @@ func (s *Server) hold(r *http.Request, n int64) (leave func(), err error) {
 		who, _, _ = net.SplitHostPort(r.RemoteAddr)
 	}
 	if leave, err = s.answers.take(who, n); err != nil {
-		s.metrics.refused.WithLabelValues(bulk.CodeOf(err)).Inc()
+		s.Metrics.Refused.WithLabelValues(bulk.CodeOf(err)).Inc()
 	}
 	return leave, err
 }

@@ -258,7 +258,7 @@ func TestReadiness(t *testing.T) {
 	if rec := a.do("", "GET", "/healthz", ""); rec.Code != 200 {
 		t.Errorf("health of an unready process: got %d", rec.Code)
 	}
-	if rec := a.do("", "GET", "/metrics", ""); rec.Code != 200 || !strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") {
-		t.Errorf("metrics: got %d %v", rec.Code, rec.Header())
+	if rec := a.do("", "GET", "/metrics", ""); rec.Code != 200 || rec.Body.String() != "bulkhead_measured 1" {
+		t.Errorf("metrics: got %d %s", rec.Code, rec.Body)
 	}
 }

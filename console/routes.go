@@ -3,8 +3,6 @@ package console
 import (
 	"fmt"
 	"net/http"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // route is one endpoint of the API: a pattern of [http.ServeMux], who may call it,
@@ -61,7 +59,7 @@ func (s *Server) routes() []route {
 		{"GET /openapi.json", public, s.holding(smallAnswer, s.openapi), nil},
 		{"GET /healthz", public, s.healthz, nil},
 		{"GET /readyz", public, s.readyz, nil},
-		{"GET /metrics", public, plain(promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 8})), nil},
+		{"GET /metrics", public, plain(s.Measurements), nil},
 	}
 }
 

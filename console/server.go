@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"bulkhead/internal/bulk"
 )
@@ -36,7 +35,8 @@ type Config struct {
 	Health        Health                // default: always ready
 	Limits        bulk.Limits           // default: bulk.DefaultLimits
 	CheckSpec     func(bulk.Spec) error // judges a dataset before it is applied; default: Spec.Check
-	Registry      *prometheus.Registry  // served at /metrics; default: an empty one
+	Metrics       *Metrics              // default: registered nowhere
+	Measurements  http.Handler          // of /metrics; default: not found
 	Logger        *slog.Logger          // default: slog.Default
 	Version       string                // of the program, shown by /healthz; default: dev
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
@@ -56,7 +56,6 @@ type Server struct {
 	watch   *watch
 	answers *answers
 	streams *streams
-	metrics metrics
 	closing chan struct{} // closed by Close
 	close   func()
 
@@ -80,12 +79,17 @@ func New(c Config) (*Server, error) {
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	s.Limits = cmp.Or(c.Limits, bulk.DefaultLimits())
 	s.Logger = cmp.Or(c.Logger, slog.Default())
-	s.Registry = cmp.Or(c.Registry, prometheus.NewRegistry())
+	if s.Metrics == nil {
+		s.Metrics = NewMetrics(nil)
+	}
+	if s.Measurements == nil {
+		s.Measurements = http.NotFoundHandler()
+	}
 	s.Version = cmp.Or(c.Version, "dev")
 	s.SessionLife = cmp.Or(c.SessionLife, 12*time.Hour)
 	s.watch = newWatch(s.Accounts, s.Logger)
 	s.AnswerBytes = cmp.Or(c.AnswerBytes, 256<<20)
-	s.answers, s.streams, s.metrics = newAnswers(s.AnswerBytes), newStreams(s), newMetrics(s.Registry)
+	s.answers, s.streams = newAnswers(s.AnswerBytes), newStreams(s)
 	if s.CheckSpec == nil {
 		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
 	}

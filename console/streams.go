@@ -38,12 +38,12 @@ func (st *streams) enter(imp bulk.Import) (w *watcher, leave func(), err error) 
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if limit := st.s.Limits.EventStreams; st.open[imp.AccountID] >= limit {
-		st.s.metrics.refused.WithLabelValues("too_many_streams").Inc()
+		st.s.Metrics.Refused.WithLabelValues("too_many_streams").Inc()
 		return nil, nil, bulk.Errorf(bulk.KindTooMany, "too_many_streams",
 			"The account follows %d imports live already, which is the limit. Close a stream, or ask for the import now and then.", limit)
 	}
 	st.open[imp.AccountID]++
-	st.s.metrics.streams.Inc()
+	st.s.Metrics.Streams.Inc()
 	if w = st.watched[imp.ID]; w == nil {
 		w = &watcher{s: st.s, account: imp.AccountID, id: imp.ID, changed: make(chan struct{}), hurry: make(chan struct{}, 1)}
 		ctx, stop := context.WithCancel(context.Background())
@@ -58,7 +58,7 @@ func (st *streams) enter(imp bulk.Import) (w *watcher, leave func(), err error) 
 func (st *streams) leave(w *watcher) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.s.metrics.streams.Dec()
+	st.s.Metrics.Streams.Dec()
 	if st.open[w.account]--; st.open[w.account] == 0 {
 		delete(st.open, w.account)
 	}

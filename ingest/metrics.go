@@ -1,9 +1,15 @@
 package ingest
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bulkhead/internal/telemetry"
+)
 
 // Metrics are what an Uploads measures.
 type Metrics struct {
+	Bytes    prometheus.Counter     // acknowledged to clients
+	Stage    prometheus.Observer    // seconds to encode, store and record a batch
 	Active   *prometheus.GaugeVec   // files being read, by work: upload, decoding, preview
 	TurnWait prometheus.Histogram   // from asking for a turn to getting it
 	Refused  *prometheus.CounterVec // requests that were told to come again, by reason: account, process, slow
@@ -13,6 +19,10 @@ type Metrics struct {
 // NewMetrics registers the metrics; reg may be nil.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
+		Bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bulkhead_bytes_ingested_total", Help: "Bytes of files that were acknowledged.",
+		}),
+		Stage: telemetry.BatchSeconds(reg).WithLabelValues("stage"),
 		Active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bulkhead_ingest_active", Help: "Files being read, by what reads them.",
 		}, []string{"work"}),
@@ -34,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.Refused.WithLabelValues(reason)
 	}
 	if reg != nil {
-		reg.MustRegister(m.Active, m.TurnWait, m.Refused, m.Memory)
+		reg.MustRegister(m.Bytes, m.Active, m.TurnWait, m.Refused, m.Memory)
 	}
 	return m
 }

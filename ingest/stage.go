@@ -98,10 +98,10 @@ func (s *stage) take(next step) (err error) {
 	if err := s.u.Ledger.Advance(s.ctx, next.Progress); err != nil {
 		return fmt.Errorf("advance upload: %w", err)
 	}
-	s.u.Bytes.Add(float64(next.Offset - s.acked))
+	s.u.Metrics.Bytes.Add(float64(next.Offset - s.acked))
 	s.acked = next.Offset
 	if next.Batch != nil {
-		s.u.Stage.Observe(time.Since(begun).Seconds())
+		s.u.Metrics.Stage.Observe(time.Since(begun).Seconds())
 		s.u.Notifier.Staged()
 	}
 	return nil

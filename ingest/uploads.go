@@ -27,9 +27,7 @@ type Config struct {
 	Limits bulk.Limits // default: bulk.DefaultLimits
 	Logger *slog.Logger
 
-	Bytes   prometheus.Counter  // bytes acknowledged
-	Stage   prometheus.Observer // seconds to encode, store and record a batch
-	Metrics *Metrics            // default: some that nobody sees
+	Metrics *Metrics // default: registered nowhere
 
 	// Memory is what files being read may take at most, in bytes, default 1 GiB; it is
 	// raised to what one file of any size takes. A request that finds too little left waits
@@ -69,12 +67,6 @@ func New(c Config) (*Uploads, error) {
 		c.Limits = bulk.DefaultLimits()
 	}
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	if c.Bytes == nil {
-		c.Bytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "unregistered"})
-	}
-	if c.Stage == nil {
-		c.Stage = prometheus.ObserverFunc(func(float64) {})
-	}
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil)
 	}

@@ -6,27 +6,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/telemetry"
 )
 
-// Metrics are what a node measures. Seconds and Rows belong to the process, whose
-// other parts feed them as well.
+// Metrics are what a node measures.
 type Metrics struct {
 	Slots   *prometheus.GaugeVec     // by state: idle, busy
 	Seconds *prometheus.HistogramVec // by stage: read, validate, commit
 	Rows    *prometheus.CounterVec   // by outcome
 }
 
-// NewMetrics registers what is the node's own. Each argument may be nil.
-func NewMetrics(reg prometheus.Registerer, seconds *prometheus.HistogramVec, rows *prometheus.CounterVec) *Metrics {
+// NewMetrics registers the metrics; reg may be nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bulkhead_slots", Help: "Slots of this process, by what they do.",
 		}, []string{"state"}),
-		Seconds: seconds,
-		Rows:    rows,
+		Seconds: telemetry.BatchSeconds(reg),
+		Rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_rows_total", Help: "Rows by what became of them.",
+		}, []string{"outcome"}),
 	}
+	m.rows(bulk.Counts{}) // so that a rate exists before the first row
 	if reg != nil {
-		reg.MustRegister(m.Slots)
+		reg.MustRegister(m.Slots, m.Rows)
 	}
 	return m
 }
@@ -39,18 +42,12 @@ func (m *Metrics) busy(n float64) {
 }
 
 func (m *Metrics) stages(read, validate, commit time.Duration) {
-	if m.Seconds == nil {
-		return
-	}
 	m.Seconds.WithLabelValues("read").Observe(read.Seconds())
 	m.Seconds.WithLabelValues("validate").Observe(validate.Seconds())
 	m.Seconds.WithLabelValues("commit").Observe(commit.Seconds())
 }
 
 func (m *Metrics) rows(c bulk.Counts) {
-	if m.Rows == nil {
-		return
-	}
 	for outcome, n := range map[string]int64{
 		"created": c.Created, "updated": c.Updated, "superseded": c.Superseded, "rejected": c.Rejected, "over_quota": c.OverQuota,
 	} {

@@ -63,7 +63,7 @@ func New(cfg Config) (*Node, error) {
 	cfg.Slots = cmp.Or(cfg.Slots, runtime.GOMAXPROCS(0))
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if cfg.Metrics == nil {
-		cfg.Metrics = NewMetrics(nil, nil, nil)
+		cfg.Metrics = NewMetrics(nil)
 	}
 	return &Node{cfg: cfg}, nil
 }

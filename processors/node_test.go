@@ -39,7 +39,7 @@ func play(t *testing.T, test func(*rig)) {
 		r := &rig{T: t, dispatcher: newDispatcher(), ledger: &ledger{work: map[bulk.BatchID]bulk.BatchTask{}}, objects: objects{}, ended: make(chan error, 1)}
 		n, err := processors.New(processors.Config{
 			Node: "node", Slots: 1, Dispatcher: r.dispatcher, Ledger: r.ledger, Batches: r.objects,
-			Metrics: processors.NewMetrics(prometheus.NewRegistry(), nil, nil),
+			Metrics: processors.NewMetrics(prometheus.NewRegistry()),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -2,15 +2,9 @@ package app
 
 import (
 	"context"
-	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 
 	"bulkhead/columnar/mirror"
 	"bulkhead/internal/bulk"
@@ -21,11 +15,6 @@ const analyticsDatabase = "bulkhead"
 
 // chdbCommand is the hidden command whose process is the chDB engine.
 const chdbCommand = "chdb-engine"
-
-// The npm package of the library, pinned by the hash in its lock file.
-//
-//go:embed chdb/package.json chdb/package-lock.json
-var chdbPackage embed.FS
 
 // analytics is where committed records are copied, as far as it is known at the start.
 type analytics struct {
@@ -43,25 +32,12 @@ func findAnalytics(setting, dataDir string) analytics {
 	case "off":
 		return a
 	case "auto", "chdb":
-		a.library = findChDB(dataDir)
-		_, err := exec.LookPath("npm")
-		a.install = a.library == "" && err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64"
+		a.library = mirror.FindChDB(dataDir)
+		a.install = a.library == "" && mirror.CanInstallChDB()
 	default:
 		a.address = setting
 	}
 	return a
-}
-
-// findChDB looks for the library where the tests' services, an earlier installation or
-// the project's own packages have it; "" when there is none.
-func findChDB(dataDir string) string {
-	const packed = "node_modules/@chdb/lib-linux-*-gnu/libchdb.so"
-	for _, pattern := range []string{os.Getenv("BULKHEAD_TEST_CHDB"), filepath.Join(dataDir, "chdb", packed), filepath.Join(dataDir, "chdb", "libchdb.so"), packed} {
-		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
-			return found[0]
-		}
-	}
-	return ""
 }
 
 // checked refuses a setting that names what cannot be had.
@@ -115,37 +91,14 @@ func (a analytics) line() string {
 // there reports whether there are analytics, or will be.
 func (a analytics) there() bool { return a.address != "" || a.library != "" || a.install }
 
-// fetch installs the library if that is how analytics come to be. What an installation
-// that was cut off left is not taken for the library.
+// fetch installs the library if that is how analytics come to be.
 func (a *analytics) fetch(ctx context.Context) error {
 	if !a.install {
 		return nil
 	}
-	partial, dir := filepath.Join(a.dataDir, "chdb.partial"), filepath.Join(a.dataDir, "chdb")
-	if err := errors.Join(os.RemoveAll(partial), os.MkdirAll(partial, 0o700)); err != nil {
+	if err := mirror.InstallChDB(ctx, a.dataDir); err != nil {
 		return err
 	}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := chdbPackage.ReadFile("chdb/" + name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(partial, name), text, 0o600); err != nil {
-			return err
-		}
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--prefix", partial, "--ignore-scripts", "--no-audit", "--no-fund")
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	if err := os.Rename(partial, dir); err != nil {
-		return err
-	}
-	a.library, a.install = findChDB(a.dataDir), false
+	a.library, a.install = mirror.FindChDB(a.dataDir), false
 	return nil
-}
-
-// ServeChDB is the work of the hidden command, see [mirror.ServeChDB].
-func ServeChDB(library, dir string, in io.Reader, out io.Writer) error {
-	return mirror.ServeChDB(library, dir, in, out)
 }

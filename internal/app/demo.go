@@ -14,10 +14,11 @@ const demoFile = "contacts-10000.csv"
 
 // runDemo makes a sample file below the data directory and imports it the way an
 // upload would be. Repeating it updates the same records.
-func (d *Dev) runDemo(ctx context.Context) {
+func (d *Dev) runDemo(ctx context.Context) error {
 	if err := d.importDemo(ctx); err != nil && ctx.Err() == nil {
-		d.parts.log.Error("the demo import failed", "error", err)
+		d.log.Error("the demo import failed", "error", err)
 	}
+	return nil
 }
 
 func (d *Dev) importDemo(ctx context.Context) error {
@@ -26,7 +27,7 @@ func (d *Dev) importDemo(ctx context.Context) error {
 		return err
 	}
 	spec := sample.Spec()
-	if _, err := d.parts.store.ApplyDataset(ctx, spec); err != nil {
+	if _, err := d.store.ApplyDataset(ctx, spec); err != nil {
 		return err
 	}
 	f, err := os.Open(path)
@@ -38,13 +39,13 @@ func (d *Dev) importDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	imp, _, err := d.parts.store.CreateImport(ctx, bulk.NewImport{
+	imp, _, err := d.store.CreateImport(ctx, bulk.NewImport{
 		Account: d.account, Dataset: spec.Name, Mode: bulk.ModeUpsert, Priority: bulk.PriorityNormal, Filename: demoFile, Size: info.Size(),
-	}, d.parts.limits.OpenUploads)
+	}, d.limits.OpenUploads)
 	if err != nil {
 		return err
 	}
-	return d.roles.ingest.Receive(ctx, d.account, imp.ID, f, info.Size())
+	return d.uploads.Receive(ctx, d.account, imp.ID, f, info.Size())
 }
 
 func writeDemo(path string) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"bulkhead/columnar/mirror"
 	"bulkhead/internal/app"
 	"bulkhead/internal/cli"
 )
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, cli.Roles{
-			Dev: app.RunDev(os.Stdout, os.Stderr), ChDB: app.ServeChDB, Reconcile: app.RunReconcile,
+			Dev: app.RunDev(os.Stdout, os.Stderr), ChDB: mirror.ServeChDB, Reconcile: app.RunReconcile,
 		}))
 	}})
 }

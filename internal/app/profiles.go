@@ -6,6 +6,7 @@ import (
 	"net/http/pprof"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/httpserver"
 )
 
 // serveProfiles makes the process also serve Go's profiles, below /debug/pprof/ of an
@@ -15,7 +16,7 @@ func (p *process) serveProfiles(ctx context.Context) error {
 	if p.cfg.Pprof == "" {
 		return nil
 	}
-	l, err := listen(ctx, p.cfg.Pprof)
+	l, err := httpserver.Listen(ctx, p.cfg.Pprof)
 	if err != nil {
 		return bulk.Errorf(bulk.KindUnavailable, "cannot_listen", "Cannot serve profiles on %s. Choose another BULKHEAD_PPROF, or none.", p.cfg.Pprof)
 	}
@@ -23,7 +24,7 @@ func (p *process) serveProfiles(ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	p.parts.log.Info("serving profiles", "address", l.Addr().String())
-	p.front = append(p.front, func(ctx context.Context) error { return p.parts.serve(ctx, l, mux, func() {}) })
+	p.log.Info("serving profiles", "address", l.Addr().String())
+	p.drain.take(func(ctx context.Context) error { return p.serve(ctx, l, mux, nil) })
 	return nil
 }

@@ -25,16 +25,16 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 			return err
 		}
 		client := &remote.Client{
-			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.parts.store, "ingest").Live, Principal: console.PrincipalFrom,
+			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, "ingest").Live, Principal: console.PrincipalFrom,
 		}
-		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.parts.store, "dispatcher").All, Log: p.parts.log})
-		server, err := p.parts.newConsole(client, client.Content(), outside{queues, p.parts.store}, p, cfg)
+		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, "dispatcher").All, Log: p.log})
+		server, err := p.newConsole(client, remoteCluster{queues, p.store}, p, cfg)
 		if err != nil {
 			return err
 		}
 		p.mux.Handle("/", server)
 		p.onClose = server.Close
-		p.back = append(p.back, server.Run)
+		p.drain.lean(server.Run)
 		return p.run(ctx)
 	}
 }

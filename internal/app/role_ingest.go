@@ -22,20 +22,20 @@ func RunIngest(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		if err != nil {
 			return err
 		}
-		if err := broker.EnsureTopics(ctx, p.parts.broker); err != nil {
+		if err := broker.EnsureTopics(ctx, p.broker); err != nil {
 			return err
 		}
-		relay, err := p.parts.newRelay()
+		relay, err := p.newRelay()
 		if err != nil {
 			return err
 		}
-		uploads, err := p.parts.newIngest(cfg, ingestMemory(), relay, remote.PrincipalFrom)
+		uploads, err := p.newIngest(cfg, ingestMemory(), relay, remote.PrincipalFrom)
 		if err != nil {
 			return err
 		}
 		p.serveHealth()
 		p.mux.Handle("/", peer.Guard(cfg.ClusterSecret, remote.Handler(uploads)))
-		p.back = append(p.back, relay.Run, uploads.Run)
+		p.drain.lean(relay.Run, uploads.Run)
 		return p.run(ctx)
 	}
 }

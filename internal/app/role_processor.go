@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"runtime"
-	"time"
 
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
@@ -22,23 +21,15 @@ func RunProcessor(logs io.Writer) func(context.Context, config.RoleConfig) error
 		if err != nil {
 			return err
 		}
-		leases := lease.NewClient(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.parts.store, "dispatcher").Live, Log: p.parts.log})
-		node, err := p.parts.newProcessor(p.node.ID, leases, cfg.Slots)
+		leases := lease.NewClient(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, "dispatcher").Live, Log: p.log})
+		node, err := p.newProcessor(p.node.ID, leases, cfg.Slots)
 		if err != nil {
 			return err
 		}
 		p.serveHealth()
 		p.mux.Handle("/cluster/", peer.Guard(cfg.ClusterSecret, lease.HeldHandler(leases.Held)))
-		p.front = append(p.front, func(taking context.Context) error { return drainAfter(taking, node.Run) })
-		p.back = append(p.back, leases.Run)
+		p.drain.finish(node.Run)
+		p.drain.lean(leases.Run)
 		return p.run(ctx)
 	}
-}
-
-// drainAfter runs with a second context that ends drainFor after the first.
-func drainAfter(taking context.Context, run func(taking, working context.Context) error) error {
-	working, cancel := context.WithCancel(context.WithoutCancel(taking))
-	defer cancel()
-	defer context.AfterFunc(taking, func() { time.AfterFunc(drainFor, cancel) })()
-	return run(taking, working)
 }

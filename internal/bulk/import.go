@@ -219,6 +219,13 @@ type NewImport struct {
 	RequestHash    string // of the request, compared when the key is repeated
 }
 
+// FinishedImport is how long an import took.
+type FinishedImport struct {
+	Rows     int64     `db:"rows_read"`
+	Started  time.Time `db:"started_at"` // when its first byte came
+	Finished time.Time `db:"finished_at"`
+}
+
 // Receipt is the final account of a terminal import, for people and for audits.
 type Receipt struct {
 	Import       Import        `json:"import"`

@@ -22,19 +22,11 @@ func (s *Store) KnownObjects(ctx context.Context, keys []string) (map[string]boo
 	return known, nil
 }
 
-// Finished is how long an import took.
-type Finished struct {
-	ID       bulk.ImportID `db:"id"`
-	Rows     int64         `db:"rows_read"`
-	Started  time.Time     `db:"started_at"`
-	Finished time.Time     `db:"finished_at"`
-}
-
 // FinishedSince lists imports that ended after the time, oldest first.
-func (s *Store) FinishedSince(ctx context.Context, since time.Time) ([]Finished, error) {
-	var out []Finished
+func (s *Store) FinishedSince(ctx context.Context, since time.Time) ([]bulk.FinishedImport, error) {
+	var out []bulk.FinishedImport
 	err := s.read.SelectContext(ctx, &out, `
-		SELECT `+columnsOf[Finished]()+` FROM imports
+		SELECT `+columnsOf[bulk.FinishedImport]()+` FROM imports
 		WHERE finished_at > ? AND started_at IS NOT NULL ORDER BY finished_at LIMIT 1000`, since.UTC())
 	return out, s.error("list finished imports", err)
 }

@@ -1,16 +1,21 @@
-// Package telemetry makes the logger and the metrics that a process hands to its
-// parts. Nothing here is global: who wants to measure is given what to measure with.
+// Package telemetry makes the logger and the registry of metrics that a process hands to
+// its parts. Nothing here is global. Each room that measures has a struct Metrics, made by
+// its NewMetrics(registry), and takes it in its Config; without one it measures for nobody.
+// Here is only what several rooms feed, and what is read from the ledger when it is scraped.
 //
 // The metrics are those that the operator's dashboards rely on; none has an account
 // or a file name in its labels, so their number does not grow with use.
 package telemetry
 
 import (
+	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // NewLogger writes to w, as text for people or as JSON for collectors.
@@ -22,54 +27,34 @@ func NewLogger(w io.Writer, level slog.Level, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// Metrics are the process's own; parts that measure more register it themselves.
-type Metrics struct {
-	Registry      *prometheus.Registry
-	Rows          *prometheus.CounterVec   // by outcome
-	BytesIngested prometheus.Counter       // acknowledged to clients
-	BatchSeconds  *prometheus.HistogramVec // by stage: stage, read, validate, commit
-	SweepFailures prometheus.Counter
-	ImportSeconds *prometheus.HistogramVec // first byte to end, by size: small, medium, large
+// NewRegistry returns one that measures Go and the process.
+func NewRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
 }
 
-// NewMetrics registers everything in a new registry.
-func NewMetrics() *Metrics {
-	m := &Metrics{
-		Registry: prometheus.NewRegistry(),
-		Rows: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bulkhead_rows_total", Help: "Rows by what became of them.",
-		}, []string{"outcome"}),
-		BytesIngested: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "bulkhead_bytes_ingested_total", Help: "Bytes of files that were acknowledged.",
-		}),
-		BatchSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "bulkhead_batch_seconds", Help: "Time that one batch took in a stage.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
-		}, []string{"stage"}),
-		ImportSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "bulkhead_import_seconds", Help: "Time from an import's first byte to its end, by its size.",
-			Buckets: prometheus.ExponentialBuckets(0.05, 2, 18),
-		}, []string{"size"}),
-	}
-	m.SweepFailures = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "bulkhead_sweep_failures_total", Help: "Things left undone that a sweep could not put right, each time.",
-	})
-	for _, outcome := range []string{"created", "updated", "superseded", "rejected", "over_quota"} {
-		m.Rows.WithLabelValues(outcome) // so that a rate exists before the first row
-	}
-	m.Registry.MustRegister(m.SweepFailures, m.Rows, m.BytesIngested, m.BatchSeconds, m.ImportSeconds,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+// Handler serves what is registered at /metrics.
+func Handler(reg *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 8})
 }
 
-// Size names the class of an import by its rows, for labels.
-func Size(rows int64) string {
-	switch {
-	case rows < 10_000:
-		return "small"
-	case rows < 1_000_000:
-		return "medium"
-	default:
-		return "large"
+// BatchSeconds is how long a batch took in a stage: stage, read, validate, commit. Several
+// rooms feed it, so the first one registers it; reg may be nil.
+func BatchSeconds(reg prometheus.Registerer) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "bulkhead_batch_seconds", Help: "Time that one batch took in a stage.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+	}, []string{"stage"})
+	if reg == nil {
+		return h
 	}
+	err := reg.Register(h)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		return known.ExistingCollector.(*prometheus.HistogramVec)
+	}
+	if err != nil {
+		panic(err) // as MustRegister does
+	}
+	return h
 }

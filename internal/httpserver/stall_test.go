@@ -1,4 +1,4 @@
-package app
+package httpserver
 
 import (
 	"bufio"
@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"testing"
 	"time"
-
-	"bulkhead/internal/bulk"
 )
 
 // answering serves an answer of so many bytes that do not compress, and reports how
@@ -39,8 +37,8 @@ func answering(t *testing.T, size int) (addr string, ended <-chan error) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	p := &parts{log: slog.New(slog.DiscardHandler), limits: bulk.Limits{IdleSeconds: 2}}
-	go func() { served <- p.serve(ctx, l, h, func() {}) }()
+	cfg := Config{Handler: h, Stall: 2 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	go func() { served <- Serve(ctx, l, cfg) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
@@ -77,7 +75,7 @@ func TestReaderThatNeverReadsIsCut(t *testing.T) {
 	}
 }
 
-// A slow reader gets the whole of an answer that takes much longer than the patience.
+// A slow reader gets the whole of an answer that takes much longer than it may stall.
 func TestSlowReaderIsNotCut(t *testing.T) {
 	addr, ended := answering(t, 3<<20)
 	began := time.Now()

@@ -1,4 +1,4 @@
-package app
+package telemetry
 
 import (
 	"context"
@@ -7,21 +7,42 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"bulkhead/columnar/mirror"
 	"bulkhead/internal/bulk"
-	"bulkhead/internal/store"
 )
 
 // What is measured here is read when it is scraped, so that it is true then, whatever
 // work hangs meanwhile. What cannot be read within the time is absent, never an old value.
 const scrapeWithin = 5 * time.Second
 
-// ledgerCollector reads gauges of the whole cluster from the ledger, so that every
-// process reports the same truth.
-type ledgerCollector struct {
-	store *store.Store
-	log   *slog.Logger
+// Ledger knows the state of the whole cluster.
+type Ledger interface {
+	// UnpublishedAge is the age of the oldest batch that the broker has not been given.
+	UnpublishedAge(ctx context.Context) (time.Duration, error)
+	// UnmirroredAge is the age of the oldest committed batch that analytics may lack.
+	UnmirroredAge(ctx context.Context) (time.Duration, error)
+	// BatchStates counts the batches of unfinished imports, and all that are quarantined.
+	BatchStates(ctx context.Context) (states map[bulk.BatchState]int64, quarantined int64, err error)
 }
+
+// CollectLedger registers gauges that are read from the ledger, so that every process
+// reports the same truth.
+func CollectLedger(reg prometheus.Registerer, ledger Ledger, log *slog.Logger) {
+	reg.MustRegister(ledgerCollector{source{ledger, log}})
+}
+
+// CollectMirror registers how far analytics are behind, by the ledger, and whether their
+// engine answers.
+func CollectMirror(reg prometheus.Registerer, ledger Ledger, engineUp func() bool, log *slog.Logger) {
+	reg.MustRegister(mirrorCollector{source{ledger, log}, engineUp})
+}
+
+// source is where the collectors read.
+type source struct {
+	ledger Ledger
+	log    *slog.Logger
+}
+
+type ledgerCollector struct{ source }
 
 var (
 	batchesDesc     = prometheus.NewDesc("bulkhead_batches", "Batches of unfinished imports by state.", []string{"state"}, nil)
@@ -40,9 +61,8 @@ func (c ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
 	defer cancel()
-	age, err := c.store.UnpublishedAge(ctx)
-	sendAge(ch, outboxLagDesc, age, err, c.log)
-	n, quarantined, err := c.store.BatchStates(ctx)
+	c.sendAge(ctx, ch, outboxLagDesc, c.ledger.UnpublishedAge)
+	n, quarantined, err := c.ledger.BatchStates(ctx)
 	if err != nil {
 		c.log.Warn("gauges of the ledger not read", "error", err)
 		return
@@ -53,20 +73,19 @@ func (c ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(quarantinedDesc, prometheus.GaugeValue, float64(quarantined))
 }
 
-func sendAge(ch chan<- prometheus.Metric, desc *prometheus.Desc, age time.Duration, err error, log *slog.Logger) {
+// sendAge reads an age and sends it in seconds.
+func (c source) sendAge(ctx context.Context, ch chan<- prometheus.Metric, desc *prometheus.Desc, read func(context.Context) (time.Duration, error)) {
+	age, err := read(ctx)
 	if err != nil {
-		log.Warn("gauge of the ledger not read", "gauge", desc.String(), "error", err)
+		c.log.Warn("gauge of the ledger not read", "gauge", desc.String(), "error", err)
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, age.Seconds())
 }
 
-// mirrorCollector tells how far analytics are behind, by the ledger, and whether their
-// engine answers.
 type mirrorCollector struct {
-	store  *store.Store
-	mirror *mirror.Mirror
-	log    *slog.Logger
+	source
+	engineUp func() bool
 }
 
 var (
@@ -85,10 +104,9 @@ func (c mirrorCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
 	defer cancel()
 	up := 0.0
-	if c.mirror.EngineUp() {
+	if c.engineUp() {
 		up = 1
 	}
 	ch <- prometheus.MustNewConstMetric(engineUpDesc, prometheus.GaugeValue, up)
-	age, err := c.store.UnmirroredAge(ctx)
-	sendAge(ch, mirrorLagDesc, age, err, c.log)
+	c.sendAge(ctx, ch, mirrorLagDesc, c.ledger.UnmirroredAge)
 }

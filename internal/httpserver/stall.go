@@ -1,4 +1,4 @@
-package app
+package httpserver
 
 import (
 	"errors"
@@ -19,17 +19,17 @@ const (
 	leastTaken = 4 << 10
 )
 
-// patientListener gives connections whose writes fail when the other side takes nothing
+// stallListener gives connections whose writes fail when the other side takes nothing
 // for a while. Every byte of an answer passes there, whatever compresses or buffers it
 // before, so a handler never waits longer for a reader that does not read. One that
 // reads slowly goes on as long as it takes about a third of sendBuffer in that time.
-type patientListener struct {
+type stallListener struct {
 	net.Listener
-	patience time.Duration
+	stall time.Duration
 }
 
 // Accept implements net.Listener.
-func (l patientListener) Accept() (net.Conn, error) {
+func (l stallListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -37,18 +37,18 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // of one that is gone already it fails, and so will its first read
 	}
-	return &patientConn{c, l.patience}, nil
+	return &stallConn{c, l.stall}, nil
 }
 
-type patientConn struct {
+type stallConn struct {
 	net.Conn
-	patience time.Duration
+	stall time.Duration
 }
 
 // Write implements net.Conn.
-func (c *patientConn) Write(b []byte) (n int, err error) {
+func (c *stallConn) Write(b []byte) (n int, err error) {
 	for n < len(b) {
-		if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
 			return n, err
 		}
 		m, err := c.Conn.Write(b[n:min(len(b), n+writeAtOnce)])
@@ -61,7 +61,7 @@ func (c *patientConn) Write(b []byte) (n int, err error) {
 }
 
 // CloseWrite lets the HTTP server end a connection so that what it wrote still arrives.
-func (c *patientConn) CloseWrite() error {
+func (c *stallConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

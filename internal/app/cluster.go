@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"bulkhead/console"
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/store"
+	"bulkhead/processors/dispatch"
+	"bulkhead/processors/lease"
+)
+
+// cluster is what a console can see of it.
+type cluster interface {
+	console.Dispatchers
+	console.Nodes
+}
+
+// localCluster is one process, which has every role.
+type localCluster struct {
+	node       bulk.Node
+	dispatcher *dispatch.Dispatcher
+}
+
+// Queues implements console.Dispatchers.
+func (c localCluster) Queues(context.Context) ([]bulk.Queue, error) {
+	q := c.dispatcher.Queue()
+	q.Dispatcher = c.node.ID
+	return []bulk.Queue{q}, nil
+}
+
+// Waits implements console.Dispatchers.
+func (c localCluster) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait, error) {
+	return c.dispatcher.Waits(account), nil
+}
+
+// Nodes implements console.Nodes: whoever asks finds it alive.
+func (c localCluster) Nodes(_ context.Context, role string, _ time.Duration) ([]bulk.Node, error) {
+	if role != "" && role != c.node.Role {
+		return nil, nil
+	}
+	n := c.node
+	n.SeenAt = time.Now().UTC()
+	return []bulk.Node{n}, nil
+}
+
+// remoteCluster is many processes: the store lists them, and dispatchers are asked over
+// HTTP.
+type remoteCluster struct {
+	*lease.View
+	*store.Store
+}
