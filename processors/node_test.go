@@ -102,8 +102,8 @@ func TestBatchIsValidatedAndCommitted(t *testing.T) {
 			t.Errorf("service time %v, want the 3 s that the commit took", out.Service)
 		}
 		c := r.ledger.commits[0]
-		if !slices.Equal(c.Records.Keys, []string{"a", "b"}) || c.Superseded != 1 || c.Rejected != 1 || c.Node != "node" {
-			t.Errorf("committed keys %q, %d superseded, %d rejected by %s; want a and b, 1, 1, node", c.Records.Keys, c.Superseded, c.Rejected, c.Node)
+		if !slices.Equal(c.Records.Keys, []string{"a", "b"}) || c.Superseded != 1 || c.Rejected != 1 || c.Lease.Node != "node" {
+			t.Errorf("committed keys %q, %d superseded, %d rejected by %s; want a and b, 1, 1, node", c.Records.Keys, c.Superseded, c.Rejected, c.Lease.Node)
 		}
 		if len(c.RejectGroups) != 1 || c.RejectGroups[0].Code != bulk.CodeInvalidInteger {
 			t.Errorf("groups %+v, want one of invalid_integer", c.RejectGroups)
@@ -282,13 +282,14 @@ func (d *dispatcher) grant(w bulk.BatchTask) {
 	}
 }
 
-func (d *dispatcher) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {
+func (d *dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
 	select {
 	case <-ctx.Done():
 		return bulk.Lease{}, ctx.Err()
 	case err := <-d.broken:
 		return bulk.Lease{}, err
 	case l := <-d.leases:
+		l.Node = node
 		return l, nil
 	}
 }

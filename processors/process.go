@@ -41,7 +41,7 @@ func (n *Node) apply(ctx context.Context, lease bulk.Lease, work bulk.BatchTask)
 	}
 	found := validator.Batch(batch)
 	return n.finish(ctx, bulk.ValidatedBatch{
-		Task: work, Node: n.cfg.Node, Attempt: lease.Attempt, Waits: lease.Waits,
+		Task: work, Lease: lease,
 		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, RejectGroups: found.RejectGroups,
 		Read: read.Sub(began), Validate: time.Since(read),
 	})

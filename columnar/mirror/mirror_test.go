@@ -158,7 +158,7 @@ func TestCancelledDryRunRejectedNothing(t *testing.T) {
 		w.must(err)
 		w.stage(imp, all, 3)
 		w.must(w.Check(t.Context(), bulk.ValidatedBatch{
-			Task: must(w.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID})), Node: "node_test", Rejected: 2,
+			Task: must(w.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID})), Lease: bulk.Lease{Node: "node_test"}, Rejected: 2,
 			RejectGroups: []bulk.RejectGroup{{Column: "name", Code: bulk.CodeLength, Count: 2, Examples: []bulk.Example{{Row: 1}}}},
 		}))
 		m := w.mirror(nil)

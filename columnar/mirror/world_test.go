@@ -171,8 +171,11 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 	work, err := w.BatchTask(w.t.Context(), id)
 	w.must(err)
 	c := bulk.ValidatedBatch{
-		Task: work, Node: "node_test", Read: time.Millisecond, Validate: 2 * time.Millisecond,
-		Attempt: 2, Waits: bulk.Waits{Queued: 40 * time.Millisecond, Paused: 3 * time.Second, Backoff: time.Second, Failed: 7 * time.Millisecond},
+		Task: work, Read: time.Millisecond, Validate: 2 * time.Millisecond,
+		Lease: bulk.Lease{
+			Node: "node_test", Attempt: 2,
+			Waits: bulk.Waits{Queued: 40 * time.Millisecond, Paused: 3 * time.Second, Backoff: time.Second, Failed: 7 * time.Millisecond},
+		},
 	}
 	c.Records.Columns = work.Import.Layout.Fields
 	type row struct {

@@ -17,9 +17,8 @@ import (
 
 // The topics; their full names begin with the prefix and a dot.
 const (
-	TopicBatches    = "batches"    // key: account
-	TopicCommits    = "commits"    // key: import
-	TopicQuarantine = "quarantine" // key: import
+	TopicBatches = "batches" // key: account
+	TopicCommits = "commits" // key: import
 )
 
 // Config says where the broker is. Zero values take the defaults.
@@ -44,7 +43,7 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer client.Close()
-	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, cfg.name(TopicBatches), cfg.name(TopicCommits), cfg.name(TopicQuarantine))
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, cfg.name(TopicBatches), cfg.name(TopicCommits))
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}

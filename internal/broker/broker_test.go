@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,7 +118,7 @@ type member struct {
 
 	mu       sync.Mutex
 	got      []bulk.Message
-	assigned map[int32]int32
+	assigned []int32
 	revoked  []int32
 }
 
@@ -268,8 +269,8 @@ func (r *rig) rebalances() {
 	if len(one.revoked) != 8 {
 		r.Errorf("revoked %v, want 8 partitions", one.revoked)
 	}
-	for p := range two.assigned {
-		if _, both := one.assigned[p]; both {
+	for _, p := range two.assigned {
+		if slices.Contains(one.assigned, p) {
 			r.Errorf("partition %d is owned twice", p)
 		}
 	}

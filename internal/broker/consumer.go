@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -133,10 +135,7 @@ func (c *Consumer) collect(fetches kgo.Fetches) bulk.Fetch {
 		}
 	})
 	if c.changed {
-		d.Revoked, d.Assigned = c.revoked, make(map[int32]int32, len(c.trackers))
-		for p, t := range c.trackers {
-			d.Assigned[p] = t.generation
-		}
+		d.Revoked, d.Assigned = c.revoked, slices.AppendSeq([]int32{}, maps.Keys(c.trackers))
 		c.revoked, c.changed = nil, false
 	}
 	return d

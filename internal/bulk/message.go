@@ -4,8 +4,8 @@ package bulk
 // assignment first, messages second.
 type Fetch struct {
 	Messages []Message
-	Revoked  []int32         // partitions that this process no longer owns: drop their queues
-	Assigned map[int32]int32 // the whole assignment after a change, partition to generation; nil: unchanged
+	Revoked  []int32 // partitions that this process no longer owns: drop their queues
+	Assigned []int32 // all that it owns after a change; nil: unchanged
 }
 
 // Message is a batch reference as read from a partition.

@@ -17,9 +17,7 @@ type BatchTask struct {
 // ValidatedBatch is a validated batch.
 type ValidatedBatch struct {
 	Task         BatchTask
-	Node         NodeID
-	Attempt      int   // of the lease, from 1
-	Waits        Waits // of the lease
+	Lease        Lease // of the node that validated it
 	Records      Records
 	Superseded   int64         // rows displaced by a later one with the same key in this batch
 	Rejected     int64         // rows that the reader or validation rejected

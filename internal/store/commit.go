@@ -268,8 +268,8 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.Bat
 			rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
-		to, c.Node, to == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Attempt, c.Waits.Queued.Milliseconds(), c.Waits.Paused.Milliseconds(),
-		c.Waits.Backoff.Milliseconds(), c.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		to, c.Lease.Node, to == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Lease.Attempt, c.Lease.Waits.Queued.Milliseconds(), c.Lease.Waits.Paused.Milliseconds(),
+		c.Lease.Waits.Backoff.Milliseconds(), c.Lease.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
 		c.Task.Account, c.Task.Import.ID, c.Task.Batch.No))
 	if err == nil && closed == 0 {
 		return bulk.ErrSkip

@@ -168,7 +168,7 @@ func commitOf(w bulk.BatchTask, rows ...row) bulk.ValidatedBatch {
 		}
 		return int(a.no - b.no)
 	})
-	c := bulk.ValidatedBatch{Task: w, Node: "node_test", Records: bulk.Records{Columns: []string{"id", "name", "size"}}}
+	c := bulk.ValidatedBatch{Task: w, Lease: bulk.Lease{Node: "node_test"}, Records: bulk.Records{Columns: []string{"id", "name", "size"}}}
 	for i, r := range rows {
 		if i+1 < len(rows) && rows[i+1].id == r.id {
 			c.Superseded++

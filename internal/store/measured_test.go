@@ -34,7 +34,7 @@ func TestWaitsAreKeptWithTheBatch(t *testing.T) {
 			t.Errorf("still staged: %+v, want the published one 3 s old", refs)
 		}
 		c := commitOf(f.work(imp, 0), row{1, "a", "one"})
-		c.Attempt, c.Waits = 3, bulk.Waits{Queued: time.Second, Paused: 2 * time.Second, Backoff: 3 * time.Second, Failed: 4 * time.Second}
+		c.Lease.Attempt, c.Lease.Waits = 3, bulk.Waits{Queued: time.Second, Paused: 2 * time.Second, Backoff: 3 * time.Second, Failed: 4 * time.Second}
 		_, err = f.Commit(t.Context(), c)
 		f.must(err)
 		b, waiting := f.batches(imp)[0], f.batches(imp)[1]

@@ -225,7 +225,7 @@ func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
 		w := f.work(imp, 0)
 		values := []bulk.Value{"-12.5", "0044-03-15", "1969-07-20T20:17:40.000001Z", true, int64(-9007199254740993), 0.1 + 0.2, `{"a": 1}`}
 		w.Import.Layout.Fields = []string{"amount", "day", "at", "on", "n", "f", "j"}
-		_, err = f.Commit(t.Context(), bulk.ValidatedBatch{Task: w, Node: "node_test", Records: bulk.Records{
+		_, err = f.Commit(t.Context(), bulk.ValidatedBatch{Task: w, Lease: bulk.Lease{Node: "node_test"}, Records: bulk.Records{
 			Columns: w.Import.Layout.Fields, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{values},
 		}})
 		f.must(err)

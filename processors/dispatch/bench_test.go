@@ -20,7 +20,7 @@ func BenchmarkLease(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
-	all := map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}
+	all := []int32{0, 1, 2, 3}
 	refs.deliveries <- bulk.Fetch{Assigned: all}
 	delivery := bulk.Fetch{}
 	for i := range 100_000 {

@@ -56,7 +56,7 @@ func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Fetch) {
 
 // askHolders returns what processors hold of the partitions that are new here. Nobody
 // answering costs only double work, which the commit guards.
-func (d *Dispatcher) askHolders(ctx context.Context, assigned map[int32]int32) []bulk.Lease {
+func (d *Dispatcher) askHolders(ctx context.Context, assigned []int32) []bulk.Lease {
 	if d.cfg.Holders == nil || !d.gains(assigned) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (d *Dispatcher) askHolders(ctx context.Context, assigned map[int32]int32) [
 	return held
 }
 
-func (d *Dispatcher) gains(assigned map[int32]int32) bool {
+func (d *Dispatcher) gains(assigned []int32) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.schedule.Gains(assigned)
@@ -85,9 +85,9 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Message) error {
 		ask[i] = r.Ref
 	}
 	for warned := false; ; warned = true {
-		staged, known, err := d.lookUp(ctx, ask)
+		staged, known, of, err := d.lookUp(ctx, ask)
 		if err == nil {
-			d.admit(fresh, staged, known)
+			d.admit(fresh, staged, known, of)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -102,14 +102,14 @@ func (d *Dispatcher) deliver(ctx context.Context, refs []bulk.Message) error {
 	}
 }
 
-// lookUp reads which batches still wait, and meanwhile their accounts' and imports'
-// standing: small imports wait for both.
-func (d *Dispatcher) lookUp(ctx context.Context, refs []bulk.BatchRef) (staged []bulk.BatchRef, known answer, err error) {
+// lookUp reads which batches still wait, and meanwhile the controls of their accounts and
+// imports: small imports wait for both.
+func (d *Dispatcher) lookUp(ctx context.Context, refs []bulk.BatchRef) (staged []bulk.BatchRef, known bulk.Controls, of schedule.Subjects, err error) {
 	var both sync.WaitGroup
-	both.Go(func() { known = d.ask(ctx, schedule.SubjectsOf(refs)) })
+	both.Go(func() { known, of = d.ask(ctx, schedule.SubjectsOf(refs)) })
 	staged, err = d.cfg.Ledger.StillStaged(ctx, refs)
 	both.Wait()
-	return staged, known, err
+	return staged, known, of, err
 }
 
 // merge adds references to jobs that are known and returns the others.
@@ -125,8 +125,8 @@ func (d *Dispatcher) merge(refs []bulk.Message) []bulk.Message {
 	return fresh
 }
 
-// admit queues what is staged and offsets the rest as done.
-func (d *Dispatcher) admit(refs []bulk.Message, staged []bulk.BatchRef, known answer) {
+// admit queues what is staged, marks the rest as done, and acts on the controls.
+func (d *Dispatcher) admit(refs []bulk.Message, staged []bulk.BatchRef, known bulk.Controls, of schedule.Subjects) {
 	waits := make(map[bulk.BatchID]bulk.BatchRef, len(staged))
 	for _, ref := range staged {
 		waits[ref.ID()] = ref
@@ -141,7 +141,7 @@ func (d *Dispatcher) admit(refs []bulk.Message, staged []bulk.BatchRef, known an
 			d.cfg.References.Done(r.Offset)
 		}
 	}
-	d.schedule.Steer(time.Now(), known.Controls, known.imports)
+	d.schedule.Steer(time.Now(), known, of)
 	if busy {
 		d.schedule.Forecast(now, staged)
 	}
@@ -173,7 +173,7 @@ func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
 	if len(lost) == 0 {
 		return
 	}
-	known := d.ask(ctx, schedule.SubjectsOf(lost))
+	known, of := d.ask(ctx, schedule.SubjectsOf(lost))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, ref := range lost {
@@ -181,7 +181,7 @@ func (d *Dispatcher) adopt(ctx context.Context, refs []bulk.BatchRef) {
 			d.schedule.Add(time.Now(), ref, nil)
 		}
 	}
-	d.schedule.Steer(time.Now(), known.Controls, known.imports)
+	d.schedule.Steer(time.Now(), known, of)
 	d.cfg.Log.InfoContext(ctx, "batches adopted that no reference brought", "batches", len(lost))
 }
 

@@ -35,7 +35,7 @@ func play(t *testing.T, test func(*rig)) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.d.Run(ctx) }()
-		r.topic.deliveries <- bulk.Fetch{Assigned: map[int32]int32{0: 1, 1: 1, 2: 1, 3: 1}}
+		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		test(r)
 		stop()
 		if err := <-ended; err != nil {

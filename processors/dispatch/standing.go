@@ -10,13 +10,6 @@ import (
 	"bulkhead/processors/schedule"
 )
 
-// answer is the standing of the imports that were asked about; none: nothing was asked,
-// or the ledger did not answer.
-type answer struct {
-	bulk.Controls
-	imports map[bulk.ImportID]bool
-}
-
 // refresh reads weights and holds that people changed lately. What nobody touched costs
 // nothing, however much of it is queued or paused here.
 func (d *Dispatcher) refresh(ctx context.Context) {
@@ -37,10 +30,10 @@ func (d *Dispatcher) refreshAll(ctx context.Context) { d.update(ctx, d.subjects(
 
 // update asks how the subjects stand and acts on it.
 func (d *Dispatcher) update(ctx context.Context, s schedule.Subjects) {
-	known := d.ask(ctx, s)
+	known, of := d.ask(ctx, s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schedule.Steer(time.Now(), known.Controls, known.imports)
+	d.schedule.Steer(time.Now(), known, of)
 }
 
 func (d *Dispatcher) idle() bool {
@@ -62,15 +55,16 @@ func (d *Dispatcher) among(accounts []bulk.AccountID, imports []bulk.ImportID) s
 	return d.schedule.Among(accounts, imports)
 }
 
-// ask reads standing. While the ledger does not answer, what was known last holds.
-func (d *Dispatcher) ask(ctx context.Context, s schedule.Subjects) answer {
+// ask reads the controls of some accounts and imports, and returns them with whom they
+// are of: nobody, if the ledger does not answer. What was known last holds then.
+func (d *Dispatcher) ask(ctx context.Context, s schedule.Subjects) (known bulk.Controls, of schedule.Subjects) {
 	if len(s.Imports)+len(s.Accounts) == 0 {
-		return answer{}
+		return known, of
 	}
 	known, err := d.cfg.Ledger.Controls(ctx, slices.Collect(maps.Keys(s.Accounts)), slices.Collect(maps.Keys(s.Imports)))
 	if err != nil {
-		d.cfg.Log.DebugContext(ctx, "standing unknown, the last one holds", "error", err)
-		return answer{}
+		d.cfg.Log.DebugContext(ctx, "controls unknown, the last ones hold", "error", err)
+		return known, of
 	}
-	return answer{known, s.Imports}
+	return known, s
 }

@@ -18,8 +18,7 @@ func (s *Scheduler) Knows(id bulk.BatchID, offset *bulk.Offset) bool {
 
 // Owns reports whether an account's partition is assigned here.
 func (s *Scheduler) Owns(account bulk.AccountID) bool {
-	_, ours := s.assigned[s.cfg.PartitionOf(account)]
-	return ours
+	return s.assigned[s.cfg.PartitionOf(account)]
 }
 
 // Add enters a batch that is staged, once; offset is nil for one that no reference brought.

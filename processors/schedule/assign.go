@@ -1,37 +1,34 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 
 	"bulkhead/internal/bulk"
 )
 
 // Gains reports whether a partition is among the assigned that was not owned before.
-func (s *Scheduler) Gains(assigned map[int32]int32) bool {
-	for p := range assigned {
-		if _, owned := s.assigned[p]; !owned {
-			return true
-		}
-	}
-	return false
+func (s *Scheduler) Gains(assigned []int32) bool {
+	return slices.ContainsFunc(assigned, func(p int32) bool { return !s.assigned[p] })
 }
 
 // Assign replaces the partitions that are owned here. What nodes hold of those that came
 // is adopted. What belongs to those that left is forgotten, and counted: work on it goes
 // on at the nodes, but its completion belongs to the new owner.
-func (s *Scheduler) Assign(now time.Time, assigned map[int32]int32, held []bulk.Lease) (dropped int) {
+func (s *Scheduler) Assign(now time.Time, assigned []int32, held []bulk.Lease) (dropped int) {
 	before := s.assigned
-	s.assigned = assigned
+	s.assigned = make(map[int32]bool, len(assigned))
+	for _, p := range assigned {
+		s.assigned[p] = true
+	}
 	for _, l := range held {
-		p := s.cfg.PartitionOf(l.Ref.Account)
-		_, owned := before[p]
-		if _, ours := assigned[p]; ours && !owned {
+		if p := s.cfg.PartitionOf(l.Ref.Account); s.assigned[p] && !before[p] {
 			s.adopted[l.Ref.ID()] = &lease{Lease: l, expires: now.Add(leaseLeast)}
 		}
 	}
 	gone := make(map[bulk.AccountID]bool)
 	for _, j := range s.jobs {
-		if _, ours := assigned[j.partition]; !ours {
+		if !s.assigned[j.partition] {
 			gone[j.ref.Account] = true
 		}
 	}

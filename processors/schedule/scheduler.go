@@ -76,9 +76,9 @@ type Scheduler struct {
 	lagging  []*job                  // in flight for so long that a second copy pays
 	adopted  map[bulk.BatchID]*lease // that others granted, of partitions that came here, until references bring the batches
 	delayed  delays
-	assigned map[int32]int32 // partition to generation
-	last     uint64          // lease
-	retired  time.Time       // when accounts were last looked through
+	assigned map[int32]bool // partitions
+	last     uint64         // lease
+	retired  time.Time      // when accounts were last looked through
 
 	cost      drr.Pace // of all imports
 	tail      drr.Stragglers
@@ -135,7 +135,7 @@ func New(cfg Config) *Scheduler {
 		leases:   make(map[uint64]*lease),
 		adopted:  make(map[bulk.BatchID]*lease),
 		nodes:    make(map[bulk.NodeID]drr.Slowness),
-		assigned: make(map[int32]int32),
+		assigned: make(map[int32]bool),
 		last:     cfg.FirstLease,
 		cost:     drr.StartPace,
 	}

@@ -48,9 +48,9 @@ func (s *Scheduler) Among(accounts []bulk.AccountID, imports []bulk.ImportID) Su
 	return some
 }
 
-// Steer acts on what people changed: the controls as they are, of the imports that were
-// asked about.
-func (s *Scheduler) Steer(now time.Time, c bulk.Controls, asked map[bulk.ImportID]bool) {
+// Steer acts on what people changed: the controls as they are, of those that were asked
+// about.
+func (s *Scheduler) Steer(now time.Time, c bulk.Controls, of Subjects) {
 	for id, weight := range c.Weights {
 		if a := s.accounts[id]; a != nil {
 			a.weight, a.cap = weight, drr.NoCap
@@ -60,7 +60,7 @@ func (s *Scheduler) Steer(now time.Time, c bulk.Controls, asked map[bulk.ImportI
 			s.entitle(id)
 		}
 	}
-	for id := range asked {
+	for id := range of.Imports {
 		imp := s.imports[id]
 		switch paused := c.Paused[id]; {
 		case imp == nil:

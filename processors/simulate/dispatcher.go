@@ -1,7 +1,7 @@
 package simulate
 
 import (
-	"maps"
+	"slices"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -15,7 +15,7 @@ type dispatcher struct {
 	alive    bool
 	schedule *schedule.Scheduler
 	queue    queue // its discipline
-	assigned map[int32]int32
+	assigned []int32
 	lives    uint64 // starts so far
 	told     bool   // that it has work is on its way to the nodes
 }
@@ -23,7 +23,7 @@ type dispatcher struct {
 // start gives a dispatcher a scheduler that knows nothing.
 func (w *world) start(o int32) {
 	d := &w.dispatchers[o]
-	d.alive, d.assigned = true, map[int32]int32{}
+	d.alive, d.assigned = true, nil
 	d.lives++
 	c := schedule.Config{
 		Discipline: func(predict func(bulk.BatchRef) time.Duration) schedule.Discipline {
@@ -43,9 +43,9 @@ func (w *world) start(o int32) {
 
 // assign gives a dispatcher a partition, or takes it away; held is what nodes have of it.
 func (w *world) assign(d *dispatcher, p int32, owned bool, held []bulk.Lease) {
-	d.assigned = maps.Clone(d.assigned)
-	if delete(d.assigned, p); owned {
-		d.assigned[p] = 1
+	d.assigned = slices.DeleteFunc(d.assigned, func(o int32) bool { return o == p })
+	if owned {
+		d.assigned = append(d.assigned, p)
 	}
 	d.schedule.Assign(w.clock(), d.assigned, held)
 }

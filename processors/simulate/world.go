@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/schedule"
 )
 
 // scene is what a run simulates.
@@ -272,7 +273,7 @@ func (w *world) push(b *batch) {
 	d := &w.dispatchers[o]
 	d.schedule.Add(w.clock(), b.ref, &bulk.Offset{Partition: b.partition})
 	if t := b.load.tenant; t.weight > 1 {
-		d.schedule.Steer(w.clock(), bulk.Controls{Weights: map[bulk.AccountID]int{t.id: t.weight}}, nil)
+		d.schedule.Steer(w.clock(), bulk.Controls{Weights: map[bulk.AccountID]int{t.id: t.weight}}, schedule.Subjects{})
 	}
 	if b.running == 0 {
 		w.queued(b)
