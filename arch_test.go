@@ -53,7 +53,7 @@ var laws = []struct {
 	{"internal/cli", []string{"internal/bulk", "internal/config", "internal/sample", "internal/csvfile", "internal/verify", "ingest/csvscan", "processors/validate", "processors/simulate", "internal/wait"}},
 	{"loadtest", []string{"internal/wait"}},
 	{"internal/app", []string{"*"}},
-	{".", []string{"internal/app", "internal/cli", "internal/config", "columnar/mirror"}},
+	{".", []string{"internal/bulk", "internal/app", "internal/cli", "internal/config", "columnar/mirror"}},
 }
 
 // homes says which rooms may import a dependency: one SDK, one room. Every direct

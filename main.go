@@ -11,6 +11,7 @@ import (
 
 	"bulkhead/columnar/mirror"
 	"bulkhead/internal/app"
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/cli"
 	"bulkhead/internal/config"
 )
@@ -25,13 +26,13 @@ func main() {
 func roles() cli.Roles {
 	return cli.Roles{
 		Dev: app.RunDev(os.Stdout, os.Stderr),
-		Apart: map[string]func(context.Context, config.RoleConfig) error{
-			"console":    app.RunConsole(os.Stderr),
-			"ingest":     app.RunIngest(os.Stderr),
-			"dispatcher": app.RunDispatcher(os.Stderr),
-			"processor":  app.RunProcessor(os.Stderr),
-			"mirror":     app.RunMirror(os.Stderr),
-			"migrate":    app.RunMigrate(os.Stdout),
+		Apart: map[bulk.Role]func(context.Context, config.RoleConfig) error{
+			bulk.RoleConsole:    app.RunConsole(os.Stderr),
+			bulk.RoleIngest:     app.RunIngest(os.Stderr),
+			bulk.RoleDispatcher: app.RunDispatcher(os.Stderr),
+			bulk.RoleProcessor:  app.RunProcessor(os.Stderr),
+			bulk.RoleMirror:     app.RunMirror(os.Stderr),
+			bulk.RoleMigrate:    app.RunMigrate(os.Stdout),
 		},
 		Reconcile: app.RunReconcile,
 		ChDB:      mirror.ServeChDB,

@@ -49,8 +49,10 @@ func (c accountChange) check() error {
 	if c.RecordQuota != nil && *c.RecordQuota < 0 {
 		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "record_quota must be 0 or more.")
 	}
-	if c.Weight != nil && (*c.Weight < 1 || *c.Weight > 16) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "weight must be from 1 to 16.")
+	if c.Weight != nil {
+		if err := bulk.CheckWeight(*c.Weight); err != nil {
+			return err
+		}
 	}
 	if limit := c.Cap.limit; limit != nil && (*limit < 0 || *limit > bulk.MaxCap) {
 		return errBadCap

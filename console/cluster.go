@@ -11,11 +11,8 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// How long after its last heartbeat a process counts as gone, and is forgotten here.
-const (
-	silentFor = 5 * time.Second
-	forgotten = 10 * time.Minute
-)
+// forgotten is how long after its last heartbeat a process is not listed any more.
+const forgotten = 10 * time.Minute
 
 // clusterView is the processes of the cluster.
 type clusterView struct {
@@ -42,7 +39,7 @@ func (s *Server) readCluster(ctx context.Context) (v clusterView, err error) {
 	if err != nil {
 		return v, fmt.Errorf("list nodes: %w", err)
 	}
-	live, err := s.Nodes.Nodes(ctx, "", silentFor) // as the database's clock has it, not ours
+	live, err := s.Nodes.Nodes(ctx, "", bulk.SilentAfter) // as the database's clock has it, not ours
 	if err != nil {
 		return v, fmt.Errorf("list nodes: %w", err)
 	}
@@ -56,12 +53,7 @@ func (s *Server) readCluster(ctx context.Context) (v clusterView, err error) {
 		v.Nodes = append(v.Nodes, m)
 	}
 	slices.SortFunc(v.Nodes, func(a, b bulk.Member) int {
-		return cmp.Or(cmp.Compare(roleOrder(a.Role), roleOrder(b.Role)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Role.Place(), b.Role.Place()), cmp.Compare(a.ID, b.ID))
 	})
 	return v, nil
-}
-
-// roleOrder is the place of a role on the way of the data.
-func roleOrder(role string) int {
-	return slices.Index([]string{"console", "ingest", "dispatcher", "processor", "mirror"}, role)
 }

@@ -27,7 +27,7 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 	if err != nil {
 		return f, nil, fmt.Errorf("ask dispatchers: %w", err)
 	}
-	nodes, err := s.Nodes.Nodes(ctx, "", silentFor)
+	nodes, err := s.Nodes.Nodes(ctx, "", bulk.SilentAfter)
 	if err != nil {
 		return f, nil, fmt.Errorf("list nodes: %w", err)
 	}
@@ -37,7 +37,7 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 	}
 	f = bulk.Fairness{Time: time.Now().UTC(), Dispatchers: []bulk.DispatcherState{}, Silent: unanswered(nodes, queues)}
 	for _, n := range nodes {
-		if n.Role == "processor" || n.Role == "dev" {
+		if n.Role.Processes() {
 			f.Slots.Total += n.Slots
 		}
 	}
@@ -61,7 +61,7 @@ func unanswered(nodes []bulk.Node, queues []bulk.Queue) []bulk.NodeID {
 	silent := []bulk.NodeID{}
 	for _, n := range nodes {
 		answered := slices.ContainsFunc(queues, func(q bulk.Queue) bool { return q.Dispatcher == n.ID })
-		if n.Role == "dispatcher" && !answered {
+		if n.Role == bulk.RoleDispatcher && !answered {
 			silent = append(silent, n.ID)
 		}
 	}

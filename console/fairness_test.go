@@ -23,14 +23,14 @@ func twoDispatchers(a *api) {
 		}},
 	}
 	a.nodes = []bulk.Node{
-		{ID: "p1", Role: "processor", Slots: 4, SeenAt: now},
-		{ID: "p2", Role: "processor", Slots: 2, SeenAt: now, Draining: true},
-		{ID: "p3", Role: "processor", Slots: 8, SeenAt: now.Add(-time.Minute)},
-		{ID: "c1", Role: "console", Slots: 16, SeenAt: now},
-		{ID: "d1", Role: "dispatcher", SeenAt: now},
-		{ID: "d2", Role: "dispatcher", SeenAt: now},
-		{ID: "d3", Role: "dispatcher", SeenAt: now},
-		{ID: "old", Role: "mirror", SeenAt: now.Add(-time.Hour)},
+		{ID: "p1", Role: bulk.RoleProcessor, Slots: 4, SeenAt: now},
+		{ID: "p2", Role: bulk.RoleProcessor, Slots: 2, SeenAt: now, Draining: true},
+		{ID: "p3", Role: bulk.RoleProcessor, Slots: 8, SeenAt: now.Add(-time.Minute)},
+		{ID: "c1", Role: bulk.RoleConsole, Slots: 16, SeenAt: now},
+		{ID: "d1", Role: bulk.RoleDispatcher, SeenAt: now},
+		{ID: "d2", Role: bulk.RoleDispatcher, SeenAt: now},
+		{ID: "d3", Role: bulk.RoleDispatcher, SeenAt: now},
+		{ID: "old", Role: bulk.RoleMirror, SeenAt: now.Add(-time.Hour)},
 	}
 }
 

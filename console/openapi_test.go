@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -156,6 +157,15 @@ func TestOpenAPIDescribesEveryChoice(t *testing.T) {
 		if !slices.Contains(described, name) {
 			t.Errorf("the parameter %s is not described", name)
 		}
+	}
+}
+
+// What cannot read a bound from the code says the same.
+func TestOpenAPIBoundsWeights(t *testing.T) {
+	all := strings.Count(string(openapi), `"weight": {"type": "integer", "minimum": 1, "maximum": `)
+	right := strings.Count(string(openapi), fmt.Sprintf(`"weight": {"type": "integer", "minimum": 1, "maximum": %d,`, bulk.MaxWeight))
+	if all == 0 || right != all {
+		t.Errorf("of %d weights %d are described as up to %d", all, right, bulk.MaxWeight)
 	}
 }
 

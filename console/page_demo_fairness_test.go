@@ -39,7 +39,7 @@ func newDemoCluster(own bulk.Account) demoCluster {
 	join("Quiet Partners", 2, new(6))
 	c.queues = []bulk.Queue{
 		{
-			Dispatcher: bulk.NewNodeID("dispatcher"), Partitions: []int32{0, 1, 2, 3, 4, 5, 6, 9}, Waiting: 1398, InFlight: 5, BackingOff: 2, Copies: 1, Weight: 7,
+			Dispatcher: bulk.NewNodeID(bulk.RoleDispatcher), Partitions: []int32{0, 1, 2, 3, 4, 5, 6, 9}, Waiting: 1398, InFlight: 5, BackingOff: 2, Copies: 1, Weight: 7,
 			Calibration: bulk.Calibration{Waits: 1000, Median: 520, Upper: 911},
 			Accounts: []bulk.AccountQueue{
 				{Account: own.ID, Waiting: 189, Held: 79, InFlight: 1, DeficitMS: 118, SlotMS: 61_000, Oldest: ago(14 * time.Second)},
@@ -48,27 +48,27 @@ func newDemoCluster(own bulk.Account) demoCluster {
 			},
 		},
 		{
-			Dispatcher: bulk.NewNodeID("dispatcher"), Partitions: []int32{7, 8, 10}, Waiting: 352, InFlight: 2, Weight: 8, Calibration: bulk.Calibration{Waits: 240, Median: 125, Upper: 217},
+			Dispatcher: bulk.NewNodeID(bulk.RoleDispatcher), Partitions: []int32{7, 8, 10}, Waiting: 352, InFlight: 2, Weight: 8, Calibration: bulk.Calibration{Waits: 240, Median: 125, Upper: 217},
 			Accounts: []bulk.AccountQueue{
 				{Account: capped, Waiting: 310, InFlight: 2, SlotMS: 118_000, Oldest: ago(3 * time.Minute)},
 				{Account: paused, Waiting: 42, Oldest: ago(26 * time.Minute)},
 			},
 		},
 	}
-	node := func(role string, id bulk.NodeID, slots int, silent time.Duration, draining bool) {
+	node := func(role bulk.Role, id bulk.NodeID, slots int, silent time.Duration, draining bool) {
 		c.nodes = append(c.nodes, demoNode{bulk.Node{
 			ID: cmp.Or(id, bulk.NewNodeID(role)), Role: role, URL: "http://10.0.0.7:8080", Slots: slots, Version: "v0.9.2-3f1c2ab", Draining: draining, StartedAt: now.Add(-53 * time.Hour),
 		}, silent})
 	}
-	node("console", "", 0, 0, false)
-	node("ingest", "", 0, 0, false)
-	node("dispatcher", c.queues[0].Dispatcher, 0, 0, false)
-	node("dispatcher", c.queues[1].Dispatcher, 0, 0, false)
-	node("dispatcher", "", 0, 2*time.Second, false)
-	node("processor", "", 4, 0, false)
-	node("processor", "", 4, 0, true)
-	node("processor", "", 4, 47*time.Second, false)
-	node("mirror", "", 0, 0, false)
+	node(bulk.RoleConsole, "", 0, 0, false)
+	node(bulk.RoleIngest, "", 0, 0, false)
+	node(bulk.RoleDispatcher, c.queues[0].Dispatcher, 0, 0, false)
+	node(bulk.RoleDispatcher, c.queues[1].Dispatcher, 0, 0, false)
+	node(bulk.RoleDispatcher, "", 0, 2*time.Second, false)
+	node(bulk.RoleProcessor, "", 4, 0, false)
+	node(bulk.RoleProcessor, "", 4, 0, true)
+	node(bulk.RoleProcessor, "", 4, 47*time.Second, false)
+	node(bulk.RoleMirror, "", 0, 0, false)
 	return c
 }
 
@@ -88,7 +88,7 @@ func (w *demo) Waits(context.Context, bulk.AccountID) (all []bulk.Wait, err erro
 	return all, nil
 }
 
-func (w *demo) Nodes(_ context.Context, _ string, within time.Duration) (out []bulk.Node, err error) {
+func (w *demo) Nodes(_ context.Context, _ bulk.Role, within time.Duration) (out []bulk.Node, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, n := range w.nodes {

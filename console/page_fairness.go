@@ -75,9 +75,9 @@ func (s *Server) steerAccount(w http.ResponseWriter, r *http.Request) error {
 
 // parseSteer reads the form; an empty cap lifts the bound.
 func parseSteer(r *http.Request) (c accountChange, err error) {
-	weight, err := strconv.Atoi(r.PostFormValue("weight"))
-	if err != nil {
-		return c, bulk.Errorf(bulk.KindInvalid, "bad_weight", "weight must be from 1 to 16.")
+	weight, _ := strconv.Atoi(r.PostFormValue("weight")) // what is no number is out of bounds, too
+	if err := bulk.CheckWeight(weight); err != nil {
+		return c, err
 	}
 	c.Weight, c.Cap.given = &weight, true
 	if text := r.PostFormValue("cap"); text != "" {

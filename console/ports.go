@@ -104,7 +104,7 @@ type Dispatchers interface {
 // Nodes knows the processes of the cluster.
 type Nodes interface {
 	// Nodes lists those of a role ("" for all) that were seen within the time, by id.
-	Nodes(ctx context.Context, role string, within time.Duration) ([]bulk.Node, error)
+	Nodes(ctx context.Context, role bulk.Role, within time.Duration) ([]bulk.Node, error)
 }
 
 // Health answers whether the process can do its work now.

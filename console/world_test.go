@@ -373,7 +373,7 @@ func (w *apiWorld) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait
 	return w.waits[account], w.broken
 }
 
-func (w *apiWorld) Nodes(_ context.Context, role string, within time.Duration) (out []bulk.Node, err error) {
+func (w *apiWorld) Nodes(_ context.Context, role bulk.Role, within time.Duration) (out []bulk.Node, err error) {
 	for _, n := range w.nodes {
 		if (role == "" || role == n.Role) && time.Since(n.SeenAt) < within {
 			out = append(out, n)

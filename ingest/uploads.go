@@ -34,7 +34,7 @@ type Config struct {
 	// and is then refused. See budget and divide.
 	Memory     int64
 	RoomWait   time.Duration // for memory, default 5 s
-	BatchRows  int           // most rows of a batch; default 8,192
+	BatchRows  int           // most rows of a batch; default bulk.MaxBatchRows
 	BatchBytes int           // a batch closes at so many bytes, default 4 MiB
 	// TailBytes is the most that a request leaves unstaged at its end, one broken record
 	// apart; default 1 MiB, at least Limits.PreviewBytes. What ends below it is not even
@@ -71,7 +71,7 @@ func New(c Config) (*Uploads, error) {
 		c.Metrics = NewMetrics(nil)
 	}
 	c.Memory = cmp.Or(c.Memory, 1<<30)
-	c.BatchRows = cmp.Or(c.BatchRows, 8192)
+	c.BatchRows = cmp.Or(c.BatchRows, bulk.MaxBatchRows)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
 	c.TailBytes = max(cmp.Or(c.TailBytes, 1<<20), c.Limits.PreviewBytes)
 	c.PartBytes = cmp.Or(c.PartBytes, 8<<20)

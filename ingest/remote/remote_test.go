@@ -54,7 +54,7 @@ func (u *recorder) Content() http.Handler {
 func serve(t *testing.T, u *recorder) bulk.Node {
 	s := httptest.NewServer(peer.Guard(secret, Handler(u)))
 	t.Cleanup(s.Close)
-	return bulk.Node{ID: bulk.NewNodeID("ingest"), URL: s.URL}
+	return bulk.Node{ID: bulk.NewNodeID(bulk.RoleIngest), URL: s.URL}
 }
 
 func clientOf(nodes ...bulk.Node) *Client {

@@ -141,7 +141,7 @@ func TestRealClients(t *testing.T) {
 func TestRealClientInACluster(t *testing.T) {
 	t.Parallel()
 	realClients[0].installed(t)
-	s := &system{client: newCluster(t, "console", "ingest", "dispatcher", "processor")}
+	s := &system{client: newCluster(t, bulk.RoleConsole, bulk.RoleIngest, bulk.RoleDispatcher, bulk.RoleProcessor)}
 	s.apply(sample.Spec())
 	file, _ := contacts(t, sample.Options{Rows: rows(t, 8_000, 4_000), Seed: 7, RejectRate: 0.02, DuplicateRate: 0.01})
 	t.Run("tus", func(t *testing.T) {

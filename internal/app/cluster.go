@@ -36,7 +36,7 @@ func (c localCluster) Waits(_ context.Context, account bulk.AccountID) ([]bulk.W
 }
 
 // Nodes implements console.Nodes: whoever asks finds it alive.
-func (c localCluster) Nodes(_ context.Context, role string, _ time.Duration) ([]bulk.Node, error) {
+func (c localCluster) Nodes(_ context.Context, role bulk.Role, _ time.Duration) ([]bulk.Node, error) {
 	if role != "" && role != c.node.Role {
 		return nil, nil
 	}

@@ -27,7 +27,7 @@ func freeAddress(t *testing.T) string {
 
 // newCluster runs roles apart from each other, as processes do, and returns a client of
 // the console with an operator's key. They share a store, a folder and a broker only.
-func newCluster(t *testing.T, roles ...string) *client {
+func newCluster(t *testing.T, roles ...bulk.Role) *client {
 	t.Helper()
 	dir, out := t.TempDir(), &logs{}
 	brokers, err := broker.Embedded(filepath.Join(dir, "broker"))
@@ -42,8 +42,8 @@ func newCluster(t *testing.T, roles ...string) *client {
 	if err := app.RunMigrate(io.Discard)(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	c, run := &client{t: t, key: key}, map[string]func(io.Writer) func(context.Context, config.RoleConfig) error{
-		"console": app.RunConsole, "ingest": app.RunIngest, "dispatcher": app.RunDispatcher, "processor": app.RunProcessor,
+	c, run := &client{t: t, key: key}, map[bulk.Role]func(io.Writer) func(context.Context, config.RoleConfig) error{
+		bulk.RoleConsole: app.RunConsole, bulk.RoleIngest: app.RunIngest, bulk.RoleDispatcher: app.RunDispatcher, bulk.RoleProcessor: app.RunProcessor,
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, len(roles))
@@ -51,7 +51,7 @@ func newCluster(t *testing.T, roles ...string) *client {
 		own := cfg
 		own.Listen = freeAddress(t)
 		own.Advertise = "http://" + own.Listen
-		if role == "console" {
+		if role == bulk.RoleConsole {
 			c.url = own.Advertise
 		}
 		go func() { ended <- run[role](out)(ctx, own) }()
@@ -82,7 +82,7 @@ func newCluster(t *testing.T, roles ...string) *client {
 // The console of a cluster asks its dispatchers, which are other processes.
 func TestConsoleSeesOtherProcesses(t *testing.T) {
 	t.Parallel()
-	s := newCluster(t, "console", "ingest", "dispatcher", "dispatcher", "processor")
+	s := newCluster(t, bulk.RoleConsole, bulk.RoleIngest, bulk.RoleDispatcher, bulk.RoleDispatcher, bulk.RoleProcessor)
 	s.call(http.MethodPut, "/v1/datasets/things", things, nil)
 	s.eventually("two dispatchers share all partitions", func() bool {
 		var cluster struct{ Nodes []bulk.Member }

@@ -35,7 +35,7 @@ func eachShape(t *testing.T, test func(t *testing.T, c *client)) {
 	})
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
-		s := newCluster(t, "console", "ingest", "dispatcher", "processor")
+		s := newCluster(t, bulk.RoleConsole, bulk.RoleIngest, bulk.RoleDispatcher, bulk.RoleProcessor)
 		s.call(http.MethodPut, "/v1/datasets/things", things, nil)
 		test(t, (&system{client: s}).account("acme", 1000).in(t))
 	})

@@ -34,7 +34,7 @@ type process struct {
 }
 
 // newProcess opens what every role needs.
-func newProcess(ctx context.Context, role string, cfg config.RoleConfig, logs io.Writer) (*process, error) {
+func newProcess(ctx context.Context, role bulk.Role, cfg config.RoleConfig, logs io.Writer) (*process, error) {
 	if err := cfg.Check(role); err != nil {
 		return nil, err
 	}

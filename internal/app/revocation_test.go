@@ -20,7 +20,7 @@ func TestNothingRunsOnWithARevokedKey(t *testing.T) {
 	t.Run("one process", func(t *testing.T) { t.Parallel(); testRevocation(t, newSystem(t).client) })
 	t.Run("many processes", func(t *testing.T) {
 		t.Parallel()
-		c := newCluster(t, "console", "ingest", "dispatcher", "processor")
+		c := newCluster(t, bulk.RoleConsole, bulk.RoleIngest, bulk.RoleDispatcher, bulk.RoleProcessor)
 		c.call(http.MethodPut, "/v1/datasets/things", things, nil)
 		testRevocation(t, c)
 	})

@@ -6,6 +6,7 @@ import (
 
 	"bulkhead/console"
 	"bulkhead/ingest/remote"
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
 	"bulkhead/processors/lease"
@@ -20,14 +21,14 @@ import (
 // It never reads a file.
 func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
-		p, err := newProcess(ctx, "console", cfg, logs)
+		p, err := newProcess(ctx, bulk.RoleConsole, cfg, logs)
 		if err != nil {
 			return err
 		}
 		client := &remote.Client{
-			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, "ingest").Live, Principal: console.PrincipalFrom,
+			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, bulk.RoleIngest).Live, Principal: console.PrincipalFrom,
 		}
-		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, "dispatcher").All, Log: p.log})
+		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, bulk.RoleDispatcher).All, Log: p.log})
 		server, err := p.newConsole(client, remoteCluster{queues, p.store}, p, cfg)
 		if err != nil {
 			return err

@@ -86,7 +86,7 @@ func (d *Dev) wire(c config.DevConfig) error {
 	if err != nil {
 		return err
 	}
-	node := bulk.Node{ID: bulk.NewNodeID("dev"), Role: "dev", Slots: runtime.GOMAXPROCS(0), Version: Version(), StartedAt: time.Now().UTC()}
+	node := bulk.Node{ID: bulk.NewNodeID(bulk.RoleDev), Role: bulk.RoleDev, Slots: runtime.GOMAXPROCS(0), Version: Version(), StartedAt: time.Now().UTC()}
 	server, err := d.newConsole(d.uploads, localCluster{node, dispatcher}, d, cfg)
 	if err != nil {
 		return err

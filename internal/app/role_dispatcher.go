@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
 	"bulkhead/processors/lease"
@@ -17,14 +18,14 @@ import (
 //	ledger's outbox ─▶ relay ─▶ topic;  housekeeper
 func RunDispatcher(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
-		p, err := newProcess(ctx, "dispatcher", cfg, logs)
+		p, err := newProcess(ctx, bulk.RoleDispatcher, cfg, logs)
 		if err != nil {
 			return err
 		}
 		if err := broker.EnsureTopics(ctx, p.broker); err != nil {
 			return err
 		}
-		holders := lease.NewHolders(lease.Config{Secret: cfg.ClusterSecret, Processors: peer.NewDirectory(p.store, "processor").Live, Log: p.log})
+		holders := lease.NewHolders(lease.Config{Secret: cfg.ClusterSecret, Processors: peer.NewDirectory(p.store, bulk.RoleProcessor).Live, Log: p.log})
 		relay, err := p.newRelay()
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"bulkhead/ingest/remote"
 	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
 )
@@ -18,7 +19,7 @@ import (
 //	              └─poke─▶ relay ─▶ topic of batches
 func RunIngest(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
-		p, err := newProcess(ctx, "ingest", cfg, logs)
+		p, err := newProcess(ctx, bulk.RoleIngest, cfg, logs)
 		if err != nil {
 			return err
 		}

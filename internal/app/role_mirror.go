@@ -8,6 +8,7 @@ import (
 
 	"bulkhead/columnar/mirror"
 	"bulkhead/internal/broker"
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/telemetry"
 )
@@ -57,7 +58,7 @@ func (m *mirroring) run(ctx context.Context) error {
 // RunMirror is the mirror as a process of its own.
 func RunMirror(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
-		p, err := newProcess(ctx, "mirror", cfg, logs)
+		p, err := newProcess(ctx, bulk.RoleMirror, cfg, logs)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/peer"
 	"bulkhead/processors/lease"
@@ -17,11 +18,11 @@ import (
 func RunProcessor(logs io.Writer) func(context.Context, config.RoleConfig) error {
 	return func(ctx context.Context, cfg config.RoleConfig) error {
 		cfg.Slots = cmp.Or(cfg.Slots, runtime.GOMAXPROCS(0))
-		p, err := newProcess(ctx, "processor", cfg, logs)
+		p, err := newProcess(ctx, bulk.RoleProcessor, cfg, logs)
 		if err != nil {
 			return err
 		}
-		leases := lease.NewClient(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, "dispatcher").Live, Log: p.log})
+		leases := lease.NewClient(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, bulk.RoleDispatcher).Live, Log: p.log})
 		node, err := p.newProcessor(p.node.ID, leases, cfg.Slots)
 		if err != nil {
 			return err

@@ -6,11 +6,22 @@ import "time"
 type Account struct {
 	ID          AccountID `json:"id" db:"id"`
 	Name        string    `json:"name" db:"name"`
-	Weight      int       `json:"weight" db:"weight"` // 1 to 16, share of slot time
+	Weight      int       `json:"weight" db:"weight"` // 1 to MaxWeight, share of slot time
 	Cap         *int      `json:"cap" db:"slot_cap"`  // most batches in flight, 0 to MaxCap; null: no bound, 0: paused
 	RecordQuota int64     `json:"record_quota" db:"record_quota"`
 	RecordsUsed int64     `json:"records_used" db:"records_used"`
 	CreatedAt   time.Time `json:"created_at" db:"created_at"`
+}
+
+// MaxWeight is the greatest weight of an account; the least is 1.
+const MaxWeight = 16
+
+// CheckWeight returns a KindInvalid error about a weight that no account may have.
+func CheckWeight(weight int) error {
+	if weight < 1 || weight > MaxWeight {
+		return Errorf(KindInvalid, "bad_weight", "weight must be from 1 to %d.", MaxWeight)
+	}
+	return nil
 }
 
 // MaxCap bounds an account's cap.

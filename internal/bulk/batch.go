@@ -20,6 +20,9 @@ const (
 	BatchDropped     BatchState = "dropped"     // its import ended early; not applied
 )
 
+// MaxBatchRows bounds the rows of a batch; so many it has unless a setting says less.
+const MaxBatchRows = 8192
+
 // MaxFailures is how often a batch may fail before it is quarantined.
 const MaxFailures = 5
 

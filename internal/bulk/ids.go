@@ -38,7 +38,7 @@ func NewKeyID() KeyID { return KeyID(newID("key")) }
 func NewImportID() ImportID { return ImportID(newID("imp")) }
 
 // NewNodeID returns a fresh identifier for a process in the given role.
-func NewNodeID(role string) NodeID { return NodeID(newID(role)) }
+func NewNodeID(role Role) NodeID { return NodeID(newID(string(role))) }
 
 // crockford is base 32 without the letters that people misread, lower case.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -24,7 +24,7 @@ type accountsCommand struct {
 type accountsCreate struct {
 	Name   string `arg:"" help:"Name of the account."`
 	Quota  *int64 `help:"Records it may keep. Default: the server's." placeholder:"N"`
-	Weight *int   `help:"Share of the cluster, 1 to 16. Default: the server's." placeholder:"W"`
+	Weight *int   `help:"Share of the cluster, 1 to ${max_weight}. Default: the server's." placeholder:"W"`
 }
 
 // accountChange is what the API takes; what is left out stays.
@@ -51,7 +51,7 @@ func (c *accountsSetQuota) Run(e *env) error {
 
 type accountsSetWeight struct {
 	ID     string `arg:"" help:"The account."`
-	Weight int    `arg:"" help:"Share of the cluster, 1 to 16."`
+	Weight int    `arg:"" help:"Share of the cluster, 1 to ${max_weight}."`
 }
 
 // Run implements `bulkhead accounts set-weight`.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
@@ -21,7 +22,7 @@ type Roles struct {
 	// Dev runs every role in one process until ctx ends.
 	Dev func(ctx context.Context, c config.DevConfig) error
 	// Apart are the roles that run as processes of their own, by name.
-	Apart map[string]func(ctx context.Context, c config.RoleConfig) error
+	Apart map[bulk.Role]func(ctx context.Context, c config.RoleConfig) error
 	// Reconcile compares analytics with the store, repairs what differs and calls found for it.
 	Reconcile func(ctx context.Context, c config.ReconcileConfig, found func(bulk.Difference) error) (bulk.Reconciliation, error)
 	// ChDB answers requests from in to out with the chDB library until in ends.
@@ -118,7 +119,7 @@ func parse(g *grammar, args []string, stdout, stderr io.Writer) (command *kong.C
 
 func newParser(g *grammar, more ...kong.Option) (*kong.Kong, error) {
 	return kong.New(g, append(more, kong.Name("bulkhead"), kong.UsageOnError(), kong.ShortUsageOnError(), kong.PostBuild(addExamples),
-		kong.Vars{"version": buildVersion()},
+		kong.Vars{"version": buildVersion(), "max_weight": strconv.Itoa(bulk.MaxWeight), "max_batch_rows": strconv.Itoa(bulk.MaxBatchRows)},
 		kong.Description("Imports CSV files of any size for many accounts at once: fair, exactly once, in bounded memory."))...)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 )
 
@@ -15,7 +16,7 @@ type roleCommand struct {
 
 // Run implements `bulkhead console`, `ingest`, `dispatcher`, `processor`, `mirror` and `migrate`.
 func (c *roleCommand) Run(e *env, k *kong.Context) error {
-	role := k.Selected().Name
+	role := bulk.Role(k.Selected().Name)
 	run := e.roles.Apart[role]
 	if run == nil {
 		return fmt.Errorf("this build has no role %s", role)

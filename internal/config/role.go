@@ -22,7 +22,7 @@ type RoleConfig struct {
 	ClusterSecret string   `help:"Shared by every process of the cluster, 16 bytes or more." env:"BULKHEAD_CLUSTER_SECRET"`
 	EventStreams  int      `help:"Live event streams that an account may have open at a console; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
 	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
-	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to 8192; default: 8192." env:"BULKHEAD_BATCH_ROWS"`
+	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to ${max_batch_rows}; default: ${max_batch_rows}." env:"BULKHEAD_BATCH_ROWS"`
 
 	Order string `help:"Which batch a dispatcher takes next: fair, or fifo, which is there for comparison." default:"fair" enum:"fair,fifo" env:"BULKHEAD_ORDER"`
 
@@ -46,16 +46,13 @@ const OrderFIFO = "fifo"
 // minSecret is the least length of the cluster secret in bytes.
 const minSecret = 16
 
-// maxBatchRows is also what ingest takes when nothing is said.
-const maxBatchRows = 8192
-
 // Check returns a KindInvalid error that names the first setting which does not fit the role.
-func (c RoleConfig) Check(role string) error {
+func (c RoleConfig) Check(role bulk.Role) error {
 	missing := func(name string) error {
 		return bulk.Errorf(bulk.KindInvalid, "bad_config", "%s must be set for the role %s.", name, role)
 	}
-	if c.BatchRows < 0 || c.BatchRows > maxBatchRows {
-		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_BATCH_ROWS is %d; set 1 to %d, or leave it out.", c.BatchRows, maxBatchRows)
+	if c.BatchRows < 0 || c.BatchRows > bulk.MaxBatchRows {
+		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_BATCH_ROWS is %d; set 1 to %d, or leave it out.", c.BatchRows, bulk.MaxBatchRows)
 	}
 	if c.EventStreams < 0 {
 		return bulk.Errorf(bulk.KindInvalid, "bad_config", "BULKHEAD_EVENT_STREAMS is %d; set 1 or more, or leave it out.", c.EventStreams)
@@ -63,9 +60,9 @@ func (c RoleConfig) Check(role string) error {
 	if err := CheckOrigins(c.AllowedOrigins); err != nil {
 		return err
 	}
-	needs := map[string][]string{
-		"console": {"secret", "objects"}, "ingest": {"secret", "objects", "brokers"}, "dispatcher": {"secret", "objects", "brokers"},
-		"processor": {"secret", "objects"}, "mirror": {"objects", "brokers", "analytics"},
+	needs := map[bulk.Role][]string{
+		bulk.RoleConsole: {"secret", "objects"}, bulk.RoleIngest: {"secret", "objects", "brokers"}, bulk.RoleDispatcher: {"secret", "objects", "brokers"},
+		bulk.RoleProcessor: {"secret", "objects"}, bulk.RoleMirror: {"objects", "brokers", "analytics"},
 	}
 	for _, need := range needs[role] {
 		switch {

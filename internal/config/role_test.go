@@ -13,12 +13,12 @@ func TestBatchRowsAreBounded(t *testing.T) {
 	}{
 		{0, ""}, // the default
 		{1, ""},
-		{8192, ""},
+		{bulk.MaxBatchRows, ""},
 		{-1, bulk.KindInvalid},
-		{8193, bulk.KindInvalid},
+		{bulk.MaxBatchRows + 1, bulk.KindInvalid},
 	} {
 		c := RoleConfig{ClusterSecret: "sixteen bytes or so", Objects: "file:///objects", Brokers: []string{"kafka:9092"}, BatchRows: tt.rows}
-		if err := c.Check("ingest"); bulk.KindOf(err) != tt.want {
+		if err := c.Check(bulk.RoleIngest); bulk.KindOf(err) != tt.want {
 			t.Errorf("%d rows: %v, want kind %q", tt.rows, err, tt.want)
 		}
 	}
@@ -30,7 +30,7 @@ func TestProfilesAreServedOnLoopbackOnly(t *testing.T) {
 		":6060": false, "0.0.0.0:6060": false, "10.0.0.1:6060": false, "[::]:6060": false, "127.0.0.1": false, "localhost:6060": false,
 	} {
 		c := RoleConfig{Objects: "file:///tmp", ClusterSecret: "0123456789abcdef", Pprof: address}
-		if err := c.Check("processor"); (err == nil) != allowed || err != nil && bulk.KindOf(err) != bulk.KindInvalid {
+		if err := c.Check(bulk.RoleProcessor); (err == nil) != allowed || err != nil && bulk.KindOf(err) != bulk.KindInvalid {
 			t.Errorf("%q: %v, want allowed %v", address, err, allowed)
 		}
 	}

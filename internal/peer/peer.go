@@ -21,11 +21,8 @@ import (
 	"bulkhead/internal/wait"
 )
 
-// Timing of announcements.
-const (
-	announceEvery = time.Second
-	silentFor     = 5 * time.Second // a process that was silent so long counts as gone
-)
+// announceEvery is how often a process says that it is alive.
+const announceEvery = time.Second
 
 // Guard answers 401 to calls that do not carry the secret.
 func Guard(secret string, h http.Handler) http.Handler {
@@ -48,7 +45,7 @@ func Authorize(r *http.Request, secret string) { r.Header.Set("Authorization", "
 type Registry interface {
 	Announce(ctx context.Context, n bulk.Node) error
 	Leave(ctx context.Context, id bulk.NodeID) error
-	Nodes(ctx context.Context, role string, within time.Duration) ([]bulk.Node, error)
+	Nodes(ctx context.Context, role bulk.Role, within time.Duration) ([]bulk.Node, error)
 }
 
 // Announce keeps a process on the list until ctx ends, and takes it off then.
@@ -70,7 +67,7 @@ func Announce(ctx context.Context, reg Registry, n bulk.Node, draining func() bo
 // Directory knows the live processes of one role. It is safe for concurrent use.
 type Directory struct {
 	reg  Registry
-	role string
+	role bulk.Role
 
 	mu    sync.Mutex
 	nodes []bulk.Node
@@ -78,7 +75,7 @@ type Directory struct {
 }
 
 // NewDirectory returns a directory of the role.
-func NewDirectory(reg Registry, role string) *Directory { return &Directory{reg: reg, role: role} }
+func NewDirectory(reg Registry, role bulk.Role) *Directory { return &Directory{reg: reg, role: role} }
 
 // Live returns the processes that take work, see [Directory.All].
 func (d *Directory) Live(ctx context.Context) (live []bulk.Node) {
@@ -98,7 +95,7 @@ func (d *Directory) All(ctx context.Context) []bulk.Node {
 	if time.Since(d.read) < announceEvery {
 		return d.nodes
 	}
-	if found, err := d.reg.Nodes(ctx, d.role, silentFor); err == nil {
+	if found, err := d.reg.Nodes(ctx, d.role, bulk.SilentAfter); err == nil {
 		d.nodes, d.read = found, time.Now()
 	}
 	return d.nodes

@@ -56,7 +56,7 @@ func (l *list) Leave(_ context.Context, id bulk.NodeID) error {
 	return nil
 }
 
-func (l *list) Nodes(_ context.Context, role string, within time.Duration) (out []bulk.Node, err error) {
+func (l *list) Nodes(_ context.Context, role bulk.Role, within time.Duration) (out []bulk.Node, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
@@ -73,12 +73,12 @@ func (l *list) Nodes(_ context.Context, role string, within time.Duration) (out 
 func TestDirectoryFollowsAnnouncements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := &list{nodes: map[bulk.NodeID]bulk.Node{}}
-		d := NewDirectory(reg, "ingest")
+		d := NewDirectory(reg, bulk.RoleIngest)
 		draining := false
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Announce(ctx, reg, bulk.Node{ID: "a", Role: "ingest", URL: "http://a"}, func() bool { return draining }, slog.New(slog.DiscardHandler))
+			done <- Announce(ctx, reg, bulk.Node{ID: "a", Role: bulk.RoleIngest, URL: "http://a"}, func() bool { return draining }, slog.New(slog.DiscardHandler))
 		}()
 		pass := func(d time.Duration) {
 			<-time.After(d)
@@ -104,9 +104,9 @@ func TestDirectoryFollowsAnnouncements(t *testing.T) {
 			t.Error(err)
 		}
 		live(0, "after it left")
-		reg.nodes["dead"] = bulk.Node{ID: "dead", Role: "ingest", SeenAt: time.Now()}
+		reg.nodes["dead"] = bulk.Node{ID: "dead", Role: bulk.RoleIngest, SeenAt: time.Now()}
 		live(1, "before its silence is noticed")
-		pass(silentFor)
+		pass(bulk.SilentAfter)
 		live(0, "after a silence")
 	})
 }

@@ -36,10 +36,8 @@ func checkAccount(name string, quota int64, weight int) error {
 		return bulk.Errorf(bulk.KindInvalid, "bad_account", "An account's name has 1 to %d characters.", bulk.MaxName)
 	case quota < 0:
 		return bulk.Errorf(bulk.KindInvalid, "bad_quota", "A quota is a number of records, 0 or more.")
-	case weight < 1 || weight > 16:
-		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
 	}
-	return nil
+	return bulk.CheckWeight(weight)
 }
 
 // Account reads one account.
@@ -64,10 +62,10 @@ func (s *Store) SetQuota(ctx context.Context, id bulk.AccountID, quota int64) er
 	return s.setAccount(ctx, "set quota", `UPDATE accounts SET record_quota = ? WHERE id = ?`, quota, id)
 }
 
-// SetWeight changes the account's share of slot time, 1 to 16.
+// SetWeight changes the account's share of slot time, 1 to bulk.MaxWeight.
 func (s *Store) SetWeight(ctx context.Context, id bulk.AccountID, weight int) error {
-	if weight < 1 || weight > 16 {
-		return bulk.Errorf(bulk.KindInvalid, "bad_weight", "A weight is 1 to 16.")
+	if err := bulk.CheckWeight(weight); err != nil {
+		return err
 	}
 	return s.setAccount(ctx, "set weight", `UPDATE accounts SET weight = ?, steered_at = `+s.engine.now()+` WHERE id = ?`, weight, id)
 }

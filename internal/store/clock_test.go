@@ -26,7 +26,7 @@ func TestClocksOfProcessesDoNotMatter(t *testing.T) {
 			}
 			f := newFixture(t, ours)
 			f.newKey("hash", false)
-			f.must(f.Announce(t.Context(), bulk.Node{ID: "ours", Role: "ingest", StartedAt: now()}))
+			f.must(f.Announce(t.Context(), bulk.Node{ID: "ours", Role: bulk.RoleIngest, StartedAt: now()}))
 			left := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
 			f.stage(left, 1)
 			if _, err := f.Pause(t.Context(), f.account, left.ID); err != nil {
@@ -43,9 +43,9 @@ func TestClocksOfProcessesDoNotMatter(t *testing.T) {
 				if year := time.Now().Year(); year != 2000 {
 					t.Fatalf("the year is %d", year)
 				}
-				behind.must(behind.Announce(t.Context(), bulk.Node{ID: "theirs", Role: "ingest", StartedAt: now()}))
+				behind.must(behind.Announce(t.Context(), bulk.Node{ID: "theirs", Role: bulk.RoleIngest, StartedAt: now()}))
 				behind.sees("the other process", func() (int, error) {
-					nodes, err := behind.Nodes(t.Context(), "ingest", 5*time.Second)
+					nodes, err := behind.Nodes(t.Context(), bulk.RoleIngest, 5*time.Second)
 					return len(nodes), err
 				}, 2)
 				behind.sees("a pause", func() (int, error) {
@@ -67,7 +67,7 @@ func TestClocksOfProcessesDoNotMatter(t *testing.T) {
 			})
 
 			f.sees("the process that is behind", func() (int, error) {
-				nodes, err := f.Nodes(t.Context(), "ingest", time.Minute)
+				nodes, err := f.Nodes(t.Context(), bulk.RoleIngest, time.Minute)
 				return len(nodes), err
 			}, 2)
 			if f.ofSession("session") == nobody {

@@ -34,7 +34,7 @@ func (s *Store) Leave(ctx context.Context, id bulk.NodeID) error {
 }
 
 // Nodes lists the processes of a role ("" for all) that were seen within the time, by id.
-func (s *Store) Nodes(ctx context.Context, role string, within time.Duration) ([]bulk.Node, error) {
+func (s *Store) Nodes(ctx context.Context, role bulk.Role, within time.Duration) ([]bulk.Node, error) {
 	out := []bulk.Node{}
 	err := s.read.SelectContext(ctx, &out, `
 		SELECT `+columnsOf[bulk.Node]()+` FROM nodes

@@ -9,12 +9,12 @@ import (
 
 func TestNodesAnnounceThemselves(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
-		n := bulk.Node{ID: bulk.NewNodeID("ingest"), Role: "ingest", URL: "http://a", Version: "1", StartedAt: now()}
+		n := bulk.Node{ID: bulk.NewNodeID(bulk.RoleIngest), Role: bulk.RoleIngest, URL: "http://a", Version: "1", StartedAt: now()}
 		f.must(f.Announce(t.Context(), n))
 		n.Draining = true
 		f.must(f.Announce(t.Context(), n))
-		f.must(f.Announce(t.Context(), bulk.Node{ID: bulk.NewNodeID("console"), Role: "console", StartedAt: now()}))
-		live, err := f.Nodes(t.Context(), "ingest", time.Minute)
+		f.must(f.Announce(t.Context(), bulk.Node{ID: bulk.NewNodeID(bulk.RoleConsole), Role: bulk.RoleConsole, StartedAt: now()}))
+		live, err := f.Nodes(t.Context(), bulk.RoleIngest, time.Minute)
 		f.must(err)
 		if len(live) != 1 || !live[0].Draining || live[0].URL != "http://a" {
 			t.Fatalf("live %+v", live)
@@ -28,7 +28,7 @@ func TestNodesAnnounceThemselves(t *testing.T) {
 			t.Fatalf("silent ones are listed: %v %v", stale, err)
 		}
 		f.must(f.Leave(t.Context(), n.ID))
-		if live, err = f.Nodes(t.Context(), "ingest", time.Hour); err != nil || len(live) != 0 {
+		if live, err = f.Nodes(t.Context(), bulk.RoleIngest, time.Hour); err != nil || len(live) != 0 {
 			t.Fatalf("left %+v %v", live, err)
 		}
 	})

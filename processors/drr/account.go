@@ -30,7 +30,7 @@ type account struct {
 	prev, next *account
 }
 
-// SetWeight sets an account's share, 1 to [MaxWeight]; it acts at the account's
+// SetWeight sets an account's share, 1 to [bulk.MaxWeight]; it acts at the account's
 // next turn. An account without batches is not remembered, so push first.
 func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 	a := q.accounts[id]
@@ -38,7 +38,7 @@ func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 		return
 	}
 	q.weights[a.weight]--
-	a.weight = min(max(weight, 1), MaxWeight)
+	a.weight = min(max(weight, 1), bulk.MaxWeight)
 	q.weights[a.weight]++
 	q.weigh(a)
 }

@@ -59,16 +59,13 @@ type Config struct {
 
 const defaultAllowance = 5
 
-// MaxWeight bounds the weight of an account; the least is 1.
-const MaxWeight = 16
-
 // Queue holds batches and says which is next.
 type Queue struct {
 	cfg       Config
 	batches   map[bulk.BatchID]*batch
 	lines     map[bulk.ImportID]*line
 	accounts  map[bulk.AccountID]*account
-	weights   [MaxWeight + 1]int // accounts by weight, for the least one
+	weights   [bulk.MaxWeight + 1]int // accounts by weight, for the least one
 	newcomers ring
 	old       ring
 	rounds    int // since the beginning

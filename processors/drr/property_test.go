@@ -308,7 +308,7 @@ func (m *model) check() {
 	if q.Waiting() != len(m.waiting) || q.InFlight() != len(m.flying) || len(q.batches) != len(m.waiting)+len(m.flying) {
 		m.Fatalf("waiting %d, in flight %d, known %d; want %d, %d", q.Waiting(), q.InFlight(), len(q.batches), len(m.waiting), len(m.flying))
 	}
-	weights := [MaxWeight + 1]int{}
+	weights := [bulk.MaxWeight + 1]int{}
 	for _, a := range q.accounts {
 		weights[a.weight]++
 		ready, flying := 0, 0
@@ -330,7 +330,7 @@ func (m *model) check() {
 		if a.idle() && a.in != &q.old {
 			m.Fatalf("account %s is idle, owes nothing and is remembered", a.id)
 		}
-		if a.deficit > 3*q.cfg.Quantum*MaxWeight || a.deficit < -3*q.cfg.Quantum*MaxWeight {
+		if a.deficit > 3*q.cfg.Quantum*bulk.MaxWeight || a.deficit < -3*q.cfg.Quantum*bulk.MaxWeight {
 			m.Fatalf("account %s: deficit %v", a.id, a.deficit)
 		}
 	}

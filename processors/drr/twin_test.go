@@ -418,7 +418,7 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 	case 0:
 		p.q.SetWeight(acc, arg)
 		if a := p.w.accounts[acc]; a != nil {
-			a.weight = min(max(arg, 1), MaxWeight)
+			a.weight = min(max(arg, 1), bulk.MaxWeight)
 			p.w.weigh(a)
 		}
 	case 1:
