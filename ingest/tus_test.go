@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/resumable"
@@ -41,6 +42,52 @@ func (f *fixture) serve(h http.Handler) *httptest.Server {
 	f.t.Cleanup(server.Close)
 	return server
 }
+
+// servePipes is serve over connections in memory, which may be waited for in a synctest
+// bubble.
+func (f *fixture) servePipes(h http.Handler) *httptest.Server {
+	listener := &pipes{conns: make(chan net.Conn)}
+	listener.open, listener.close = context.WithCancel(context.Background())
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: h}}
+	server.Start()
+	f.t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport)
+	transport.DialContext, transport.ExpectContinueTimeout = listener.dial, time.Minute
+	return server
+}
+
+// pipes is a listener of connections in memory.
+type pipes struct {
+	conns chan net.Conn
+	open  context.Context
+	close context.CancelFunc
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.open.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// Close implements net.Listener.
+func (p *pipes) Close() error { p.close(); return nil }
 
 func contentOf(id bulk.ImportID) string { return "/v1/imports/" + string(id) + "/content" }
 
