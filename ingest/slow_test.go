@@ -162,8 +162,8 @@ func (k *keeping) client(t *testing.T, u *ingest.Uploads, id string, file string
 
 // Clients of 500 accounts that each send 1 MiB as fast as they can whenever they may, and
 // nothing after it, cannot be told from fast ones soon enough: a file beside them may be
-// refused some times, and how soon it lands is not promised. Nobody starves, though: what
-// was sent before a refusal stays, so with every try the file gets further, and each lands.
+// refused some times, and neither how often nor how soon it lands is promised. What
+// was acknowledged before a refusal stays, whoever is refused comes again, and each lands.
 func TestBurstsOfManyAccountsStarveNobody(t *testing.T) {
 	file := "id,name,size\n" + strings.Repeat("1,a name of some length,2\n", 4<<20/26)
 	burst := file[:9<<17]
