@@ -66,6 +66,11 @@ func TestImageIsSmallAndSafe(t *testing.T) {
 	if users := commands[*instructions.UserCommand](base); len(users) != 1 || users[0].User != "65532:65532" {
 		t.Errorf("user is %v, want the one of the chart", users)
 	}
+	if !slices.ContainsFunc(commands[*instructions.CopyCommand](base), func(c *instructions.CopyCommand) bool {
+		return c.From == "" && slices.Equal(c.SourcePaths, []string{"LICENSE", "NOTICE"})
+	}) {
+		t.Error("the image is without the licences of what is in it")
+	}
 	entries := commands[*instructions.EntrypointCommand](base)
 	if len(entries) != 1 || entries[0].PrependShell || !slices.Equal(entries[0].CmdLine, []string{"/usr/bin/bulkhead"}) {
 		t.Errorf("entry point is %v, want the binary without a shell", entries)
