@@ -113,7 +113,7 @@ func knownEncoding(r *http.Request) bool {
 func readFileRequest(r *http.Request, draft resumable.Draft) (n bulk.NewImport, err error) {
 	query := r.URL.Query()
 	if draft.Said {
-		query, err = uploadChoices(r)
+		query, err = uploadParams(r)
 	}
 	if err != nil {
 		return n, err
@@ -121,7 +121,7 @@ func readFileRequest(r *http.Request, draft resumable.Draft) (n bulk.NewImport, 
 	if !knownEncoding(r) {
 		return n, statusError(http.StatusUnsupportedMediaType)
 	}
-	if n, err = parseChoices(query); err != nil {
+	if n, err = parseImport(query); err != nil {
 		return n, err
 	}
 	if name, is := digest.InTrailer(r.Trailer); is {

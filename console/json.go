@@ -35,7 +35,7 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if mediaType(r) != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return statusError(http.StatusUnsupportedMediaType)
 	}
-	defer s.hurry(w)()
+	defer s.readDeadline(w)()
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
 	if err != nil {
 		return fmt.Errorf("read body: %w", err)
@@ -46,9 +46,9 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return decodeStrict(data, v)
 }
 
-// hurry bounds how long a client may take to send a small body; the returned function
+// readDeadline bounds how long a client may take to send a small body; the returned function
 // lifts the bound, which would otherwise cancel the request while it is worked on.
-func (s *Server) hurry(w http.ResponseWriter) (done func()) {
+func (s *Server) readDeadline(w http.ResponseWriter) (done func()) {
 	conn, end := http.NewResponseController(w), time.Now().Add(time.Duration(s.Limits.IdleSeconds)*time.Second)
 	conn.SetReadDeadline(end) // not every connection has deadlines
 	return func() {

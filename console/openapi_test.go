@@ -153,7 +153,7 @@ func TestOpenAPIIsConsistent(t *testing.T) {
 func TestOpenAPIDescribesEveryChoice(t *testing.T) {
 	doc, _ := readDocument(t)
 	described := doc.query(doc.Paths["/v1/imports"]["post"])
-	for _, name := range choices {
+	for _, name := range importParams {
 		if !slices.Contains(described, name) {
 			t.Errorf("the parameter %s is not described", name)
 		}

@@ -157,7 +157,7 @@ func TestBrowserLivePageEndsByItself(t *testing.T) {
 	if _, err := w.Cancel(ctx, w.account.ID, running.ID); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, says(".title-row", "Cancelled"), says("#part-receipt", "Receipt"), chromedp.WaitNotPresent("[data-live-chip]"))
+	do(t, ctx, says(".title-row", "Cancelled"), says("#part-receipt", "Receipt"), chromedp.WaitNotPresent("[data-live-badge]"))
 }
 
 func TestBrowserPreviewsAndUploads(t *testing.T) {
@@ -219,7 +219,7 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(base+"/imports/new"),
 		chromedp.SetUploadFiles("#file", []string{writeContacts(t, 40)}), chromedp.Submit("#new-import"), chromedp.WaitVisible("#part-receipt .receipt"),
 		chromedp.Navigate(base+"/imports/"+string(running.ID)), chromedp.Click("#cancel"), chromedp.WaitVisible(".confirm"),
-		chromedp.Click(".confirm button"), chromedp.WaitVisible(".chip[data-state=cancelled]"))
+		chromedp.Click(".confirm button"), chromedp.WaitVisible(".badge[data-state=cancelled]"))
 	if got := w.of("contacts.csv").Rows.Created; got != 40 {
 		t.Errorf("created %d rows, want 40", got)
 	}

@@ -28,7 +28,7 @@ func (s *Server) clusterPageView(r *http.Request) (v web.ClusterView, err error)
 	if err != nil {
 		return v, err
 	}
-	v = web.ClusterView{Page: s.frame(r, web.SectionCluster, "Cluster"), Members: c.Nodes}
+	v = web.ClusterView{Page: s.pageData(r, web.SectionCluster, "Cluster"), Members: c.Nodes}
 	v.Scripts, v.Refresh = []string{"live.js"}, 5
 	return v, nil
 }

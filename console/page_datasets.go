@@ -19,7 +19,7 @@ func (s *Server) datasetsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("usage: %w", err)
 	}
-	v := web.DatasetsView{Page: s.frame(r, web.SectionDatasets, "Datasets"), Datasets: datasets, Records: map[bulk.DatasetName]int64{}}
+	v := web.DatasetsView{Page: s.pageData(r, web.SectionDatasets, "Datasets"), Datasets: datasets, Records: map[bulk.DatasetName]int64{}}
 	for _, d := range usage.ByDataset {
 		v.Records[d.Dataset] = d.Records
 	}
@@ -40,7 +40,7 @@ func (s *Server) datasetPage(w http.ResponseWriter, r *http.Request) error {
 	if title == "" {
 		title = string(d.Name)
 	}
-	v := web.DatasetView{Page: s.frame(r, web.SectionDatasets, title), Dataset: d, Records: records, AtStart: cursor == ""}
+	v := web.DatasetView{Page: s.pageData(r, web.SectionDatasets, title), Dataset: d, Records: records, AtStart: cursor == ""}
 	return s.page(w, r, http.StatusOK, web.Dataset(v))
 }
 
@@ -67,7 +67,7 @@ func (s *Server) usagePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("usage: %w", err)
 	}
-	return s.page(w, r, http.StatusOK, web.Usage(web.UsageView{Page: s.frame(r, web.SectionUsage, "Usage"), Usage: usage}))
+	return s.page(w, r, http.StatusOK, web.Usage(web.UsageView{Page: s.pageData(r, web.SectionUsage, "Usage"), Usage: usage}))
 }
 
 func header(spec bulk.Spec) (names []string) {

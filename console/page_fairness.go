@@ -43,7 +43,7 @@ func (s *Server) fairnessView(r *http.Request) (v web.FairnessView, err error) {
 		return v, err
 	}
 	shown := min(len(idle), web.MaxIdle)
-	v = web.FairnessView{Page: s.frame(r, web.SectionFairness, "Fairness"), Fairness: f, Idle: idle[:shown], MoreIdle: len(idle) - shown}
+	v = web.FairnessView{Page: s.pageData(r, web.SectionFairness, "Fairness"), Fairness: f, Idle: idle[:shown], MoreIdle: len(idle) - shown}
 	v.Scripts, v.Refresh = []string{"live.js"}, 15 // slow enough to fill a form in
 	return v, nil
 }

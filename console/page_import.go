@@ -49,7 +49,7 @@ func (s *Server) cancelPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/imports/"+string(imp.ID), http.StatusSeeOther)
 		return nil
 	}
-	return s.page(w, r, http.StatusOK, web.CancelImport(web.ImportView{Page: s.frame(r, web.SectionImports, "Cancel import"), Import: imp}))
+	return s.page(w, r, http.StatusOK, web.CancelImport(web.ImportView{Page: s.pageData(r, web.SectionImports, "Cancel import"), Import: imp}))
 }
 
 // steerPage makes the handler of a button on the import page. A refusal is shown on
@@ -83,7 +83,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 	if title == "" {
 		title = "Unnamed file"
 	}
-	v = web.ImportView{Page: s.frame(r, web.SectionImports, title), Import: imp}
+	v = web.ImportView{Page: s.pageData(r, web.SectionImports, title), Import: imp}
 	if v.Batches, err = s.latestBatches(ctx, imp); err != nil {
 		return v, fmt.Errorf("list batches: %w", err)
 	}

@@ -27,7 +27,7 @@ func (s *Server) importsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list datasets: %w", err)
 	}
-	v := web.ImportsView{LastBytes: s.lastBytes(r.Context(), s.principal(r).Account), Page: s.frame(r, web.SectionImports, "Imports"), Imports: list, Filter: f, First: importsURL(f, ""), Curl: curl(r, datasets)}
+	v := web.ImportsView{LastBytes: s.lastBytes(r.Context(), s.principal(r).Account), Page: s.pageData(r, web.SectionImports, "Imports"), Imports: list, Filter: f, First: importsURL(f, ""), Curl: curl(r, datasets)}
 	for _, d := range datasets {
 		v.Datasets = append(v.Datasets, d.Name)
 	}

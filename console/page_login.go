@@ -13,7 +13,7 @@ const maxForm = 16 << 10
 
 // readForm reads a small form, for which the client has as long as for any body.
 func (s *Server) readForm(w http.ResponseWriter, r *http.Request) error {
-	defer s.hurry(w)()
+	defer s.readDeadline(w)()
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("read form: %w", err)
@@ -22,7 +22,7 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) error {
-	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.frame(r, "", "Sign in"), Next: nextPath(r.URL.Query().Get("next"))}))
+	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.pageData(r, "", "Sign in"), Next: nextPath(r.URL.Query().Get("next"))}))
 }
 
 // loginWithKey opens a session for an API key. A wrong one gets the form again.
@@ -33,7 +33,7 @@ func (s *Server) loginWithKey(w http.ResponseWriter, r *http.Request) error {
 	next := nextPath(r.PostFormValue("next"))
 	err := s.signInWithKey(w, r, r.PostFormValue("key"))
 	if bulk.KindOf(err) == bulk.KindUnauthorized {
-		v := web.LoginView{Page: s.frame(r, "", "Sign in"), Next: next, Failed: "This key is not accepted. Check it, or ask for a new one."}
+		v := web.LoginView{Page: s.pageData(r, "", "Sign in"), Next: next, Failed: "This key is not accepted. Check it, or ask for a new one."}
 		return s.page(w, r, http.StatusUnauthorized, web.Login(v))
 	}
 	if err != nil {
@@ -45,13 +45,13 @@ func (s *Server) loginWithKey(w http.ResponseWriter, r *http.Request) error {
 
 // loginLinkPage only shows a button: see web.Login.
 func (s *Server) loginLinkPage(w http.ResponseWriter, r *http.Request) error {
-	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.frame(r, "", "Sign in"), Token: r.PathValue("token")}))
+	return s.page(w, r, http.StatusOK, web.Login(web.LoginView{Page: s.pageData(r, "", "Sign in"), Token: r.PathValue("token")}))
 }
 
 func (s *Server) loginWithLink(w http.ResponseWriter, r *http.Request) error {
 	err := s.signInWithLink(w, r, r.PathValue("token"))
 	if k := bulk.KindOf(err); k == bulk.KindUnauthorized || k == bulk.KindNotFound {
-		v := web.LoginView{Page: s.frame(r, "", "Sign in"), Next: "/", Failed: "This link was used already or has expired. Sign in with an API key."}
+		v := web.LoginView{Page: s.pageData(r, "", "Sign in"), Next: "/", Failed: "This link was used already or has expired. Sign in with an API key."}
 		return s.page(w, r, http.StatusUnauthorized, web.Login(v))
 	}
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Server) loginWithLink(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) signedInPage(w http.ResponseWriter, r *http.Request) error {
-	return s.page(w, r, http.StatusOK, web.SignedIn(s.frame(r, "", "Signed in"), nextPath(r.URL.Query().Get("from"))))
+	return s.page(w, r, http.StatusOK, web.SignedIn(s.pageData(r, "", "Signed in"), nextPath(r.URL.Query().Get("from"))))
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {

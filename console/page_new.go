@@ -30,7 +30,7 @@ func (s *Server) showNewImport(w http.ResponseWriter, r *http.Request, status in
 	if mode != bulk.ModeCreate {
 		mode = bulk.ModeUpsert
 	}
-	v := web.NewImportView{Page: s.frame(r, web.SectionNew, "New import"), Datasets: datasets, Dataset: name, Mode: mode, Limits: s.Limits}
+	v := web.NewImportView{Page: s.pageData(r, web.SectionNew, "New import"), Datasets: datasets, Dataset: name, Mode: mode, Limits: s.Limits}
 	v.Scripts, v.Notice = []string{"vendor/tus.min.js", "upload.js"}, notice
 	return s.page(w, r, status, web.NewImport(v))
 }
@@ -42,13 +42,13 @@ func (s *Server) startImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bulk.Errorf(bulk.KindInvalid, "bad_form", "The form cannot be read: %v. Load the page again and send it once more.", err)
 	}
-	sent := s.hurry(w)
+	sent := s.readDeadline(w)
 	fields, file, err := readFields(form)
 	sent()
 	if err != nil {
 		return err
 	}
-	n, err := parseChoices(fields)
+	n, err := parseImport(fields)
 	if err == nil && file == nil {
 		err = bulk.Errorf(bulk.KindInvalid, "missing_file", "Choose a file.")
 	}
@@ -103,7 +103,7 @@ func readFields(form *multipart.Reader) (fields url.Values, file *multipart.Part
 // fragment of the form.
 func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	whole, choice, err := previewChoices(q)
+	whole, choice, err := parsePreview(q)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}
-	defer s.hurry(w)()
+	defer s.readDeadline(w)()
 	sample, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.PreviewBytes)))
 	if err != nil {
 		return fmt.Errorf("read sample: %w", err)

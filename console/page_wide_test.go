@@ -57,5 +57,5 @@ func TestBrowserLivePageWithoutEvents(t *testing.T) {
 	if _, err := w.Cancel(ctx, w.account.ID, running.ID); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, says(".title-row", "Cancelled"), chromedp.WaitNotPresent("[data-live-chip]"))
+	do(t, ctx, says(".title-row", "Cancelled"), chromedp.WaitNotPresent("[data-live-badge]"))
 }

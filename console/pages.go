@@ -76,8 +76,8 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// frame is what every page's layout shows for this request.
-func (s *Server) frame(r *http.Request, section web.Section, title string) web.Page {
+// pageData is what every page's layout shows for this request.
+func (s *Server) pageData(r *http.Request, section web.Section, title string) web.Page {
 	p := s.principal(r)
 	return web.Page{
 		Title: title, Section: section, Path: pagePath(r), Account: s.accountName(r), AccountID: string(p.Account), Operator: p.Operator, Now: time.Now(),
@@ -100,7 +100,7 @@ func (s *Server) accountName(r *http.Request) string {
 // in: also at addresses that need no credential, or that there are not.
 func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, p *Problem) {
 	r = s.recognised(r)
-	v := web.ProblemView{Page: s.frame(r, "", p.Title), Status: p.Status, Message: p.Detail, RequestID: p.RequestID}
+	v := web.ProblemView{Page: s.pageData(r, "", p.Title), Status: p.Status, Message: p.Detail, RequestID: p.RequestID}
 	switch p.Status {
 	case http.StatusUnauthorized:
 		v.Title, v.Message = "You are signed out", "Sign in again to go on."

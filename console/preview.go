@@ -14,7 +14,7 @@ import (
 // the first file of a form. whole=1 says that they are all there is.
 func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	whole, choice, err := previewChoices(q)
+	whole, choice, err := parsePreview(q)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer s.hurry(w)()
+	defer s.readDeadline(w)()
 	body, err := sampleOf(r)
 	if err != nil {
 		return err
@@ -43,8 +43,8 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, p)
 }
 
-// previewChoices reads how a sample is to be taken; whole says that it is all there is.
-func previewChoices(q url.Values) (whole bool, choice bulk.DialectChoice, err error) {
+// parsePreview reads how a sample is to be taken; whole says that it is all there is.
+func parsePreview(q url.Values) (whole bool, choice bulk.DialectChoice, err error) {
 	wrong := faults{}
 	whole, choice = parseBool(&wrong, q, "whole"), parseDialect(&wrong, q)
 	checkDialect(&wrong, choice)

@@ -17,7 +17,7 @@ type route struct {
 // routes is the whole API; openapi.json describes each line.
 func (s *Server) routes() []route {
 	return []route{
-		{"POST /v1/imports", account, s.createImport, choices},
+		{"POST /v1/imports", account, s.createImport, importParams},
 		{"OPTIONS /v1/imports", public, s.tusOptions, nil},
 		{"GET /v1/imports", account, s.holding(listAnswer, s.listImports), []string{"state", "dataset", "search", "cursor", "limit"}},
 		{"GET /v1/imports/{id}", account, s.getImport, nil},

@@ -45,7 +45,7 @@ func (st *streams) enter(imp bulk.Import) (w *watcher, leave func(), err error) 
 	st.open[imp.AccountID]++
 	st.s.Metrics.Streams.Inc()
 	if w = st.watched[imp.ID]; w == nil {
-		w = &watcher{s: st.s, account: imp.AccountID, id: imp.ID, changed: make(chan struct{}), hurry: make(chan struct{}, 1)}
+		w = &watcher{s: st.s, account: imp.AccountID, id: imp.ID, changed: make(chan struct{}), stale: make(chan struct{}, 1)}
 		ctx, stop := context.WithCancel(context.Background())
 		w.stop = stop
 		st.watched[imp.ID] = w
@@ -76,7 +76,7 @@ type watcher struct {
 	id      bulk.ImportID
 	stop    context.CancelFunc
 	readers int           // under streams.mu
-	hurry   chan struct{} // holds a token when a stream knows of something newer
+	stale   chan struct{} // holds a token when a stream knows of something newer
 
 	mu      sync.Mutex
 	found   sight
@@ -117,7 +117,7 @@ func (w *watcher) publish(v sight) {
 // await makes the watcher look at once, for one who knows of a newer version.
 func (w *watcher) await() {
 	select {
-	case w.hurry <- struct{}{}:
+	case w.stale <- struct{}{}:
 	default:
 	}
 }
@@ -146,7 +146,7 @@ func (w *watcher) run(ctx context.Context, imp bulk.Import) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.hurry:
+		case <-w.stale:
 		case <-poll.C:
 		}
 		imp, err = w.s.Imports.Import(ctx, w.account, w.id)

@@ -20,7 +20,7 @@ func (s *Server) tusOptions(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// createTus serves the creation extension. The import's choices come as metadata, by
+// createTus serves the creation extension. The import's parameters come as metadata, by
 // the names that a query would use; what else the metadata says is kept for the client.
 func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Tus-Resumable", resumable.TusVersion)
@@ -62,11 +62,11 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, size int64
 	if r.ContentLength > size && size >= 0 {
 		return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, but this request has %d.", size, r.ContentLength)
 	}
-	choices, err := uploadChoices(r)
+	params, err := uploadParams(r)
 	if err != nil {
 		return err
 	}
-	n, err := parseChoices(choices)
+	n, err := parseImport(params)
 	if err != nil {
 		return err
 	}
@@ -150,10 +150,10 @@ func (c *creation) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (c *creation) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// uploadChoices returns the parameters of a new import from the query and from what is
+// uploadParams returns the parameters of a new import from the query and from what is
 // ours of the metadata. What else there is belongs to the client: upload widgets send
 // more by themselves.
-func uploadChoices(r *http.Request) (url.Values, error) {
+func uploadParams(r *http.Request) (url.Values, error) {
 	meta, err := tusMetadata(r.Header.Get("Upload-Metadata"))
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func uploadChoices(r *http.Request) (url.Values, error) {
 	var ours []parameter
 	name := ""
 	for _, p := range meta {
-		if slices.Contains(choices, p.name) {
+		if slices.Contains(importParams, p.name) {
 			ours = append(ours, p)
 		} else if err := noSlip(p.name); err != nil {
 			return nil, err
@@ -170,7 +170,7 @@ func uploadChoices(r *http.Request) (url.Values, error) {
 			name = p.value
 		}
 	}
-	v, err := readParameters(ours, choices)
+	v, err := readParameters(ours, importParams)
 	if err != nil {
 		return nil, err
 	}
@@ -190,9 +190,9 @@ func uploadChoices(r *http.Request) (url.Values, error) {
 // import.
 func noSlip(name string) error {
 	bare := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
-	for _, choice := range choices {
-		if choice != "filename" && bare(name) == bare(choice) {
-			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "Upload-Metadata has %q; write %s.", bulk.Truncate(name), choice)
+	for _, param := range importParams {
+		if param != "filename" && bare(name) == bare(param) {
+			return bulk.Errorf(bulk.KindInvalid, "unknown_parameter", "Upload-Metadata has %q; write %s.", bulk.Truncate(name), param)
 		}
 	}
 	return nil

@@ -142,7 +142,7 @@ func batches(v ImportView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					var templ_7745c5c3_Var6 = []any{"cell", batchLook(s).Tone}
+					var templ_7745c5c3_Var6 = []any{"cell", batchBadge(s).Tone}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_ElementWriter, templ_7745c5c3_Var6...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -175,9 +175,9 @@ func batches(v ImportView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var8 string
-				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(batchLook(s).Word)
+				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(batchBadge(s).Word)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 35, Col: 96}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 35, Col: 98}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
@@ -269,7 +269,7 @@ func batches(v ImportView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					var templ_7745c5c3_Var13 = []any{"cell", batchLook(c.State).Tone}
+					var templ_7745c5c3_Var13 = []any{"cell", batchBadge(c.State).Tone}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_ElementWriter, templ_7745c5c3_Var13...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -290,7 +290,7 @@ func batches(v ImportView) templ.Component {
 					var templ_7745c5c3_Var15 string
 					templ_7745c5c3_Var15, templ_7745c5c3_Err = templruntime.NewAttributeExpression(cellTitle(c)).Resolve(ctx)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 46, Col: 71}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 46, Col: 72}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var15)
 					if templ_7745c5c3_Err != nil {
@@ -338,9 +338,9 @@ func batches(v ImportView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var17 string
-				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(batchLook(b.State).Word)
+				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(batchBadge(b.State).Word)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 61, Col: 34}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `batches.templ`, Line: 61, Col: 35}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 				if templ_7745c5c3_Err != nil {
@@ -544,9 +544,9 @@ func cellTitle(c cell) string {
 	}
 	b := c.Batch
 	if b == nil {
-		return fmt.Sprintf("Batches %s to %s · %s · %s", num(c.From), num(c.To), batchLook(c.State).Word, rows)
+		return fmt.Sprintf("Batches %s to %s · %s · %s", num(c.From), num(c.To), batchBadge(c.State).Word, rows)
 	}
-	text := fmt.Sprintf("Batch %s · %s · %s", num(b.No), batchLook(b.State).Word, rows)
+	text := fmt.Sprintf("Batch %s · %s · %s", num(b.No), batchBadge(b.State).Word, rows)
 	if b.CommittedAt != nil {
 		work := time.Duration(b.ReadMS+b.ValidateMS+b.CommitMS) * time.Millisecond
 		text += fmt.Sprintf(" · %s after %s · %s of work on %s", "done", span(b.CommittedAt.Sub(b.StagedAt)), span(work), b.Node)

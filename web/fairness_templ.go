@@ -89,7 +89,7 @@ func Fairness(v FairnessView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = liveChip().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = liveBadge().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -115,8 +115,8 @@ func Fairness(v FairnessView) templ.Component {
 	})
 }
 
-// liveChip says how fresh a page is that live.js keeps true.
-func liveChip() templ.Component {
+// liveBadge says how fresh a page is that live.js keeps true.
+func liveBadge() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -133,7 +133,7 @@ func liveChip() templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<span class=\"live-chip needs-js\" data-live-chip data-mode=\"wait\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-live-word>Connecting</span></span>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<span class=\"live-badge needs-js\" data-live-badge data-mode=\"wait\"><span class=\"dot\" aria-hidden=\"true\"></span><span data-live-word>Connecting</span></span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -55,9 +55,9 @@ func TestPerSecondHasThreeDigits(t *testing.T) {
 func TestEveryStateHasItsOwnWordAndAShape(t *testing.T) {
 	words := map[string]bulk.State{}
 	for _, s := range bulk.States {
-		l := stateLook(s)
+		l := stateBadge(s)
 		if l.Word == string(s) || l.Icon == "" || l.Tone == "" || l.Says == "" {
-			t.Errorf("%s has no look: %+v", s, l)
+			t.Errorf("%s has no badge: %+v", s, l)
 		}
 		if by, taken := words[l.Word]; taken {
 			t.Errorf("%s and %s are both called %q", s, by, l.Word)

@@ -176,17 +176,17 @@ func Live(v ImportView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.silent() {
-			templ_7745c5c3_Err = silentChip().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = badged("silent", silentBadge).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = chip(v.Import.State).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = badged(string(v.Import.State), stateBadge(v.Import.State)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if v.running() {
-				templ_7745c5c3_Err = liveChip().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = liveBadge().Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

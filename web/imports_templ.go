@@ -213,9 +213,9 @@ func importFilter(v ImportsView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var6 string
-			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(stateLook(s).Word)
+			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(stateBadge(s).Word)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `imports.templ`, Line: 83, Col: 86}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `imports.templ`, Line: 83, Col: 87}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -449,12 +449,12 @@ func importRow(i bulk.Import, v ImportsView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.silent(i) {
-			templ_7745c5c3_Err = silentChip().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = badged("silent", silentBadge).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = chip(i.State).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = badged(string(i.State), stateBadge(i.State)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

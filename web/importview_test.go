@@ -133,10 +133,10 @@ func TestASilentSenderIsNotSaidToBeLive(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	if strings.Contains(silent, "data-live-chip") || strings.Contains(silent, "Receiving") {
+	if strings.Contains(silent, "data-live-badge") || strings.Contains(silent, "Receiving") {
 		t.Error("the page says that the upload lives")
 	}
-	if sending := page(now.Add(-20 * time.Second)); strings.Contains(sending, "Nothing has come") || !strings.Contains(sending, "data-live-chip") {
+	if sending := page(now.Add(-20 * time.Second)); strings.Contains(sending, "Nothing has come") || !strings.Contains(sending, "data-live-badge") {
 		t.Error("a sender who sent 20 s ago is said to be silent")
 	}
 	var list strings.Builder

@@ -19,9 +19,9 @@ type api struct {
 	http     *http.Client
 }
 
-// patience is how long one call is tried: while a process is killed or restarted,
+// retryFor is how long one call is tried: while a process is killed or restarted,
 // a well-behaved client comes again.
-const patience = time.Minute
+const retryFor = time.Minute
 
 // ask sends in as JSON, and reads the answer into out. An answer that may pass is asked
 // for again, so what it asks for has to be harmless when repeated.
@@ -40,7 +40,7 @@ func (a api) ask(ctx context.Context, method, path string, in, out any) error {
 			return ctx.Err()
 		case err == nil && res.status < 300:
 			return json.Unmarshal(res.body, out)
-		case err == nil && !passes(res.status), time.Since(begun) > patience:
+		case err == nil && !passes(res.status), time.Since(begun) > retryFor:
 			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, res.body))
 		}
 		if err := wait.For(ctx, retryAfter); err != nil {

@@ -13,7 +13,7 @@
 // their last figures, and prints it as tables, which are also in fairness.md. It exits
 // with 1 when a count is not exact, not when a target is missed: the tables say so.
 //
-//	deploy/cluster/fairness [-only beside,weights,caps,sybil,failover] [-imports 500] [-scale 1]
+//	deploy/cluster/fairness [-only noisy-neighbour,weights,caps,sybil,failover] [-imports 500] [-scale 1]
 package main
 
 import (
@@ -40,7 +40,7 @@ type options struct {
 	scale    float64
 	seed     uint64
 	out      string
-	patience time.Duration
+	timeout  time.Duration
 }
 
 // scenario is a part of the benchmark with a result of its own.
@@ -50,7 +50,7 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"beside", (*bench).beside},
+	{"noisy-neighbour", (*bench).noisyNeighbour},
 	{"weights", (*bench).weights},
 	{"caps", (*bench).caps},
 	{"sybil", (*bench).sybil},
@@ -74,10 +74,10 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.whales, "whales", "1,4", "numbers of large files beside which small imports run, by commas")
 	flag.IntVar(&o.accounts, "accounts", 10, "accounts that send small imports in turn")
 	flag.Float64Var(&o.load, "load", 0.10, "share of all batches that small imports are")
-	flag.Float64Var(&o.scale, "scale", 1, "of the large files of the scenarios other than beside; less ends sooner and says less")
+	flag.Float64Var(&o.scale, "scale", 1, "of the large files of the scenarios other than noisy-neighbour; less ends sooner and says less")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the arrivals")
 	flag.StringVar(&o.out, "out", filepath.Join("loadtest", "results"), "where fairness.json goes")
-	flag.DurationVar(&o.patience, "patience", 40*time.Minute, "within which a scenario must end")
+	flag.DurationVar(&o.timeout, "timeout", 40*time.Minute, "within which a scenario must end")
 	flag.Parse()
 	chosen, err := choose(o.only)
 	if err != nil {
@@ -107,7 +107,7 @@ func run(ctx context.Context) error {
 }
 
 func (b *bench) try(ctx context.Context, s scenario, r *record) error {
-	ctx, cancel := context.WithTimeout(ctx, b.patience)
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	if err := b.quiet(ctx); err != nil {
 		return err

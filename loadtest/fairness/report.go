@@ -22,12 +22,12 @@ type record struct {
 	BatchRows int64     `json:"batch_rows"`
 	Accounts  int       `json:"small_accounts"`
 
-	Cost     cost            `json:"cost"`
-	Beside   []besideResult  `json:"beside"`
-	Weights  *sharing        `json:"weights"`
-	Caps     *capsResult     `json:"caps"`
-	Sybil    *sharing        `json:"sybil"`
-	Failover *failoverResult `json:"failover"`
+	Cost           cost              `json:"cost"`
+	NoisyNeighbour []neighbourResult `json:"noisy_neighbour"`
+	Weights        *sharing          `json:"weights"`
+	Caps           *capsResult       `json:"caps"`
+	Sybil          *sharing          `json:"sybil"`
+	Failover       *failoverResult   `json:"failover"`
 }
 
 // open reads the last record, if there is one.

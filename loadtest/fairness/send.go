@@ -41,7 +41,7 @@ func (a *account) send(ctx context.Context, rows int64) (*importing, error) {
 		case err == nil && said.Code == "upload_incomplete":
 			i.id = said.Incomplete
 			return i, a.goOn(ctx, i)
-		case time.Since(i.posted) > patience, err == nil && !passes(res.status):
+		case time.Since(i.posted) > retryFor, err == nil && !passes(res.status):
 			return nil, errors.Join(err, fmt.Errorf("POST %s: %s", path, res.body))
 		}
 		if err := wait.For(ctx, retryAfter); err != nil {
@@ -57,7 +57,7 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 	if err != nil {
 		return err
 	}
-	for last := time.Now(); time.Since(last) < patience; {
+	for last := time.Now(); time.Since(last) < retryFor; {
 		tus := http.Header{"Tus-Resumable": {"1.0.0"}}
 		res, err := a.call(ctx, http.MethodHead, path, tus, http.NoBody)
 		if err == nil && res.status == http.StatusOK {

@@ -26,8 +26,8 @@ type tables struct {
 func (t tables) write() {
 	fmt.Fprintf(t.w, "## Fairness, %s\n\n%d CPUs, %d slots, batches of %d rows; every count of every import, and the usage of every account, exact.\n\n",
 		t.At.Format("2006-01-02 15:04 MST"), t.CPUs, t.Slots, t.BatchRows)
-	if t.Beside != nil {
-		t.beside()
+	if t.NoisyNeighbour != nil {
+		t.noisyNeighbour()
 	}
 	if t.Weights != nil {
 		t.shares("weights", *t.Weights)
@@ -43,13 +43,13 @@ func (t tables) write() {
 	}
 }
 
-func (t tables) beside() {
+func (t tables) noisyNeighbour() {
 	c := t.Cost
 	fmt.Fprintf(t.w, "A batch takes %.1f ms of a slot; alone, one account gets %.0f a second through. %.2f small imports of %d batches a second, %d accounts in turn.\n\n",
 		c.SlotMS, c.PerSecond, c.ImportsPerSecond, smallBatches, t.Accounts)
 	t.row("whales", "order", "batches each", "small imports", "import p50", "p95", "p99", "wait p50", "p95", "p99", "rows/s", "slots used", "small ones' share", "Jain, worst minute", "waits within median, upper estimate")
 	t.rule(15)
-	for _, res := range t.Beside {
+	for _, res := range t.NoisyNeighbour {
 		for _, r := range res.Runs {
 			t.row(r.Whales, r.Order, r.Each, r.Took.N, fmt.Sprintf("%.0f ms", r.Took.P50), fmt.Sprintf("%.0f", r.Took.P95), fmt.Sprintf("%.0f", r.Took.P99),
 				fmt.Sprintf("%.0f ms", r.Phases.Wait.P50), fmt.Sprintf("%.0f", r.Phases.Wait.P95), fmt.Sprintf("%.0f", r.Phases.Wait.P99),
@@ -59,13 +59,13 @@ func (t tables) beside() {
 	fmt.Fprintln(t.w)
 	t.row("small imports, p50 and p99 in ms", "upload, first batch staged", "wait for a slot", "batches", "end")
 	t.rule(5)
-	for _, res := range t.Beside {
+	for _, res := range t.NoisyNeighbour {
 		for _, r := range res.Runs {
 			t.row(fmt.Sprintf("%s, %d whales", r.Order, r.Whales), r.Phases.Upload, r.Phases.Wait, r.Phases.Work, r.Phases.End)
 		}
 	}
 	t.verdicts()
-	for _, res := range t.Beside {
+	for _, res := range t.NoisyNeighbour {
 		fair, beside := res.Runs[2], fmt.Sprintf("beside %d: ", res.Whales)
 		t.verdict(beside+"small import ÷ alone, p99", res.TookFair.P99, fmt.Sprintf("≤ %g", targetTook), res.TookFair.P99 <= targetTook)
 		t.row(beside+"the same, p50", res.TookFair.P50, "", "")

@@ -49,7 +49,7 @@ func run(ctx context.Context) error {
 	out := flag.String("out", filepath.Join("loadtest", "results"), "where the result goes")
 	name := flag.String("name", "faults", "of the result")
 	gone := flag.Duration("clickhouse-away", 5*time.Minute, "how long ClickHouse is gone in its round")
-	patience := flag.Duration("patience", 15*time.Minute, "within which a round must end")
+	timeout := flag.Duration("timeout", 15*time.Minute, "within which a round must end")
 	flag.Parse()
 	chosen, err := choose(append(faults, away(*gone)), *only)
 	if err := errors.Join(err, checkSettings()); err != nil {
@@ -68,7 +68,7 @@ func run(ctx context.Context) error {
 	results := make([]result, 0, len(chosen))
 	for _, f := range chosen {
 		fmt.Fprintf(os.Stderr, "faults: %s\n", f.what)
-		r := tryFault(ctx, f, files, *patience)
+		r := tryFault(ctx, f, files, *timeout)
 		results = append(results, r)
 		for _, w := range r.Wrong {
 			fmt.Fprintf(os.Stderr, "faults: %s: %s\n", f.name, w)

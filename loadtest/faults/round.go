@@ -37,9 +37,9 @@ type standing struct {
 }
 
 // tryFault runs one round. What goes wrong is in the result.
-func tryFault(ctx context.Context, f fault, files []cluster.File, patience time.Duration) result {
+func tryFault(ctx context.Context, f fault, files []cluster.File, timeout time.Duration) result {
 	r := result{Fault: f.name, What: f.what, Accounts: len(files)}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	customers, err := cluster.NewCustomers(ctx, f.name, files)
 	if err != nil {

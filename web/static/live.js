@@ -13,8 +13,8 @@
   let timer = 0, asking = false, again = false, source = null;
   let refused = false; // no events are to be had: the account follows as many imports as it may, or they ended
 
-  const chip = () => {
-    const el = root.querySelector("[data-live-chip]");
+  const badge = () => {
+    const el = root.querySelector("[data-live-badge]");
     if (!el) return;
     const out = lost ? Math.round((Date.now() - last) / 1000) : 0;
     const mode = session.ended ? "stale" : !lost ? "live" : out < 5 ? "again" : "stale";
@@ -22,14 +22,14 @@
     el.dataset.mode = mode;
     el.querySelector("[data-live-word]").textContent = word;
   };
-  const connected = () => { lost = 0; last = Date.now(); chip(); };
-  const disconnected = () => { lost = lost || Date.now(); chip(); };
+  const connected = () => { lost = 0; last = Date.now(); badge(); };
+  const disconnected = () => { lost = lost || Date.now(); badge(); };
 
   // inUse tells whether somebody is filling in a form there.
   const inUse = (el) => [...el.querySelectorAll("input:not([type=file])")].some((i) => i === document.activeElement || i.value !== i.defaultValue);
 
   // swap puts the parts in place that differ from what the server sent before.
-  // Focus, open details, the live chip and the row of a form in use stay as they are.
+  // Focus, open details, the live badge and the row of a form in use stay as they are.
   const swap = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html");
     const open = [...root.querySelectorAll("details[open][id]")].map((d) => d.id);
@@ -47,7 +47,7 @@
     if (focus && document.activeElement?.id !== focus) (document.getElementById(focus) ?? document.getElementById("main")).focus({ preventScroll: true });
     const head = document.getElementById("part-head");
     if (head) document.title = head.dataset.title + " · Bulkhead";
-    chip();
+    badge();
     if (head && !("running" in head.dataset)) finish();
   };
   const swapRows = (part) => {
@@ -111,7 +111,7 @@
 
   const begun = Date.now();
   let watch = setInterval(() => {
-    if (lost) chip();
+    if (lost) badge();
     if (Date.now() - last > silence() || (lost && Date.now() - lost > 2000)) soon();
   }, 1000);
   if (!root) clearInterval(watch);

@@ -22,8 +22,8 @@ type cost struct {
 	ImportsPerSecond float64 `json:"small_imports_per_second"` // that make the load
 }
 
-// besideRun is one of alone, fifo and fair.
-type besideRun struct {
+// neighbourRun is one of alone, fifo and fair.
+type neighbourRun struct {
 	Order   string    `json:"order"`
 	Whales  int       `json:"whales"`
 	Each    int64     `json:"batches_each"`
@@ -39,32 +39,32 @@ type besideRun struct {
 	Calibration calibration `json:"estimates"`
 }
 
-// besideResult is the small imports' lot beside so many whales.
-type besideResult struct {
-	Whales     int         `json:"whales"`
-	Runs       []besideRun `json:"runs"`
-	TookFIFO   ratios      `json:"small_import_fifo_over_alone"`
-	TookFair   ratios      `json:"small_import_fair_over_alone"`
-	WaitedFair ratios      `json:"small_wait_fair_over_alone"`
-	Throughput float64     `json:"throughput_fair_over_fifo"`
+// neighbourResult is the small imports' lot beside so many whales.
+type neighbourResult struct {
+	Whales     int            `json:"whales"`
+	Runs       []neighbourRun `json:"runs"`
+	TookFIFO   ratios         `json:"small_import_fifo_over_alone"`
+	TookFair   ratios         `json:"small_import_fair_over_alone"`
+	WaitedFair ratios         `json:"small_wait_fair_over_alone"`
+	Throughput float64        `json:"throughput_fair_over_fifo"`
 }
 
-// beside compares small imports alone with those beside whales, served first come first
+// noisyNeighbour compares small imports alone with those beside whales, served first come first
 // served and fairly. The arrivals are the same each time.
-func (b *bench) beside(ctx context.Context, r *record) (err error) {
+func (b *bench) noisyNeighbour(ctx context.Context, r *record) (err error) {
 	if r.Cost, err = b.measureCost(ctx); err != nil {
 		return err
 	}
-	r.Beside = nil
+	r.NoisyNeighbour = nil
 	times := arrivals(b.seed, b.imports, r.Cost.ImportsPerSecond)
 	for word := range strings.SplitSeq(b.whales, ",") {
 		n, err := strconv.Atoi(word)
 		if err != nil {
 			return fmt.Errorf("-whales: %w", err)
 		}
-		res := besideResult{Whales: n}
+		res := neighbourResult{Whales: n}
 		for _, order := range []string{"alone", "fifo", "fair"} {
-			run, err := b.besideRun(ctx, order, n, times)
+			run, err := b.neighbourRun(ctx, order, n, times)
 			if err != nil {
 				return fmt.Errorf("%s beside %d: %w", order, n, err)
 			}
@@ -74,7 +74,7 @@ func (b *bench) beside(ctx context.Context, r *record) (err error) {
 		res.TookFIFO, res.TookFair = fifo.Took.over(alone.Took), fair.Took.over(alone.Took)
 		res.WaitedFair = fair.Phases.Wait.over(alone.Phases.Wait)
 		res.Throughput = round(fair.PerSec / fifo.PerSec)
-		r.Beside = append(r.Beside, res)
+		r.NoisyNeighbour = append(r.NoisyNeighbour, res)
 	}
 	return nil
 }
@@ -110,9 +110,9 @@ func (b *bench) measureCost(ctx context.Context) (c cost, err error) {
 	return c, nil
 }
 
-// besideRun sends the small imports at their times, beside n whales or alone.
-func (b *bench) besideRun(ctx context.Context, order string, n int, times []time.Duration) (run besideRun, err error) {
-	run = besideRun{Order: order, Whales: n}
+// neighbourRun sends the small imports at their times, beside n whales or alone.
+func (b *bench) neighbourRun(ctx context.Context, order string, n int, times []time.Duration) (run neighbourRun, err error) {
+	run = neighbourRun{Order: order, Whales: n}
 	if order == "alone" {
 		run.Whales = 0
 	} else {
@@ -165,7 +165,7 @@ func (b *bench) whaleBatches(n int) int64 {
 }
 
 // judge computes the figures once everything has ended.
-func (run *besideRun) judge(w whales, small []*account, sent []*importing, begun time.Time, b *bench) {
+func (run *neighbourRun) judge(w whales, small []*account, sent []*importing, begun time.Time, b *bench) {
 	busy := w.allBusyUntil()
 	var counted []*importing
 	var took []time.Duration

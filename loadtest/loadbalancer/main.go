@@ -1,10 +1,10 @@
-// Frontdoor is the load balancer that a rolling restart needs, as small as one can be:
+// Loadbalancer is the load balancer that a rolling restart needs, as small as one can be:
 // it asks every console twice a second whether it is ready, and gives each request to
 // the next one that is. A console that is about to stop says so at /readyz while it
 // still serves, so no request meets one that is gone. Nothing is sent twice; what a
 // console answers, or that it cannot be reached (502), is what the client sees.
 //
-//	go run ./loadtest/frontdoor URL…
+//	go run ./loadtest/loadbalancer URL…
 //
 // It prints its own address, a free port on loopback, as the first line, and ends at
 // SIGTERM.
@@ -31,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "frontdoor:", err)
+		fmt.Fprintln(os.Stderr, "loadbalancer:", err)
 		stop()
 		os.Exit(1)
 	}
@@ -47,7 +47,7 @@ func serve(ctx context.Context, urls []string) error {
 		d.backends = append(d.backends, &backend{url: at, proxy: newProxy(at)})
 	}
 	if len(d.backends) == 0 {
-		return errors.New("usage: frontdoor URL…")
+		return errors.New("usage: loadbalancer URL…")
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,7 +98,7 @@ func newProxy(at *url.URL) http.Handler {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Second}, // idle connections are gone before a console that stops is
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(at); r.Out.Host = r.In.Host; r.SetXForwarded() },
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			fmt.Fprintf(os.Stderr, "frontdoor: %s %s at %s: %v\n", r.Method, r.URL.Path, at.Host, err)
+			fmt.Fprintf(os.Stderr, "loadbalancer: %s %s at %s: %v\n", r.Method, r.URL.Path, at.Host, err)
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}

@@ -13,9 +13,9 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// choices are the parameters of a new import; a query, a form and tus metadata use
+// importParams are the parameters of a new import; a query, a form and tus metadata use
 // the same names.
-var choices = []string{
+var importParams = []string{
 	"dataset", "mode", "filename", "priority", "on_error", "dry_run", "map", "delimiter", "quote", "escape", "encoding", "no_header", "sha256",
 }
 
@@ -25,8 +25,8 @@ var previewParameters = []string{"dataset", "delimiter", "quote", "escape", "enc
 // encodings that a person may choose, see [bulk.DialectChoice].
 var encodings = []string{"utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1", "shift_jis"}
 
-// parseChoices makes a new import of parameters. Size and Account are the caller's.
-func parseChoices(v url.Values) (bulk.NewImport, error) {
+// parseImport makes a new import of parameters. Size and Account are the caller's.
+func parseImport(v url.Values) (bulk.NewImport, error) {
 	wrong := faults{}
 	mapping, err := parseMapping(v["map"])
 	if e, ok := errors.AsType[*bulk.Error](err); ok {
@@ -38,7 +38,7 @@ func parseChoices(v url.Values) (bulk.NewImport, error) {
 			OnError: bulk.OnError(v.Get("on_error")), DryRun: parseBool(&wrong, v, "dry_run"), Mapping: mapping, Dialect: parseDialect(&wrong, v), SHA256: v.Get("sha256"),
 		},
 	}
-	checkChoices(&wrong, &n)
+	checkImport(&wrong, &n)
 	return n, wrong.err()
 }
 
@@ -92,7 +92,7 @@ func parseMapping(texts []string) (map[string]string, error) {
 	return mapping, nil
 }
 
-// inBody says where the choices stand in a JSON request.
+// inBody says where the parameters stand in a JSON request.
 var inBody = map[string]string{
 	"dataset": "/dataset", "mode": "/mode", "filename": "/filename", "priority": "/priority", "size": "/size",
 	"on_error": "/options/on_error", "dry_run": "/options/dry_run", "map": "/options/mapping", "sha256": "/options/sha256", "digests": "/options/digests",
@@ -103,7 +103,7 @@ var inBody = map[string]string{
 // checkNew fills in the defaults of a new import and refuses what no dataset could take.
 func (s *Server) checkNew(n *bulk.NewImport) error {
 	wrong := faults{}
-	checkChoices(&wrong, n)
+	checkImport(&wrong, n)
 	if err := wrong.err(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *Server) checkNew(n *bulk.NewImport) error {
 	return nil
 }
 
-func checkChoices(wrong *faults, n *bulk.NewImport) {
+func checkImport(wrong *faults, n *bulk.NewImport) {
 	if n.Mode == "" {
 		n.Mode = bulk.ModeCreate
 	}
