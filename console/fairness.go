@@ -100,7 +100,7 @@ func addQueues(a, b bulk.AccountQueue) bulk.AccountQueue {
 	b.DeficitMS += a.DeficitMS
 	b.SlotMS += a.SlotMS
 	b.Waiting += a.Waiting
-	b.Held += a.Held
+	b.Paused += a.Paused
 	b.InFlight += a.InFlight
 	b.Newcomer = b.Newcomer || a.Newcomer
 	if b.Oldest == nil || a.Oldest != nil && a.Oldest.Before(*b.Oldest) {

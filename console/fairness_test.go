@@ -16,7 +16,7 @@ func twoDispatchers(a *api) {
 	long, short := now.Add(-time.Minute), now.Add(-time.Second)
 	a.queues = []bulk.Queue{
 		{Dispatcher: "d2", Partitions: []int32{3}, Waiting: 2, InFlight: 1, BackingOff: 1, Copies: 1, Weight: 1, Calibration: bulk.Calibration{Waits: 6, Median: 3, Upper: 5}, Accounts: []bulk.AccountQueue{
-			{Account: a.bobID, Weight: 9, Waiting: 2, Held: 1, InFlight: 1, DeficitMS: -40, SlotMS: 1000, Oldest: &short, Newcomer: true},
+			{Account: a.bobID, Weight: 9, Waiting: 2, Paused: 1, InFlight: 1, DeficitMS: -40, SlotMS: 1000, Oldest: &short, Newcomer: true},
 		}},
 		{Dispatcher: "d1", Partitions: []int32{0, 1}, Waiting: 9, InFlight: 2, Weight: 2, Calibration: bulk.Calibration{Waits: 4, Median: 2, Upper: 4}, Accounts: []bulk.AccountQueue{
 			{Account: a.aliceID, Waiting: 5, InFlight: 1, SlotMS: 2000, Oldest: &short}, {Account: a.bobID, Waiting: 4, InFlight: 1, DeficitMS: 10, SlotMS: 1000, Oldest: &long},
@@ -50,7 +50,7 @@ func TestFairnessMergesDispatchers(t *testing.T) {
 		t.Fatalf("accounts %+v, want those with work, by name", f.Accounts)
 	}
 	bob := f.Accounts[1]
-	if bob.Weight != 3 || *bob.Cap != 7 || bob.Waiting != 6 || bob.Held != 1 || bob.InFlight != 2 || bob.DeficitMS != -30 || !bob.Newcomer || time.Since(*bob.Oldest) < time.Minute {
+	if bob.Weight != 3 || *bob.Cap != 7 || bob.Waiting != 6 || bob.Paused != 1 || bob.InFlight != 2 || bob.DeficitMS != -30 || !bob.Newcomer || time.Since(*bob.Oldest) < time.Minute {
 		t.Errorf("bob's queues sum up to %+v", bob)
 	}
 	if bob.Used != .5 || bob.Entitled != .75 || f.Accounts[0].Entitled != .25 {

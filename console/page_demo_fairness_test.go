@@ -42,7 +42,7 @@ func newDemoCluster(own bulk.Account) demoCluster {
 			Dispatcher: bulk.NewNodeID(bulk.RoleDispatcher), Partitions: []int32{0, 1, 2, 3, 4, 5, 6, 9}, Waiting: 1398, InFlight: 5, BackingOff: 2, Copies: 1, Weight: 7,
 			Calibration: bulk.Calibration{Waits: 1000, Median: 520, Upper: 911},
 			Accounts: []bulk.AccountQueue{
-				{Account: own.ID, Waiting: 189, Held: 79, InFlight: 1, DeficitMS: 118, SlotMS: 61_000, Oldest: ago(14 * time.Second)},
+				{Account: own.ID, Waiting: 189, Paused: 79, InFlight: 1, DeficitMS: 118, SlotMS: 61_000, Oldest: ago(14 * time.Second)},
 				{Account: whale, Waiting: 1204, InFlight: 3, DeficitMS: -212, SlotMS: 262_000, Oldest: ago(9 * time.Minute)},
 				{Account: fresh, Waiting: 5, InFlight: 1, Newcomer: true, DeficitMS: 900, SlotMS: 2_400, Oldest: ago(time.Second)},
 			},

@@ -32,7 +32,7 @@ func fillShares(accounts []bulk.AccountShare) {
 
 // wanted is the share that an account would have used with all slots to itself.
 func wanted(a bulk.AccountShare, total float64) float64 {
-	due := a.Waiting > a.Held
+	due := a.Waiting > a.Paused
 	switch {
 	case !due || a.Cap != nil && *a.Cap == 0:
 		return a.Used

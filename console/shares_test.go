@@ -19,7 +19,7 @@ func share(weight int, slotMS float64, due bool, limit *int) bulk.AccountShare {
 
 func TestEntitledShareIsMaxMin(t *testing.T) {
 	held := share(1, 0, true, nil)
-	held.Held = held.Waiting
+	held.Paused = held.Waiting
 	for name, tt := range map[string]struct {
 		accounts []bulk.AccountShare
 		want     []float64

@@ -133,8 +133,8 @@ func TestErrorsDecideWhatComesNext(t *testing.T) {
 	}{
 		"applied before":          {work: bulk.ErrSkip, want: bulk.ResultFinished},
 		"applied meanwhile":       {commit: bulk.ErrSkip, want: bulk.ResultFinished},
-		"paused":                  {work: bulk.ErrHeld, want: bulk.ResultPaused},
-		"paused meanwhile":        {commit: bulk.ErrHeld, want: bulk.ResultPaused},
+		"paused":                  {work: bulk.ErrPaused, want: bulk.ResultPaused},
+		"paused meanwhile":        {commit: bulk.ErrPaused, want: bulk.ResultPaused},
 		"ledger down":             {work: errors.New("connection refused"), want: bulk.ResultRetry},
 		"ledger busy":             {commit: fmt.Errorf("commit: %w", busy), want: bulk.ResultRetry},
 		"ledger timed out":        {commit: context.DeadlineExceeded, want: bulk.ResultRetry},

@@ -21,7 +21,7 @@ type Dispatcher interface {
 // Ledger is the truth about batches and where their rows land.
 type Ledger interface {
 	// BatchTask reads what is needed to process a batch. It returns bulk.ErrSkip when the
-	// batch is no longer staged or its import ended, and bulk.ErrHeld when it is paused.
+	// batch is no longer staged or its import ended, and bulk.ErrPaused when it is paused.
 	BatchTask(ctx context.Context, id bulk.BatchID) (bulk.BatchTask, error)
 	// Commit applies a batch in one transaction, or nothing of it. It returns
 	// bulk.ErrSkip when it was applied before or its import ended.

@@ -93,7 +93,7 @@ func (t transient) Unwrap() error { return t.error }
 
 // passing marks an error as one that may pass, unless it says what to do.
 func passing(err error) error {
-	if errors.Is(err, bulk.ErrSkip) || errors.Is(err, bulk.ErrHeld) {
+	if errors.Is(err, bulk.ErrSkip) || errors.Is(err, bulk.ErrPaused) {
 		return err
 	}
 	return transient{err}
@@ -111,7 +111,7 @@ func (n *Node) judge(ctx context.Context, id bulk.BatchID, err error) bulk.Resul
 	switch {
 	case err == nil, errors.Is(err, bulk.ErrSkip):
 		return bulk.ResultFinished
-	case errors.Is(err, bulk.ErrHeld):
+	case errors.Is(err, bulk.ErrPaused):
 		return bulk.ResultPaused
 	case mayPass(ctx, err):
 		if ctx.Err() == nil {

@@ -104,8 +104,8 @@ var (
 	ErrSuperseded = errors.New("another writer took over the upload")
 	// ErrSkip says that a batch needs no work any more: it is committed, dropped, or its import ended.
 	ErrSkip = errors.New("nothing left to do for this batch")
-	// ErrHeld says that an import is paused: its batch stays staged and comes again after a resume.
-	ErrHeld = errors.New("the import is paused")
+	// ErrPaused says that an import is paused: its batch stays staged and comes again after a resume.
+	ErrPaused = errors.New("the import is paused")
 	// ErrDatabase says that the database failed in a way that it does not say will pass. It
 	// speaks of the statement, the session or the schema, never of a batch's rows.
 	ErrDatabase = errors.New("the database failed")

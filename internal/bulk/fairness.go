@@ -22,8 +22,8 @@ type AccountQueue struct {
 	Cap       *int       `json:"cap"`        // most batches in flight; null: no bound, 0: paused
 	DeficitMS float64    `json:"deficit_ms"` // slot time it may still use in this turn; negative: debt
 	Newcomer  bool       `json:"newcomer"`   // it still runs ahead of the round
-	Waiting   int        `json:"waiting"`    // batches, held ones included
-	Held      int        `json:"held"`       // of these, batches of paused imports
+	Waiting   int        `json:"waiting"`    // batches, paused ones included
+	Paused    int        `json:"held"`       // of these, batches of paused imports
 	InFlight  int        `json:"in_flight"`
 	Oldest    *time.Time `json:"oldest"`  // when the batch was staged that waits longest; null: none waits
 	SlotMS    float64    `json:"slot_ms"` // slot time used within the last minute

@@ -97,7 +97,7 @@ func (s *Store) BatchTask(ctx context.Context, id bulk.BatchID) (w bulk.BatchTas
 	}
 	switch {
 	case r.State == bulk.StatePaused:
-		return w, bulk.ErrHeld
+		return w, bulk.ErrPaused
 	case !acceptsCommits(r.State):
 		return w, bulk.ErrSkip
 	}
@@ -284,7 +284,7 @@ func (s *Store) StagedFor(ctx context.Context, least time.Duration, after bulk.B
 	return out, s.error("list staged batches", err)
 }
 
-// Controls reads the weight and cap of each account and the hold of each import.
+// Controls reads the weight and cap of each account and the pause of each import.
 func (s *Store) Controls(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Controls, error) {
 	st := bulk.Controls{Weights: map[bulk.AccountID]int{}, Caps: map[bulk.AccountID]int{}, Paused: map[bulk.ImportID]bool{}, Ended: map[bulk.ImportID]bool{}}
 	entitled, err := selectIn[struct {

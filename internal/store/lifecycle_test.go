@@ -121,13 +121,13 @@ func TestPauseHoldsBatches(t *testing.T) {
 		got, err := f.Pause(t.Context(), f.account, imp.ID)
 		f.must(err)
 		wantState(t, got, bulk.StatePaused)
-		if _, err := f.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID}); !errors.Is(err, bulk.ErrHeld) {
+		if _, err := f.BatchTask(t.Context(), bulk.BatchID{Import: imp.ID}); !errors.Is(err, bulk.ErrPaused) {
 			t.Fatalf("work of a paused import: %v", err)
 		}
 		st, err := f.Controls(t.Context(), []bulk.AccountID{f.account}, []bulk.ImportID{imp.ID})
 		f.must(err)
 		if !st.Paused[imp.ID] || st.Ended[imp.ID] || st.Weights[f.account] != 1 {
-			t.Fatalf("standing %+v", st)
+			t.Fatalf("controls %+v", st)
 		}
 		got, err = f.Resume(t.Context(), f.account, imp.ID)
 		f.must(err)
@@ -153,7 +153,7 @@ func TestCapIsOfTheAccountAlone(t *testing.T) {
 			f.must(err)
 			got, bounded := st.Caps[f.account]
 			if bounded != (want != nil) || bounded && got != *want {
-				t.Errorf("standing has a cap %v of %d, want %v", bounded, got, want)
+				t.Errorf("controls has a cap %v of %d, want %v", bounded, got, want)
 			}
 			if read := capOf(f.account); (read == nil) != (want == nil) || read != nil && *read != *want {
 				t.Errorf("the account has the cap %v, want %v", read, want)
@@ -393,7 +393,7 @@ func TestOutboxAndQueueQueries(t *testing.T) {
 }
 
 // A dispatcher asks about everything that is queued, which may be more than a query takes.
-func TestStandingOfManyImports(t *testing.T) {
+func TestControlsOfManyImports(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeCreate, bulk.Options{})
 		many := make([]bulk.ImportID, 70_000)
@@ -404,7 +404,7 @@ func TestStandingOfManyImports(t *testing.T) {
 		st, err := f.Controls(t.Context(), nil, many)
 		f.must(err)
 		if _, known := st.Paused[imp.ID]; !known || len(st.Paused) != 1 {
-			t.Errorf("standing of %d imports, want that of the one there is", len(st.Paused))
+			t.Errorf("controls of %d imports, want that of the one there is", len(st.Paused))
 		}
 	})
 }

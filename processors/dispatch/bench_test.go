@@ -21,24 +21,24 @@ func BenchmarkLease(b *testing.B) {
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
 	all := []int32{0, 1, 2, 3}
-	refs.deliveries <- bulk.Fetch{Assigned: all}
-	delivery := bulk.Fetch{}
+	refs.fetches <- bulk.Fetch{Assigned: all}
+	fetch := bulk.Fetch{}
 	for i := range 100_000 {
 		id := fmt.Sprintf("%d", i%1000)
 		ref := bulk.BatchRef{Account: bulk.AccountID(id), Import: bulk.ImportID("i" + id), No: int64(i), Rows: 5000, StagedAt: time.Now()}
 		truth.stage(ref)
-		delivery.Messages = append(delivery.Messages, bulk.Message{Ref: ref, Offset: refs.next(ref)})
+		fetch.Messages = append(fetch.Messages, bulk.Message{Ref: ref, Offset: refs.next(ref)})
 	}
-	refs.deliveries <- delivery
-	refs.deliveries <- bulk.Fetch{} // taken once the first is queued
+	refs.fetches <- fetch
+	refs.fetches <- bulk.Fetch{} // taken once the first is queued
 	b.ReportAllocs()
-	left := len(delivery.Messages)
+	left := len(fetch.Messages)
 	for b.Loop() {
 		if left--; left == 0 { // all is finished: deliver it again
 			b.StopTimer()
-			refs.deliveries <- delivery
-			refs.deliveries <- bulk.Fetch{}
-			left = len(delivery.Messages) - 1
+			refs.fetches <- fetch
+			refs.fetches <- bulk.Fetch{}
+			left = len(fetch.Messages) - 1
 			b.StartTimer()
 		}
 		l, err := d.Lease(ctx, node)

@@ -12,25 +12,25 @@ import (
 	"bulkhead/processors/schedule"
 )
 
-// read takes deliveries in until ctx ends.
+// read takes fetches in until ctx ends.
 func (d *Dispatcher) read(ctx context.Context) error {
 	started := false // the first references of this assignment came
 	for {
-		delivery, err := d.cfg.References.Poll(ctx)
+		fetch, err := d.cfg.References.Poll(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
 			return fmt.Errorf("poll references: %w", err)
 		}
-		if delivery.Assigned != nil {
-			d.reassign(ctx, delivery)
+		if fetch.Assigned != nil {
+			d.reassign(ctx, fetch)
 			started = false
 		}
-		if err := d.deliver(ctx, delivery.Messages); err != nil {
+		if err := d.deliver(ctx, fetch.Messages); err != nil {
 			return err
 		}
-		if !started && len(delivery.Messages) > 0 {
+		if !started && len(fetch.Messages) > 0 {
 			started = true
 			d.shuffle()
 		}
@@ -46,12 +46,12 @@ func (d *Dispatcher) shuffle() {
 
 // reassign drops the queues of the partitions that left, and adopts what processors hold
 // of those that came.
-func (d *Dispatcher) reassign(ctx context.Context, delivery bulk.Fetch) {
-	held := d.askHolders(ctx, delivery.Assigned)
+func (d *Dispatcher) reassign(ctx context.Context, fetch bulk.Fetch) {
+	held := d.askHolders(ctx, fetch.Assigned)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	dropped := d.schedule.Assign(time.Now(), delivery.Assigned, held)
-	d.cfg.Log.InfoContext(ctx, "partitions assigned", "owned", len(delivery.Assigned), "revoked", len(delivery.Revoked), "dropped_batches", dropped)
+	dropped := d.schedule.Assign(time.Now(), fetch.Assigned, held)
+	d.cfg.Log.InfoContext(ctx, "partitions assigned", "owned", len(fetch.Assigned), "revoked", len(fetch.Revoked), "dropped_batches", dropped)
 }
 
 // askHolders returns what processors hold of the partitions that are new here. Nobody

@@ -51,7 +51,7 @@ func TestSweepAdoptsWhatTheBrokerLost(t *testing.T) {
 	play(t, func(r *rig) {
 		lost := r.ref(1, 0)
 		r.ref(7, 0) // staged as well, but in partition 3, which another has
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2}, Revoked: []int32{3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2}, Revoked: []int32{3}}
 		began := time.Now()
 		r.same(r.lease(), lost)
 		if waited := time.Since(began); waited > time.Minute {

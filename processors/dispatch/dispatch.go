@@ -50,7 +50,7 @@ type Config struct {
 // The rhythm of a dispatcher.
 const (
 	tickEvery    = 100 * time.Millisecond // leases, back-offs, slow batches
-	refreshEvery = 250 * time.Millisecond // weights, caps, holds and ends
+	refreshEvery = 250 * time.Millisecond // weights, caps, pauses and ends
 	steerWindow  = 30 * time.Second       // in which a change that was made is committed and clocks agree
 	sweepEvery   = 30 * time.Second
 	sweepAge     = 30 * time.Second // of a staged batch that nobody delivered

@@ -13,9 +13,9 @@ import (
 type ledger struct {
 	mu       sync.Mutex
 	staged   map[bulk.BatchID]bulk.BatchRef
-	standing bulk.Controls
+	controls bulk.Controls
 	steered  map[string]time.Time // accounts and imports, by when
-	asked    []bulk.ImportID      // whose standing was
+	asked    []bulk.ImportID      // whose controls were
 	err      error
 }
 
@@ -42,23 +42,23 @@ func (l *ledger) down(yes bool) {
 }
 
 func (l *ledger) pause(id bulk.ImportID, yes bool) {
-	l.with(func() { l.standing.Paused = map[bulk.ImportID]bool{id: yes}; l.steer(string(id)) })
+	l.with(func() { l.controls.Paused = map[bulk.ImportID]bool{id: yes}; l.steer(string(id)) })
 }
 
 func (l *ledger) end(id bulk.ImportID) {
-	l.with(func() { l.standing.Ended = map[bulk.ImportID]bool{id: true}; l.steer(string(id)) })
+	l.with(func() { l.controls.Ended = map[bulk.ImportID]bool{id: true}; l.steer(string(id)) })
 }
 
 func (l *ledger) bound(id bulk.AccountID, n int) {
 	l.with(func() {
-		l.standing.Weights = map[bulk.AccountID]int{id: 1}
-		l.standing.Caps = map[bulk.AccountID]int{id: n}
+		l.controls.Weights = map[bulk.AccountID]int{id: 1}
+		l.controls.Caps = map[bulk.AccountID]int{id: n}
 		l.steer(string(id))
 	})
 }
 
 func (l *ledger) weigh(id bulk.AccountID, w int) {
-	l.with(func() { l.standing.Weights = map[bulk.AccountID]int{id: w}; l.steer(string(id)) })
+	l.with(func() { l.controls.Weights = map[bulk.AccountID]int{id: w}; l.steer(string(id)) })
 }
 
 func (l *ledger) StillStaged(_ context.Context, refs []bulk.BatchRef) (still []bulk.BatchRef, err error) {
@@ -100,7 +100,7 @@ func (l *ledger) Steered(_ context.Context, within time.Duration) (accounts []bu
 
 func (l *ledger) Controls(_ context.Context, _ []bulk.AccountID, imports []bulk.ImportID) (s bulk.Controls, err error) {
 	l.with(func() {
-		s, err = l.standing, l.err
+		s, err = l.controls, l.err
 		l.asked = append(l.asked, imports...)
 	})
 	return s, err
@@ -108,14 +108,14 @@ func (l *ledger) Controls(_ context.Context, _ []bulk.AccountID, imports []bulk.
 
 // topic delivers what a test puts into it.
 type topic struct {
-	deliveries chan bulk.Fetch
-	mu         sync.Mutex
-	offset     int64
-	done       map[bulk.Offset]bool
+	fetches chan bulk.Fetch
+	mu      sync.Mutex
+	offset  int64
+	done    map[bulk.Offset]bool
 }
 
 func newTopic() *topic {
-	return &topic{deliveries: make(chan bulk.Fetch), done: map[bulk.Offset]bool{}}
+	return &topic{fetches: make(chan bulk.Fetch), done: map[bulk.Offset]bool{}}
 }
 
 func (tp *topic) next(ref bulk.BatchRef) bulk.Offset {
@@ -135,7 +135,7 @@ func (tp *topic) Poll(ctx context.Context) (bulk.Fetch, error) {
 	select {
 	case <-ctx.Done():
 		return bulk.Fetch{}, ctx.Err()
-	case d := <-tp.deliveries:
+	case d := <-tp.fetches:
 		return d, nil
 	}
 }

@@ -19,9 +19,9 @@ func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, e
 
 // LeaseFor is Lease for a node that decides itself whom its slot is for, because it has
 // other dispatchers as well. It reports whether a newcomer got it.
-func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
+func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error) {
 	err = d.await(ctx, func() (ok bool) {
-		l, newcomer, ok = d.schedule.Next(time.Now(), node, want)
+		l, newcomer, ok = d.schedule.Next(time.Now(), node, lane)
 		return ok
 	})
 	if err == nil {

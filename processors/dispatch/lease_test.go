@@ -16,7 +16,7 @@ func TestLeaseWaitsForABatch(t *testing.T) {
 		}
 		synctest.Wait()
 		a, b := r.ref(1, 0), r.ref(2, 0)
-		r.deliver(a, b) // one delivery, two waiting nodes: both are woken
+		r.deliver(a, b) // one fetch, two waiting nodes: both are woken
 		x, y := <-got, <-got
 		if waited := time.Since(a.StagedAt); waited != 0 {
 			t.Errorf("the second node was woken after %v, want at once", waited)

@@ -16,7 +16,9 @@ func (o observer) Ended(m bulk.Offset) { o.cfg.References.Done(m) }
 
 func (o observer) Due() { o.waiters.wake() }
 
-func (o observer) Began(w schedule.Wait) { o.cfg.Metrics.estimated(w.Took, w.Median, w.Upper) }
+func (o observer) Began(took, median, upper time.Duration) {
+	o.cfg.Metrics.estimated(took, median, upper)
+}
 
 func (o observer) Leased(waited time.Duration, batches int64) {
 	o.cfg.Metrics.waited(waited, batches)

@@ -15,10 +15,10 @@ type Ledger interface {
 	// ledger's clock, ordered by (import, no), starting after the given one; with it the
 	// dispatcher finds what the broker lost.
 	StagedFor(ctx context.Context, least time.Duration, after bulk.BatchID, limit int) ([]bulk.BatchRef, error)
-	// Steered lists the accounts and imports whose standing people changed within the time,
+	// Steered lists the accounts and imports whose controls people changed within the time,
 	// by the ledger's clock.
 	Steered(ctx context.Context, within time.Duration) (accounts []bulk.AccountID, imports []bulk.ImportID, err error)
-	// Controls reads the weight of each account and the hold of each import.
+	// Controls reads the weight of each account and the pause of each import.
 	Controls(ctx context.Context, accounts []bulk.AccountID, imports []bulk.ImportID) (bulk.Controls, error)
 }
 

@@ -35,7 +35,7 @@ func play(t *testing.T, test func(*rig)) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.d.Run(ctx) }()
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		test(r)
 		stop()
 		if err := <-ended; err != nil {
@@ -57,7 +57,7 @@ func (r *rig) deliver(refs ...bulk.BatchRef) {
 	for _, ref := range refs {
 		d.Messages = append(d.Messages, bulk.Message{Ref: ref, Offset: r.topic.next(ref)})
 	}
-	r.topic.deliveries <- d
+	r.topic.fetches <- d
 	synctest.Wait()
 }
 

@@ -14,7 +14,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		r.deliver(leased)
 		l := r.lease()
 		r.deliver(goes, stays)
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
 		synctest.Wait()
 		r.same(r.lease(), stays)
 		r.nothing(time.Second)
@@ -25,7 +25,7 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 		if got := r.topic.finished(); got != 0 {
 			t.Errorf("%d offsets marked, want none: another owns the partition", got)
 		}
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		r.deliver(goes) // it comes back
 		r.same(r.lease(), goes)
 	})
@@ -35,13 +35,13 @@ func TestRevokedPartitionIsForgotten(t *testing.T) {
 // the cap, and is not worked on twice.
 func TestTakeoverResumesWhatNodesHold(t *testing.T) {
 	play(t, func(r *rig) {
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
 		flying, ended, waits := r.ref(2, 0), r.ref(2, 1), r.ref(2, 2)
 		r.ledger.finish(ended.ID())
 		r.ledger.bound("2", 1)
 		leased := bulk.Lease{Ref: flying, ID: 77, Node: "other", Attempt: 3}
 		r.nodes.held = []bulk.Lease{leased, {Ref: ended, ID: 78, Node: node}}
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		r.deliver(flying, ended, waits)
 		r.nothing(20 * time.Second) // the cap of one is taken
 		if ok, err := r.d.Extend(r.Context(), leased); !ok || err != nil {
@@ -75,10 +75,10 @@ func TestReturnSaysWhetherTheLeaseWasHeld(t *testing.T) {
 		l := r.lease()
 		held(l, true)
 		held(l, false)
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
 		adopted := bulk.Lease{Ref: r.ref(2, 0), ID: 77, Node: "other"}
 		r.nodes.held = []bulk.Lease{adopted}
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		synctest.Wait()
 		held(adopted, true)
 		held(adopted, false)
@@ -90,12 +90,12 @@ func TestReturnSaysWhetherTheLeaseWasHeld(t *testing.T) {
 	})
 }
 
-func TestInheritedLeaseExpiresLikeOthers(t *testing.T) {
+func TestAdoptedLeaseExpiresLikeOthers(t *testing.T) {
 	play(t, func(r *rig) {
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 3}, Revoked: []int32{2}}
 		ref := r.ref(2, 0)
 		r.nodes.held = []bulk.Lease{{Ref: ref, ID: 77, Node: "dead"}}
-		r.topic.deliveries <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
+		r.topic.fetches <- bulk.Fetch{Assigned: []int32{0, 1, 2, 3}}
 		r.deliver(ref)
 		began := time.Now()
 		r.same(r.lease(), ref)

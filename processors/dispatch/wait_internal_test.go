@@ -19,9 +19,9 @@ type counted struct {
 	due   *drr.Demand // instead of the queue's
 }
 
-func (c *counted) PopFor(want drr.Want) (drr.Grant, bool) {
+func (c *counted) PopFor(lane drr.Lane) (drr.Grant, bool) {
 	c.asked.Add(1)
-	return c.Queue.PopFor(want)
+	return c.Queue.PopFor(lane)
 }
 
 func (c *counted) Demand() drr.Demand {

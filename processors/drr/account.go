@@ -20,13 +20,13 @@ type account struct {
 	paid     int           // turns that it passed since, in debt
 	owesPass bool          // it has been a newcomer and not yet been through the round
 
-	ready    int   // waiting batches of imports that are not held
+	ready    int   // waiting batches of imports that are not paused
 	tally    tally // what it may run now
 	inFlight int
 	lines    []*line // its imports
 	classes  [classes]class
 
-	in         *ring // the list it is in, or nil
+	in         *list // the list it is in, or nil
 	prev, next *account
 }
 
@@ -90,7 +90,7 @@ func (q *Queue) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 // evict forgets an import whose batches are forgotten already.
 func (q *Queue) evict(l *line) {
 	a := l.account
-	if !l.held {
+	if !l.paused {
 		a.ready -= l.waiting
 		a.classes[l.class].remove(l)
 	}
@@ -140,7 +140,7 @@ func (a *account) capped() bool { return a.cap != NoCap && a.inFlight >= a.cap }
 // may reports whether the account has something to run now.
 func (a *account) may() bool { return a.ready > 0 && !a.capped() }
 
-// idle: nothing waits, nothing is held, nothing is in flight.
+// idle: nothing waits, nothing is paused, nothing is in flight.
 func (a *account) idle() bool { return len(a.lines) == 0 }
 
 // place puts an account where it belongs after anything happened to it: into its
@@ -162,16 +162,16 @@ func (q *Queue) place(a *account) {
 // for the next.
 func (q *Queue) enlist(a *account) {
 	switch {
-	case a.newcomer && a.in == &q.old: // it has work again before it was through the round
-		q.old.remove(a)
-		q.newcomers.pushBack(a)
+	case a.newcomer && a.in == &q.oldFlows: // it has work again before it was through the round
+		q.oldFlows.remove(a)
+		q.newFlows.pushBack(a)
 	case a.in != nil:
 	case a.newcomer:
-		q.newcomers.pushBack(a)
+		q.newFlows.pushBack(a)
 	case a.open:
-		q.old.pushFront(a)
+		q.oldFlows.pushFront(a)
 	default:
-		q.old.pushBack(a)
+		q.oldFlows.pushBack(a)
 	}
 }
 
@@ -192,7 +192,7 @@ func (q *Queue) emptied(a *account) {
 	switch {
 	case !a.idle():
 	case a.owesPass || a.deficit < 0:
-		q.old.pushBack(a)
+		q.oldFlows.pushBack(a)
 	default:
 		q.dismiss(a)
 	}

@@ -9,10 +9,10 @@
 //	          Push                      Pop                     Finish
 //	batch ───────────▶ waiting ───────────────────▶ in flight ───────────▶ gone
 //	                      │  charge the prediction              correct by the
-//	        Hold, Release ┘                                     time it took
+//	       Pause, Unpause ┘                                     time it took
 //
-//	newcomers ▶ a ▶ b          five at once, then every other dispatch while old ones wait
-//	old       ▶ c ▶ d ▶ e      each turn: one quantum, then to the back
+//	new flows ▶ a ▶ b          newcomers: five at once, then every other dispatch while old ones wait
+//	old flows ▶ c ▶ d ▶ e      the round: each turn one quantum, then to the back
 //
 // What it guarantees:
 //   - Accounts that always have work receive slot time in proportion to their
@@ -22,8 +22,8 @@
 //     notices a hundred large ones. After that, or idle again, it has to pass
 //     through the round once before it has another allowance.
 //   - Nobody starves: while others wait, newcomers take Allowance dispatches in a row at
-//     most, and in the long run half of them, or up to five of six where few wait; see
-//     [Turns].
+//     most, and in the long run half of them, or up to five of six where few wait
+//     (burstGate).
 //   - An account at its cap earns nothing meanwhile, and goes on with its turn
 //     when a slot comes free. Debt stays until rounds have paid it off.
 //
@@ -61,23 +61,23 @@ const defaultAllowance = 5
 
 // Queue holds batches and says which is next.
 type Queue struct {
-	cfg       Config
-	batches   map[bulk.BatchID]*batch
-	lines     map[bulk.ImportID]*line
-	accounts  map[bulk.AccountID]*account
-	weights   [bulk.MaxWeight + 1]int // accounts by weight, for the least one
-	newcomers ring
-	old       ring
-	rounds    int // since the beginning
-	turns     Turns
-	waiting   int
-	inFlight  int
-	tally             // of all accounts
-	mean      float64 // slot time of a batch, moving average
-	learnt    int     // batches in it
-	seq       uint64
-	rand      *rand.Rand
-	spare     spare
+	cfg      Config
+	batches  map[bulk.BatchID]*batch
+	lines    map[bulk.ImportID]*line
+	accounts map[bulk.AccountID]*account
+	weights  [bulk.MaxWeight + 1]int // accounts by weight, for the least one
+	newFlows list
+	oldFlows list
+	rounds   int // since the beginning
+	gate     burstGate
+	waiting  int
+	inFlight int
+	tally            // of all accounts
+	mean     float64 // slot time of a batch, moving average
+	learnt   int     // batches in it
+	seq      uint64
+	rand     *rand.Rand
+	spare    spare
 }
 
 // Grant is a decision.
@@ -100,7 +100,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
-		turns:    NewTurns(cfg.Allowance),
+		gate:     newBurstGate(cfg.Allowance),
 		mean:     float64(cfg.Quantum),
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
@@ -117,7 +117,7 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 	q.waiting++
 	l.push(b)
 	a := l.account
-	if !l.held {
+	if !l.paused {
 		a.ready++
 		a.classes[l.class].update(l)
 	}
@@ -125,10 +125,10 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 	return true
 }
 
-// Resume adds a batch that is in flight already: another dispatcher granted it, and
+// Adopt adds a batch that is in flight already: another dispatcher granted it, and
 // charged its account. An account with work in flight is no newcomer. It returns false
 // and changes nothing when the batch waits or is in flight here already.
-func (q *Queue) Resume(ref bulk.BatchRef) bool {
+func (q *Queue) Adopt(ref bulk.BatchRef) bool {
 	b := q.enter(ref)
 	if b == nil {
 		return false
@@ -170,12 +170,12 @@ func (q *Queue) fly(b *batch) {
 func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
 
 // PopFor decides for a slot that somebody else gave to newcomers or to the round.
-func (q *Queue) PopFor(want Want) (Grant, bool) {
+func (q *Queue) PopFor(lane Lane) (Grant, bool) {
 	switch {
-	case want == Newcomer:
-		return q.pop(q.newcomers.front)
-	case want == Round && q.due > 0:
-		return q.pop(q.old.front)
+	case lane == Newcomer:
+		return q.pop(q.newFlows.front)
+	case lane == Round && q.due > 0:
+		return q.pop(q.oldFlows.front)
 	default:
 		return q.Pop()
 	}
@@ -187,7 +187,7 @@ func (q *Queue) pop(front func() *account) (Grant, bool) {
 		if a == nil {
 			return Grant{}, false
 		}
-		if a.in == &q.newcomers || q.turn(a) {
+		if a.in == &q.newFlows || q.turn(a) {
 			return q.dispatch(a), true
 		}
 	}
@@ -218,7 +218,7 @@ func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
 // Contains reports whether the batch waits or is in flight.
 func (q *Queue) Contains(id bulk.BatchID) bool { return q.batches[id] != nil }
 
-// Waiting returns the number of batches that wait, those of held imports included.
+// Waiting returns the number of batches that wait, those of paused imports included.
 func (q *Queue) Waiting() int { return q.waiting }
 
 // InFlight returns the number of batches in flight.
@@ -228,15 +228,15 @@ func (q *Queue) InFlight() int { return q.inFlight }
 // together do not serve theirs in lockstep. Call it after the first references
 // of an assignment were pushed.
 func (q *Queue) Shuffle() {
-	q.newcomers.shuffle(q.rand)
-	q.old.shuffle(q.rand)
+	q.newFlows.shuffle(q.rand)
+	q.oldFlows.shuffle(q.rand)
 }
 
 // front picks the account that is due. Where none in the round has work, they pass
 // through it at once.
 func (q *Queue) front() *account {
-	n, o := q.newcomers.front(), q.old.front()
-	if n == nil || o != nil && (q.due == 0 || !q.turns.Newcomers(int(q.ahead), int(q.round()))) {
+	n, o := q.newFlows.front(), q.oldFlows.front()
+	if n == nil || o != nil && (q.due == 0 || !q.gate.admits(int(q.ahead), int(q.round()))) {
 		return o
 	}
 	return n
@@ -270,17 +270,17 @@ func (q *Queue) turn(a *account) bool {
 func (q *Queue) pass(a *account) {
 	a.deficit += q.quantum(a)
 	if a.deficit < 0 {
-		q.old.toBack(a)
+		q.oldFlows.toBack(a)
 		return
 	}
-	q.old.remove(a)
+	q.oldFlows.remove(a)
 	q.dismiss(a)
 }
 
 // close ends an account's turn.
 func (q *Queue) close(a *account) {
 	a.open = false
-	q.old.toBack(a)
+	q.oldFlows.toBack(a)
 }
 
 func (q *Queue) dispatch(a *account) Grant {
@@ -288,8 +288,8 @@ func (q *Queue) dispatch(a *account) Grant {
 	q.fly(b)
 	a.ready--
 	q.waiting--
-	ahead := a.in == &q.newcomers
-	q.turns.Took(ahead, int(q.ahead), int(q.round()))
+	ahead := a.in == &q.newFlows
+	q.gate.took(ahead, int(q.ahead), int(q.round()))
 	if ahead {
 		q.spendAllowance(a, b.cost)
 	} else {
@@ -317,6 +317,6 @@ func (q *Queue) spendAllowance(a *account, cost time.Duration) {
 	}
 	a.newcomer = false
 	a.deficit -= over
-	q.newcomers.remove(a)
-	q.old.pushBack(a)
+	q.newFlows.remove(a)
+	q.oldFlows.pushBack(a)
 }

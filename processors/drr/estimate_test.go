@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Whatever the reckoning gets wrong, half of the waits end before the median estimate
+// Whatever is derived wrongly, half of the waits end before the median estimate
 // and nine in ten before the upper one.
 func TestEstimatesCalibrateThemselves(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		factor func(i int, rnd *rand.Rand) float64 // real over reckoned
+		factor func(i int, rnd *rand.Rand) float64 // real over derived
 	}{
-		{"reckoned right, noisy", func(_ int, r *rand.Rand) float64 { return math.Exp(r.NormFloat64() * 0.7) }},
+		{"derived right, noisy", func(_ int, r *rand.Rand) float64 { return math.Exp(r.NormFloat64() * 0.7) }},
 		{"ten times too little", func(_ int, r *rand.Rand) float64 { return 10 * math.Exp(r.NormFloat64()*0.3) }},
 		{"ten times too much", func(_ int, r *rand.Rand) float64 { return 0.1 * r.ExpFloat64() }},
 		{"worse and worse", func(i int, r *rand.Rand) float64 { return (1 + float64(i)/500) * r.ExpFloat64() }},
@@ -23,12 +23,12 @@ func TestEstimatesCalibrateThemselves(t *testing.T) {
 			var e Estimator
 			rnd := rand.New(rand.NewPCG(1, 2))
 			for i := range 4000 {
-				reckoned := time.Second + time.Duration(rnd.Int64N(int64(time.Minute)))
-				median, upper := e.Estimate(reckoned)
+				derived := time.Second + time.Duration(rnd.Int64N(int64(time.Minute)))
+				median, upper := e.Estimate(derived)
 				if median > upper || median <= 0 {
 					t.Fatalf("after %d: estimates %v and %v", i, median, upper)
 				}
-				e.Observe(reckoned, median, upper, time.Duration(float64(reckoned)*tt.factor(i, rnd)))
+				e.Observe(derived, median, upper, time.Duration(float64(derived)*tt.factor(i, rnd)))
 			}
 			c := e.Calibration()
 			half, most := float64(c.Median)/float64(c.Waits), float64(c.Upper)/float64(c.Waits)

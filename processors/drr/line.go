@@ -23,7 +23,7 @@ type line struct {
 	slot       int      // in account.lines
 	class      int
 	seq        uint64 // order of arrival, breaks ties
-	held       bool
+	paused     bool
 	head, tail *batch
 	waiting    int
 	inFlight   int
@@ -31,28 +31,28 @@ type line struct {
 	at         [orders]int // its place in each heap of its class, -1: in none
 }
 
-// Hold keeps an import's waiting batches back until Release, those that are
-// pushed meanwhile included. What is in flight goes on. The hold is forgotten
+// Pause keeps an import's waiting batches back until Unpause, those that are
+// pushed meanwhile included. What is in flight goes on. The pause is forgotten
 // with the import's last batch.
-func (q *Queue) Hold(id bulk.ImportID) {
+func (q *Queue) Pause(id bulk.ImportID) {
 	l := q.lines[id]
-	if l == nil || l.held {
+	if l == nil || l.paused {
 		return
 	}
-	l.held = true
+	l.paused = true
 	a := l.account
 	a.ready -= l.waiting
 	a.classes[l.class].remove(l)
 	q.place(a)
 }
 
-// Release ends a hold.
-func (q *Queue) Release(id bulk.ImportID) {
+// Unpause ends a pause.
+func (q *Queue) Unpause(id bulk.ImportID) {
 	l := q.lines[id]
-	if l == nil || !l.held {
+	if l == nil || !l.paused {
 		return
 	}
-	l.held = false
+	l.paused = false
 	a := l.account
 	if l.waiting > 0 {
 		a.ready += l.waiting
@@ -69,7 +69,7 @@ func (q *Queue) Drop(id bulk.ImportID) []bulk.BatchID {
 		return nil
 	}
 	a := l.account
-	if !l.held {
+	if !l.paused {
 		a.ready -= l.waiting
 		a.classes[l.class].remove(l)
 	}

@@ -42,23 +42,23 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"newcomers get every other dispatch", "turns.go",
-			"t.spent < t.burst", "true",
+			"newcomers get every other dispatch", "burst.go",
+			"g.spent < g.burst", "true",
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
-			"or more", "turns.go",
+			"or more", "burst.go",
 			"return max(ahead/round, 1)", "return 1",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
-			"but no more than an allowance in a row", "turns.go",
-			"max(t.spent-ratio(ahead, round), 0)", "t.spent - ratio(ahead, round)",
+			"but no more than an allowance in a row", "burst.go",
+			"max(g.spent-ratio(ahead, round), 0)", "g.spent - ratio(ahead, round)",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
 			"nodes go where newcomers are", "picker.go",
-			"p.turns.Newcomers(p.ahead.Total(), p.round.Total())", "p.round.Total() == 0",
+			"p.gate.admits(p.ahead.Total(), p.round.Total())", "p.round.Total() == 0",
 			"TestPickerGoesWhereNewcomersAre",
 		},
 		{
@@ -83,7 +83,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"an allowance lasts until the round has come", "account.go",
-			"a.newcomer && a.in == &q.old", "false",
+			"a.newcomer && a.in == &q.oldFlows", "false",
 			"TestAllowanceOutlivesAShortGap",
 		},
 		{
@@ -103,7 +103,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"an idle debtor passes until it has paid", "drr.go",
-			"if a.deficit < 0 {\n\t\tq.old.toBack(a)\n\t\treturn\n\t}", "",
+			"if a.deficit < 0 {\n\t\tq.oldFlows.toBack(a)\n\t\treturn\n\t}", "",
 			"TestIdleDebtorPaysByPassing",
 		},
 		{

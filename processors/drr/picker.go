@@ -1,29 +1,29 @@
 package drr
 
-// Want is whom a free slot is for.
-type Want string
+// Lane is whom a free slot is for.
+type Lane string
 
 // Whom a slot is for.
 const (
-	Anyone   Want = ""         // whoever is next at the dispatcher
-	Newcomer Want = "newcomer" // a newcomer, nobody else
-	Round    Want = "round"    // the round; newcomers where nobody else waits
+	Anyone   Lane = ""         // whoever is next at the dispatcher
+	Newcomer Lane = "newcomer" // a newcomer, nobody else
+	Round    Lane = "round"    // the round; newcomers where nobody else waits
 )
 
 // Picker lets a node choose a dispatcher for each free slot as one scheduler would that
-// had all accounts: newcomers first, wherever they are, within their [Turns]; else the
+// had all accounts: newcomers first, wherever they are, as its burstGate admits; else the
 // round, in proportion to what is due in it at each dispatcher.
 //
 // The zero Picker does not work; see [NewPicker]. It is not safe for concurrent use.
 type Picker[K comparable] struct {
-	ahead, round Chooser[K]
-	turns        Turns
+	ahead, round StrideScheduler[K]
+	gate         burstGate
 }
 
 // NewPicker returns a picker that knows no dispatcher.
-func NewPicker[K comparable]() *Picker[K] { return &Picker[K]{turns: NewTurns(defaultAllowance)} }
+func NewPicker[K comparable]() *Picker[K] { return &Picker[K]{gate: newBurstGate(defaultAllowance)} }
 
-// Set says what is due at a dispatcher; see [Chooser.Set] for chance.
+// Set says what is due at a dispatcher; see [StrideScheduler.Set] for chance.
 func (p *Picker[K]) Set(key K, d Demand, chance float64) {
 	p.ahead.Set(key, d.Ahead, chance)
 	p.round.Set(key, d.Round, chance)
@@ -43,18 +43,18 @@ func (p *Picker[K]) Demand(key K) Demand {
 // Next chooses a dispatcher and says for whom the slot is; false: nothing is due anywhere.
 // Where only one has anything, that is for it to say. A slot that has looked for a newcomer
 // in vain, because other nodes were faster, serves the round: looking on would cost more.
-func (p *Picker[K]) Next(inVain bool) (key K, want Want, ok bool) {
-	if p.turns.Newcomers(p.ahead.Total(), p.round.Total()) && !(inVain && p.round.Total() > 0) {
+func (p *Picker[K]) Next(inVain bool) (key K, lane Lane, ok bool) {
+	if p.gate.admits(p.ahead.Total(), p.round.Total()) && !(inVain && p.round.Total() > 0) {
 		key, ok = p.ahead.Next()
-		want = Newcomer
+		lane = Newcomer
 	} else {
 		key, ok = p.round.Next()
-		want = Round
+		lane = Round
 	}
 	if ok && p.Alone(key) {
-		want = Anyone
+		lane = Anyone
 	}
-	return key, want, ok
+	return key, lane, ok
 }
 
 // Alone reports whether nothing is due at any other dispatcher.
@@ -64,5 +64,5 @@ func (p *Picker[K]) Alone(key K) bool {
 
 // Got notes whether the slot went to a newcomer.
 func (p *Picker[K]) Got(newcomer bool) {
-	p.turns.Took(newcomer, p.ahead.Total(), p.round.Total())
+	p.gate.took(newcomer, p.ahead.Total(), p.round.Total())
 }

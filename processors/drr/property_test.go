@@ -51,7 +51,7 @@ func TestServiceStaysWithinOneQuantumOfIdeal(t *testing.T) {
 			q.Finish(g.Ref.ID(), g.Cost)
 			return i, g.Cost
 		}
-		for q.newcomers.front() != nil { // allowances first
+		for q.newFlows.front() != nil { // allowances first
 			serve()
 		}
 		got, total := make([]float64, n), 0.0
@@ -197,13 +197,13 @@ type model struct {
 	q       *Queue
 	waiting map[bulk.BatchID]bool
 	flying  []bulk.BatchID
-	held    map[bulk.ImportID]bool
+	paused  map[bulk.ImportID]bool
 	no      int64
 }
 
 func newModel(t *testing.T) *model {
 	q := New(Config{Quantum: 10 * ms, Allowance: 2, Cost: func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * ms }})
-	return &model{T: t, q: q, waiting: map[bulk.BatchID]bool{}, held: map[bulk.ImportID]bool{}}
+	return &model{T: t, q: q, waiting: map[bulk.BatchID]bool{}, paused: map[bulk.ImportID]bool{}}
 }
 
 // step does the operation of the low bits to the import of the high bits: three
@@ -231,21 +231,21 @@ func (m *model) step(op byte) {
 		}
 	case 5:
 		if m.q.lines[imp] != nil {
-			m.held[imp] = !m.held[imp]
+			m.paused[imp] = !m.paused[imp]
 		}
-		if m.held[imp] {
-			m.q.Hold(imp)
+		if m.paused[imp] {
+			m.q.Pause(imp)
 		} else {
-			m.q.Release(imp)
+			m.q.Unpause(imp)
 		}
 	case 6:
 		m.gone(m.q.Drop(imp))
 	case 7:
 		m.other(arg, acc)
 	}
-	for imp := range m.held {
+	for imp := range m.paused {
 		if m.q.lines[imp] == nil {
-			delete(m.held, imp)
+			delete(m.paused, imp)
 		}
 	}
 }
@@ -268,15 +268,15 @@ func (m *model) pop() {
 	if !ok {
 		for id := range m.waiting {
 			a := m.q.batches[id].line.account
-			if !m.held[id.Import] && !a.capped() {
+			if !m.paused[id.Import] && !a.capped() {
 				m.Fatalf("%s waits, and nothing may run", id)
 			}
 		}
 		return
 	}
 	id := g.Ref.ID()
-	if !m.waiting[id] || m.held[id.Import] {
-		m.Fatalf("popped %s: waiting %v, held %v", id, m.waiting[id], m.held[id.Import])
+	if !m.waiting[id] || m.paused[id.Import] {
+		m.Fatalf("popped %s: waiting %v, paused %v", id, m.waiting[id], m.paused[id.Import])
 	}
 	delete(m.waiting, id)
 	m.flying = append(m.flying, id)
@@ -314,11 +314,11 @@ func (m *model) check() {
 		ready, flying := 0, 0
 		for _, l := range a.lines {
 			flying += l.inFlight
-			if !l.held {
+			if !l.paused {
 				ready += l.waiting
 			}
-			if in := l.at[byWork] >= 0; in != (!l.held && l.waiting > 0) || in != (l.at[byAge] >= 0) {
-				m.Fatalf("import %s: held %v, waiting %d, but in its heaps at %v", l.id, l.held, l.waiting, l.at)
+			if in := l.at[byWork] >= 0; in != (!l.paused && l.waiting > 0) || in != (l.at[byAge] >= 0) {
+				m.Fatalf("import %s: paused %v, waiting %d, but in its heaps at %v", l.id, l.paused, l.waiting, l.at)
 			}
 		}
 		if ready != a.ready || flying != a.inFlight {
@@ -327,7 +327,7 @@ func (m *model) check() {
 		if due := a.ready > 0 && !a.capped(); due != (a.in != nil) && !a.idle() {
 			m.Fatalf("account %s: may run %v, listed %v", a.id, due, a.in != nil)
 		}
-		if a.idle() && a.in != &q.old {
+		if a.idle() && a.in != &q.oldFlows {
 			m.Fatalf("account %s is idle, owes nothing and is remembered", a.id)
 		}
 		if a.deficit > 3*q.cfg.Quantum*bulk.MaxWeight || a.deficit < -3*q.cfg.Quantum*bulk.MaxWeight {
@@ -350,10 +350,10 @@ func (m *model) check() {
 
 // drain runs everything to its end: each batch comes exactly once.
 func (m *model) drain() {
-	for imp := range m.held {
-		m.q.Release(imp)
+	for imp := range m.paused {
+		m.q.Unpause(imp)
 	}
-	clear(m.held)
+	clear(m.paused)
 	for _, a := range m.q.accounts {
 		m.q.SetCap(a.id, NoCap)
 	}

@@ -35,8 +35,8 @@ const (
 	perOctave  = 8    // of these, so that one is 9 % wide
 	belowOne   = 32   // of these, under 1
 	enough     = 100  // batches before anything is said
-	telling    = 3    // batches that make a tail
-	memory     = 8192 // batches, after which the past counts half
+	minTail    = 3    // batches that make a tail
+	decayAfter = 8192 // batches, after which the past counts half
 	recompute  = 50   // batches
 	copyBudget = 0.05 // of the batches
 	maxBudget  = 16
@@ -55,7 +55,7 @@ func (s *Stragglers) Add(took, predicted time.Duration) {
 	s.took[bucketOf(float64(took)/float64(max(predicted, 1)))]++
 	s.total++
 	s.budget = min(s.budget+copyBudget, maxBudget)
-	if s.total >= memory {
+	if s.total >= decayAfter {
 		s.total = 0
 		for i := range s.took {
 			s.took[i] /= 2
@@ -117,7 +117,7 @@ func (s *Stragglers) threshold() (after, mean float64) {
 	for i := ratios - 1; i >= belowOne; i-- {
 		count += s.took[i]
 		sum += s.took[i] * middle(i)
-		if count >= telling && sum/count-edgeOf(i) > mean {
+		if count >= minTail && sum/count-edgeOf(i) > mean {
 			after = edgeOf(i)
 		}
 		if p99 == 0 && count > s.total/100 {

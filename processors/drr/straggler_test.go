@@ -90,7 +90,7 @@ func TestSecondCopiesHaveABudget(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	p := drr.StartPace
+	p := drr.FirstRowCost
 	for range 50 {
 		p = p.Add(100*ms, 1000)
 	}

@@ -40,7 +40,7 @@ func (w *world) push(imp string, from, n int, rows int64, prio ...bulk.Priority)
 		}
 		w.refs[name(r)] = r
 		if !w.Push(r) {
-			w.Fatalf("push %s: held already", name(r))
+			w.Fatalf("push %s: paused already", name(r))
 		}
 	}
 }
@@ -411,14 +411,14 @@ func TestHoldKeepsBackAndReleaseBringsBack(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.push("a1", 0, 3, 1)
 	w.push("a2", 0, 5, 1)
-	w.Hold("a1")
-	w.push("a1", 3, 1, 1) // what comes while it is held is held as well
+	w.Pause("a1")
+	w.push("a1", 3, 1, 1) // what comes while it is paused is paused as well
 	w.want(2, "a2.0 a2.1")
-	w.Release("a1")
+	w.Unpause("a1")
 	w.want(4, "a2.2 a1.0 a2.3 a2.4")
-	w.Hold("a1")
+	w.Pause("a1")
 	w.want(1, "-")
-	w.Release("a1")
+	w.Unpause("a1")
 	w.want(4, "a1.1 a1.2 a1.3 -")
 }
 

@@ -13,13 +13,13 @@ import (
 // twin is the algorithm again, slow and obvious: plain slices that are searched from
 // end to end, sums that are added up each time. It must decide as [Queue] does.
 type twin struct {
-	cfg            Config
-	accounts       map[bulk.AccountID]*twinAccount
-	newcomers, old []*twinAccount
-	burst          int
-	mean           float64
-	learnt         int
-	seq            int
+	cfg                Config
+	accounts           map[bulk.AccountID]*twinAccount
+	newFlows, oldFlows []*twinAccount
+	burst              int
+	mean               float64
+	learnt             int
+	seq                int
 }
 
 type twinAccount struct {
@@ -37,12 +37,12 @@ type twinImport struct {
 	id      bulk.ImportID
 	class   int
 	seq     int
-	held    bool
+	paused  bool
 	waiting []bulk.BatchRef
 	flying  map[bulk.BatchID]time.Duration // what was charged
 }
 
-func (i *twinImport) due() bool { return !i.held && len(i.waiting) > 0 }
+func (i *twinImport) due() bool { return !i.paused && len(i.waiting) > 0 }
 
 func (i *twinImport) rows() (sum int64) {
 	for _, r := range i.waiting {
@@ -113,19 +113,19 @@ func (w *twin) changed(a *twinAccount) {
 			a.credit[c] = 0
 		}
 	}
-	if a.may() && a.newcomer && slices.Contains(w.old, a) { // it was passing through
+	if a.may() && a.newcomer && slices.Contains(w.oldFlows, a) { // it was passing through
 		w.unlist(a)
 	}
 	w.weigh(a)
-	listed := slices.Contains(w.newcomers, a) || slices.Contains(w.old, a)
+	listed := slices.Contains(w.newFlows, a) || slices.Contains(w.oldFlows, a)
 	switch {
 	case a.may() && listed:
 	case a.may() && a.newcomer:
-		w.newcomers = append(w.newcomers, a)
+		w.newFlows = append(w.newFlows, a)
 	case a.may() && a.open:
-		w.old = slices.Insert(w.old, 0, a)
+		w.oldFlows = slices.Insert(w.oldFlows, 0, a)
 	case a.may():
-		w.old = append(w.old, a)
+		w.oldFlows = append(w.oldFlows, a)
 	case a.ready() > 0: // at its cap: out of the lists, all else stays
 		w.unlist(a)
 	default:
@@ -143,17 +143,17 @@ func (w *twin) emptied(a *twinAccount) {
 	a.open = false
 	a.deficit = min(a.deficit, 0)
 	switch {
-	case len(a.imports) > 0: // something is in flight or held
+	case len(a.imports) > 0: // something is in flight or paused
 	case a.passe && a.deficit >= 0:
 		delete(w.accounts, a.id)
 	default:
-		w.old = append(w.old, a)
+		w.oldFlows = append(w.oldFlows, a)
 	}
 }
 
 func (w *twin) unlist(a *twinAccount) {
 	is := func(b *twinAccount) bool { return b == a }
-	w.newcomers, w.old = slices.DeleteFunc(w.newcomers, is), slices.DeleteFunc(w.old, is)
+	w.newFlows, w.oldFlows = slices.DeleteFunc(w.newFlows, is), slices.DeleteFunc(w.oldFlows, is)
 }
 
 func (w *twin) quantum(a *twinAccount) time.Duration {
@@ -165,20 +165,20 @@ func (w *twin) quantum(a *twinAccount) time.Duration {
 }
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
-	for len(w.newcomers)+len(w.old) > 0 {
-		if due, _ := w.claims(); len(w.newcomers) > 0 && (len(w.old) == 0 || due > 0 && w.burst > 0) {
+	for len(w.newFlows)+len(w.oldFlows) > 0 {
+		if due, _ := w.claims(); len(w.newFlows) > 0 && (len(w.oldFlows) == 0 || due > 0 && w.burst > 0) {
 			w.burst--
 			if due == 0 {
 				w.burst = w.cfg.Allowance
 			}
-			ref, cost := w.newcomer(w.newcomers[0])
+			ref, cost := w.newcomer(w.newFlows[0])
 			return ref, cost, true
 		}
-		a := w.old[0]
+		a := w.oldFlows[0]
 		if a.ready() == 0 { // an idle one that passes through
 			w.unlist(a)
 			if a.deficit += w.quantum(a); a.deficit < 0 {
-				w.old = append(w.old, a)
+				w.oldFlows = append(w.oldFlows, a)
 			} else {
 				delete(w.accounts, a.id)
 			}
@@ -238,7 +238,7 @@ func (w *twin) demand() Demand {
 func (w *twin) endTurn(a *twinAccount) {
 	a.open = false
 	w.unlist(a)
-	w.old = append(w.old, a)
+	w.oldFlows = append(w.oldFlows, a)
 }
 
 func (w *twin) newcomer(a *twinAccount) (bulk.BatchRef, time.Duration) {
@@ -248,7 +248,7 @@ func (w *twin) newcomer(a *twinAccount) (bulk.BatchRef, time.Duration) {
 		a.newcomer = false
 		a.deficit -= over
 		w.unlist(a)
-		w.old = append(w.old, a)
+		w.oldFlows = append(w.oldFlows, a)
 	}
 	w.changed(a)
 	return ref, cost
@@ -402,13 +402,13 @@ func (p *pair) ref(arg int, acc bulk.AccountID, imp bulk.ImportID) bulk.BatchRef
 
 func (p *pair) hold(acc bulk.AccountID, imp bulk.ImportID, on bool) {
 	if on {
-		p.q.Hold(imp)
+		p.q.Pause(imp)
 	} else {
-		p.q.Release(imp)
+		p.q.Unpause(imp)
 	}
 	p.w.steerImport(acc, imp, func(i *twinImport) bool {
-		was := i.held
-		i.held = on
+		was := i.paused
+		i.paused = on
 		return was != on
 	})
 }
@@ -436,10 +436,10 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 		})
 	case 3:
 		p.q.Shuffle()
-		p.w.newcomers, p.w.old = p.as(&p.q.newcomers), p.as(&p.q.old)
+		p.w.newFlows, p.w.oldFlows = p.as(&p.q.newFlows), p.as(&p.q.oldFlows)
 	case 4:
 		ref := p.ref(arg, acc, imp)
-		p.q.Resume(ref)
+		p.q.Adopt(ref)
 		p.w.resume(ref)
 		p.flying = append(p.flying, ref.ID())
 	case 5:
@@ -449,8 +449,8 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 	}
 }
 
-// as copies the order of a ring.
-func (p *pair) as(r *ring) (out []*twinAccount) {
+// as copies the order of a list.
+func (p *pair) as(r *list) (out []*twinAccount) {
 	for a := r.head; a != nil; a = a.next {
 		out = append(out, p.w.accounts[a.id])
 	}
@@ -472,7 +472,7 @@ func (p *pair) compare(i int) {
 	if len(p.q.accounts) != len(p.w.accounts) {
 		p.Fatalf("step %d: remembers %d accounts, the twin %d", i, len(p.q.accounts), len(p.w.accounts))
 	}
-	if !slices.Equal(p.as(&p.q.newcomers), p.w.newcomers) || !slices.Equal(p.as(&p.q.old), p.w.old) {
+	if !slices.Equal(p.as(&p.q.newFlows), p.w.newFlows) || !slices.Equal(p.as(&p.q.oldFlows), p.w.oldFlows) {
 		p.Fatalf("step %d: the rounds differ", i)
 	}
 	weight := 0

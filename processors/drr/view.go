@@ -13,7 +13,7 @@ type ImportView struct {
 	Waiting  int
 	InFlight int
 	Capped   bool // its account has as many batches in flight as it may
-	Place    int  // among the account's imports, from 1; 0: nothing waits, or held
+	Place    int  // among the account's imports, from 1; 0: nothing waits, or paused
 	Own      int  // estimate: batches of its own account that run before its next one
 	Before   int  // estimate: batches of all accounts that do
 }
@@ -38,7 +38,7 @@ func (q *Queue) Import(id bulk.ImportID) (ImportView, bool) {
 	}
 	a := l.account
 	v := ImportView{Waiting: l.waiting, InFlight: l.inFlight, Capped: a.capped()}
-	if l.waiting > 0 && !l.held {
+	if l.waiting > 0 && !l.paused {
 		v.Place, v.Own = a.place(l)
 		v.Before = v.Own + q.others(a, v.Own)
 	}
@@ -48,7 +48,7 @@ func (q *Queue) Import(id bulk.ImportID) (ImportView, bool) {
 // Oldest returns when the batch was staged that waits longest of those that may run.
 func (q *Queue) Oldest() (staged time.Time, waits bool) {
 	for _, l := range q.lines {
-		if l.waiting > 0 && !l.held && !l.account.capped() && (!waits || l.head.ref.StagedAt.Before(staged)) {
+		if l.waiting > 0 && !l.paused && !l.account.capped() && (!waits || l.head.ref.StagedAt.Before(staged)) {
 			staged, waits = l.head.ref.StagedAt, true
 		}
 	}
@@ -59,8 +59,8 @@ func (a *account) view() bulk.AccountQueue {
 	v := bulk.AccountQueue{Account: a.id, Weight: a.weight, DeficitMS: a.deficit.Seconds() * 1000, Newcomer: a.newcomer, InFlight: a.inFlight}
 	for _, l := range a.lines {
 		v.Waiting += l.waiting
-		if l.held {
-			v.Held += l.waiting
+		if l.paused {
+			v.Paused += l.waiting
 		}
 		if l.head != nil && (v.Oldest == nil || l.head.ref.StagedAt.Before(*v.Oldest)) {
 			staged := l.head.ref.StagedAt
@@ -78,7 +78,7 @@ func (a *account) place(l *line) (rank, batches int) {
 	ready := [classes]int{}
 	for _, o := range a.lines {
 		switch {
-		case o.held || o.waiting == 0 || o == l:
+		case o.paused || o.waiting == 0 || o == l:
 		case o.class != l.class:
 			ready[o.class] += o.waiting
 			if o.class < l.class {
@@ -99,7 +99,7 @@ func (a *account) place(l *line) (rank, batches int) {
 // others estimates how many batches of other accounts run while an account gets
 // through own of its batches: theirs in proportion to the weights, at least one
 // each that is ready, never more than they have. A newcomer meets one for as many
-// newcomers as [Turns] lets go first.
+// newcomers as burstGate admits first.
 func (q *Queue) others(a *account, own int) int {
 	n := 0
 	for _, o := range q.accounts {

@@ -180,7 +180,7 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			}
 			continue
 		}
-		ask := leaseRequest{Node: node, Want: q.Want}
+		ask := leaseRequest{Node: node, Lane: q.Lane}
 		if q.Alone {
 			ask.WaitMS = pollFor.Milliseconds()
 		}

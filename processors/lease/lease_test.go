@@ -28,7 +28,7 @@ type due struct {
 	newcomers int // of these
 	returned  []bulk.Outcome
 	extended  int
-	heirOf    bulk.ImportID // whose leases it resumed
+	adopterOf bulk.ImportID // whose leases it resumed
 	boasts    bool          // it has weight though nothing is due
 	idled     int           // calls that were ready to wait for work
 	waits     map[bulk.AccountID][]bulk.Wait
@@ -79,9 +79,9 @@ func (d *due) AwaitDemand(ctx context.Context, known drr.Demand) drr.Demand {
 	}
 }
 
-func (d *due) LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error) {
+func (d *due) LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error) {
 	d.mu.Lock()
-	newcomer = want == drr.Newcomer && d.newcomers > 0
+	newcomer = lane == drr.Newcomer && d.newcomers > 0
 	if newcomer {
 		d.newcomers--
 	}
@@ -127,7 +127,7 @@ func (d *due) Return(_ context.Context, l bulk.Lease, o bulk.Outcome) (bool, err
 }
 
 func (d *due) knows(l bulk.Lease) bool {
-	return l.Ref.Import == bulk.ImportID(d.name) || l.Ref.Import == d.heirOf
+	return l.Ref.Import == bulk.ImportID(d.name) || l.Ref.Import == d.adopterOf
 }
 
 // cluster serves dispatchers and returns a client of them that runs.
@@ -328,9 +328,9 @@ func TestDeadDispatcherIsLeftOut(t *testing.T) {
 
 // A lease whose dispatcher is gone is extended by, and returned to, the one that
 // took the partition over.
-func TestLeaseGoesToTheHeir(t *testing.T) {
-	dead, other, heir := &due{name: "dead", weight: 1, left: 1}, &due{name: "other"}, &due{name: "heir", heirOf: "dead"}
-	c, servers := cluster(t, dead, other, heir)
+func TestLeaseGoesToTheAdopter(t *testing.T) {
+	dead, other, adopter := &due{name: "dead", weight: 1, left: 1}, &due{name: "other"}, &due{name: "adopter", adopterOf: "dead"}
+	c, servers := cluster(t, dead, other, adopter)
 	l, err := c.Lease(t.Context(), "node")
 	if err != nil {
 		t.Fatal(err)
@@ -347,8 +347,8 @@ func TestLeaseGoesToTheHeir(t *testing.T) {
 	if _, err := c.Return(t.Context(), l, want); err != nil {
 		t.Fatal(err)
 	}
-	if len(heir.returned) != 1 || heir.returned[0] != want || len(other.returned) != 0 {
-		t.Errorf("the heir got %v, another %v", heir.returned, other.returned)
+	if len(adopter.returned) != 1 || adopter.returned[0] != want || len(other.returned) != 0 {
+		t.Errorf("the adopter got %v, another %v", adopter.returned, other.returned)
 	}
 	if held := c.Held(); len(held) != 0 {
 		t.Errorf("holds %+v after the return", held)

@@ -24,7 +24,7 @@ type Dispatcher interface {
 	processors.Dispatcher
 	// LeaseFor is Lease for a slot that is for newcomers or for the round; it reports whether
 	// a newcomer got it.
-	LeaseFor(ctx context.Context, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer bool, err error)
+	LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error)
 	// Demand is what is due there.
 	Demand() drr.Demand
 	// AwaitDemand waits until clearly more is due than is known, or ctx ends; what is due then.
@@ -37,7 +37,7 @@ type Dispatcher interface {
 
 type leaseRequest struct {
 	Node   bulk.NodeID `json:"node"`
-	Want   drr.Want    `json:"want,omitempty"`
+	Lane   drr.Lane    `json:"want,omitempty"`
 	WaitMS int64       `json:"wait_ms"`
 }
 
@@ -56,7 +56,7 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(q.WaitMS)*time.Millisecond, maxWait))
 		defer cancel()
-		l, newcomer, err := d.LeaseFor(ctx, q.Node, q.Want)
+		l, newcomer, err := d.LeaseFor(ctx, q.Node, q.Lane)
 		switch {
 		case err == nil:
 			answer(w, schedule.Answer{Lease: &l, Newcomer: newcomer, Due: d.Demand()})

@@ -7,9 +7,9 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// account is what is remembered of an account: it outlives the account's batches by the
+// accountState is what is remembered of an account: it outlives the account's batches by the
 // minute for which its use of slots is shown.
-type account struct {
+type accountState struct {
 	imports int // with batches here
 	weight  int
 	cap     int // most batches in flight, or drr.NoCap
@@ -17,10 +17,10 @@ type account struct {
 }
 
 // account finds or enters an account.
-func (s *Scheduler) account(id bulk.AccountID) *account {
+func (s *Scheduler) account(id bulk.AccountID) *accountState {
 	a := s.accounts[id]
 	if a == nil {
-		a = &account{weight: 1, cap: drr.NoCap}
+		a = &accountState{weight: 1, cap: drr.NoCap}
 		s.accounts[id] = a
 	}
 	return a

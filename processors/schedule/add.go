@@ -39,7 +39,7 @@ func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, offset *bulk.Offset) {
 	}
 	imp.jobs++
 	imp.last = max(imp.last, ref.No)
-	if !s.resume(now, j) {
+	if !s.adopt(now, j) {
 		s.enqueue(now, j)
 	}
 }
@@ -50,7 +50,7 @@ func (s *Scheduler) enqueue(now time.Time, j *job) {
 	s.queue.Push(j.ref)
 	s.entitle(j.ref.Account)
 	if s.imports[j.ref.Import].paused {
-		s.queue.Hold(j.ref.Import)
+		s.queue.Pause(j.ref.Import)
 	}
 	s.cfg.Observer.Due()
 }

@@ -42,8 +42,8 @@ func (s *Scheduler) Assign(now time.Time, assigned []int32, held []bulk.Lease) (
 	return dropped
 }
 
-// resume enters a job as in flight if a node holds its batch already.
-func (s *Scheduler) resume(now time.Time, j *job) bool {
+// adopt enters a job as in flight if a node holds its batch already.
+func (s *Scheduler) adopt(now time.Time, j *job) bool {
 	l := s.adopted[j.ref.ID()]
 	if l == nil {
 		return false
@@ -51,7 +51,7 @@ func (s *Scheduler) resume(now time.Time, j *job) bool {
 	delete(s.adopted, j.ref.ID())
 	l.job, l.cost = j, s.predict(j.ref)
 	j.attempts, j.waits = l.Attempt, l.Waits
-	s.queue.Resume(j.ref)
+	s.queue.Adopt(j.ref)
 	s.entitle(j.ref.Account)
 	s.enter(now, l)
 	return true
@@ -63,8 +63,8 @@ func (s *Scheduler) adopts(l bulk.Lease) bool {
 	return own != nil && own.is(l)
 }
 
-// forgetAdopted forgets leases whose batches no reference brought: they have ended.
-func (s *Scheduler) forgetAdopted(now time.Time) {
+// expireAdopted forgets adopted leases whose batches no reference brought: they have ended.
+func (s *Scheduler) expireAdopted(now time.Time) {
 	for id, l := range s.adopted {
 		if now.After(l.expires) {
 			delete(s.adopted, id)

@@ -11,17 +11,17 @@ import (
 // leaseLeast is how long a lease lasts at least without being extended.
 const leaseLeast = 30 * time.Second
 
-// Next leases a batch to a node that has a free slot for want; false: nothing is due.
+// Next leases a batch to a node that has a free slot for a lane; false: nothing is due.
 // It reports whether a newcomer got the slot.
-func (s *Scheduler) Next(now time.Time, node bulk.NodeID, want drr.Want) (l bulk.Lease, newcomer, ok bool) {
+func (s *Scheduler) Next(now time.Time, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer, ok bool) {
 	if j := s.straggler(node); j != nil {
 		s.cfg.Observer.Copied()
 		return s.grant(now, j, node, j.leases[0].cost), false, true
 	}
 	if s.tail.Slow(s.nodes[node]) { // newcomers are to be done soon
-		want = drr.Round
+		lane = drr.Round
 	}
-	g, ok := s.queue.PopFor(want)
+	g, ok := s.queue.PopFor(lane)
 	if !ok {
 		return bulk.Lease{}, false, false
 	}

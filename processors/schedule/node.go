@@ -16,7 +16,7 @@ func NewNode[K comparable]() *Node[K] { return &Node[K]{drr.NewPicker[K]()} }
 // Request is what a free slot asks a dispatcher for.
 type Request[K comparable] struct {
 	Dispatcher K
-	Want       drr.Want
+	Lane       drr.Lane
 	Alone      bool // nothing is due at any other: it may as well wait there a little
 }
 
@@ -62,7 +62,7 @@ func (n *Node[K]) Take(q Request[K], a Answer, chance float64) Then {
 	case a.Lease != nil:
 		n.picker.Got(a.Newcomer)
 		return Then{Rose: n.Hear(q.Dispatcher, a.Due, chance)}
-	case q.Want == drr.Newcomer:
+	case q.Lane == drr.Newcomer:
 		return Then{InVain: true, Rose: n.Hear(q.Dispatcher, drr.Demand{Round: a.Due.Round}, chance)}
 	default:
 		n.Hear(q.Dispatcher, drr.Demand{}, 0)

@@ -11,16 +11,16 @@ import (
 // production; others are there to be compared with it.
 type Discipline interface {
 	Push(ref bulk.BatchRef) bool
-	Resume(ref bulk.BatchRef) bool // in flight already: another dispatcher granted it
-	PopFor(want drr.Want) (drr.Grant, bool)
+	Adopt(ref bulk.BatchRef) bool // in flight already: another dispatcher granted it
+	PopFor(lane drr.Lane) (drr.Grant, bool)
 	Finish(id bulk.BatchID, took time.Duration) bool
 	Evict(gone func(bulk.AccountID) bool) []bulk.BatchID
 	Shuffle()
 
 	SetWeight(id bulk.AccountID, weight int)
 	SetCap(id bulk.AccountID, n int)
-	Hold(id bulk.ImportID)
-	Release(id bulk.ImportID)
+	Pause(id bulk.ImportID)
+	Unpause(id bulk.ImportID)
 	Drop(id bulk.ImportID) []bulk.BatchID
 
 	Demand() drr.Demand
@@ -37,15 +37,12 @@ type Discipline interface {
 type Observer interface {
 	Ended(m bulk.Offset)                           // a reference's batch ended here
 	Due()                                          // something may have become due
-	Began(w Wait)                                  // an import that had to wait has its first lease
+	Began(took, median, upper time.Duration)       // an import that had to wait has its first lease
 	Leased(waited time.Duration, batches int64)    // a batch for the first time, of an import of so many so far
 	Copied()                                       // a batch for the second time
 	Expired(l bulk.Lease)                          // a node went silent; the batch comes again
 	Delayed(ref bulk.BatchRef, n int, t time.Time) // a batch failed n times in a row and comes again
 }
-
-// Wait is how a wait for a first lease turned out.
-type Wait struct{ Took, Median, Upper time.Duration }
 
 // Config sets a scheduler up. Zero values take the defaults.
 type Config struct {
@@ -69,7 +66,7 @@ type Scheduler struct {
 	cfg      Config
 	queue    Discipline
 	jobs     map[bulk.BatchID]*job
-	accounts map[bulk.AccountID]*account
+	accounts map[bulk.AccountID]*accountState
 	imports  map[bulk.ImportID]*importState
 	leases   map[uint64]*lease
 	granted  []*lease                // the same in order, and some that ended since the last tick
@@ -80,7 +77,7 @@ type Scheduler struct {
 	last     uint64         // lease
 	retired  time.Time      // when accounts were last looked through
 
-	cost      drr.Pace // of all imports
+	cost      drr.RowCost // of all imports
 	tail      drr.Stragglers
 	nodes     map[bulk.NodeID]drr.Slowness
 	estimator drr.Estimator
@@ -121,7 +118,7 @@ type importState struct {
 	paused  bool
 	since   time.Time     // it is paused
 	before  time.Duration // it was paused, since it is known here
-	cost    drr.Pace
+	cost    drr.RowCost
 	wait    *forecast // of its first lease, until then
 }
 
@@ -130,14 +127,14 @@ func New(cfg Config) *Scheduler {
 	s := &Scheduler{
 		cfg:      cfg,
 		jobs:     make(map[bulk.BatchID]*job),
-		accounts: make(map[bulk.AccountID]*account),
+		accounts: make(map[bulk.AccountID]*accountState),
 		imports:  make(map[bulk.ImportID]*importState),
 		leases:   make(map[uint64]*lease),
 		adopted:  make(map[bulk.BatchID]*lease),
 		nodes:    make(map[bulk.NodeID]drr.Slowness),
 		assigned: make(map[int32]bool),
 		last:     cfg.FirstLease,
-		cost:     drr.StartPace,
+		cost:     drr.FirstRowCost,
 	}
 	if cfg.Discipline == nil {
 		cfg.Discipline = func(predict func(bulk.BatchRef) time.Duration) Discipline {
@@ -153,7 +150,7 @@ func (s *Scheduler) Tick(now time.Time) {
 	s.expire(now)
 	s.retry(now)
 	s.findLagging(now)
-	s.forgetAdopted(now)
+	s.expireAdopted(now)
 	s.retire(now)
 }
 

@@ -69,10 +69,10 @@ func (s *Scheduler) Steer(now time.Time, c bulk.Controls, of Subjects) {
 		case paused && !imp.paused:
 			imp.pause(now)
 			imp.wait = nil // nobody foresees for how long
-			s.queue.Hold(id)
+			s.queue.Pause(id)
 		case !paused && imp.paused:
 			imp.paused, imp.before = false, imp.pausedBy(now)
-			s.queue.Release(id)
+			s.queue.Unpause(id)
 			s.cfg.Observer.Due()
 		}
 	}

@@ -41,7 +41,7 @@ func (s *Scheduler) began(now time.Time, id bulk.ImportID) {
 	}
 	took := now.Sub(w.since)
 	s.estimator.Observe(w.derived, w.median, w.upper, took)
-	s.cfg.Observer.Began(Wait{took, w.median, w.upper})
+	s.cfg.Observer.Began(took, w.median, w.upper)
 }
 
 // derive makes a wait of the queue's length: so many batches begin before, and as

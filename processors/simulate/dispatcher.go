@@ -58,13 +58,13 @@ func (d *dispatcher) demand() (due drr.Demand) {
 }
 
 // lease gives a seat of a node what is due at a dispatcher, or nil.
-func (w *world) lease(o, at int32, want drr.Want) (b *batch, l bulk.Lease, newcomer bool) {
+func (w *world) lease(o, at int32, lane drr.Lane) (b *batch, l bulk.Lease, newcomer bool) {
 	d := &w.dispatchers[o]
 	if !d.alive {
 		return nil, l, false
 	}
 	w.copied = false
-	l, newcomer, ok := d.schedule.Next(w.clock(), w.nodes[at].id, want)
+	l, newcomer, ok := d.schedule.Next(w.clock(), w.nodes[at].id, lane)
 	if !ok {
 		return nil, l, false
 	}
@@ -101,7 +101,7 @@ func (o observer) Expired(l bulk.Lease) {
 	o.queued(o.ledger.batches[l.Ref.No])
 }
 
-func (observer) Ended(bulk.Offset)                     {}
-func (observer) Began(schedule.Wait)                   {}
-func (observer) Leased(time.Duration, int64)           {}
-func (observer) Delayed(bulk.BatchRef, int, time.Time) {}
+func (observer) Ended(bulk.Offset)                       {}
+func (observer) Began(took, median, upper time.Duration) {}
+func (observer) Leased(time.Duration, int64)             {}
+func (observer) Delayed(bulk.BatchRef, int, time.Time)   {}

@@ -135,7 +135,7 @@ func (w *world) ask(at int32, inVain bool) bool {
 		n.idle = append(n.idle, at)
 		return false
 	}
-	b, l, newcomer := w.lease(q.Dispatcher, s.node, q.Want)
+	b, l, newcomer := w.lease(q.Dispatcher, s.node, q.Lane)
 	if b != nil {
 		w.begin(at, b, l)
 	}

@@ -65,7 +65,7 @@ func (p *plain) flow(t *tenant) *flow {
 	return f
 }
 
-func (p *plain) PopFor(drr.Want) (drr.Grant, bool) {
+func (p *plain) PopFor(drr.Lane) (drr.Grant, bool) {
 	for p.flowing > 0 {
 		f := p.active[p.head]
 		if !f.open {

@@ -50,8 +50,8 @@ func newOurs(_ *world, predict prediction, seed uint64) queue {
 	return &ours{Queue: drr.New(drr.Config{Seed: seed, Cost: predict})}
 }
 
-func (o *ours) PopFor(want drr.Want) (drr.Grant, bool) {
-	g, ok := o.Queue.PopFor(want)
+func (o *ours) PopFor(lane drr.Lane) (drr.Grant, bool) {
+	g, ok := o.Queue.PopFor(lane)
 	o.latest = g
 	return g, ok
 }
@@ -71,7 +71,7 @@ func newBare(w *world) bare { return bare{Queue: drr.New(drr.Config{}), w: w} }
 
 func (q *bare) batch(ref bulk.BatchRef) *batch { return q.w.ledger.batches[ref.No] }
 
-func (q *bare) Resume(bulk.BatchRef) bool               { return true }
+func (q *bare) Adopt(bulk.BatchRef) bool                { return true }
 func (q *bare) Finish(bulk.BatchID, time.Duration) bool { return true }
 func (q *bare) Waiting() int                            { return q.count }
 func (q *bare) paid() int                               { return 0 }

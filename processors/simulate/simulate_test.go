@@ -158,8 +158,8 @@ type losing struct {
 	again bool // gives a batch a second time, instead of losing it
 }
 
-func (l *losing) PopFor(want drr.Want) (drr.Grant, bool) {
-	g, ok := l.queue.PopFor(want)
+func (l *losing) PopFor(lane drr.Lane) (drr.Grant, bool) {
+	g, ok := l.queue.PopFor(lane)
 	if !ok {
 		return g, false
 	}
@@ -168,7 +168,7 @@ func (l *losing) PopFor(want drr.Want) (drr.Grant, bool) {
 	case l.pops == 500 && l.again:
 		l.Push(g.Ref) // and gives it out as well
 	case l.pops == 500:
-		return l.queue.PopFor(want)
+		return l.queue.PopFor(lane)
 	}
 	return g, true
 }

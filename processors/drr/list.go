@@ -2,15 +2,15 @@ package drr
 
 import "math/rand/v2"
 
-// ring is a list of accounts, linked through the accounts themselves so that
-// moving one costs no allocation. The zero ring is empty.
-type ring struct {
+// list is a list of accounts, linked through the accounts themselves so that
+// moving one costs no allocation. The zero list is empty.
+type list struct {
 	head, tail *account
 }
 
-func (r *ring) front() *account { return r.head }
+func (r *list) front() *account { return r.head }
 
-func (r *ring) pushBack(a *account) {
+func (r *list) pushBack(a *account) {
 	a.in, a.prev, a.next = r, r.tail, nil
 	if r.tail == nil {
 		r.head = a
@@ -20,7 +20,7 @@ func (r *ring) pushBack(a *account) {
 	r.tail = a
 }
 
-func (r *ring) pushFront(a *account) {
+func (r *list) pushFront(a *account) {
 	a.in, a.prev, a.next = r, nil, r.head
 	if r.head == nil {
 		r.tail = a
@@ -30,7 +30,7 @@ func (r *ring) pushFront(a *account) {
 	r.head = a
 }
 
-func (r *ring) remove(a *account) {
+func (r *list) remove(a *account) {
 	if a.prev == nil {
 		r.head = a.next
 	} else {
@@ -44,20 +44,20 @@ func (r *ring) remove(a *account) {
 	a.in, a.prev, a.next = nil, nil, nil
 }
 
-func (r *ring) toBack(a *account) {
+func (r *list) toBack(a *account) {
 	if r.tail != a {
 		r.remove(a)
 		r.pushBack(a)
 	}
 }
 
-func (r *ring) shuffle(rnd *rand.Rand) {
+func (r *list) shuffle(rnd *rand.Rand) {
 	var all []*account
 	for a := r.head; a != nil; a = a.next {
 		all = append(all, a)
 	}
 	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	*r = ring{}
+	*r = list{}
 	for _, a := range all {
 		r.pushBack(a)
 	}

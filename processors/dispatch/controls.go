@@ -10,7 +10,7 @@ import (
 	"bulkhead/processors/schedule"
 )
 
-// refresh reads weights and holds that people changed lately. What nobody touched costs
+// refresh reads weights and pauses that people changed lately. What nobody touched costs
 // nothing, however much of it is queued or paused here.
 func (d *Dispatcher) refresh(ctx context.Context) {
 	if d.idle() {
@@ -18,17 +18,17 @@ func (d *Dispatcher) refresh(ctx context.Context) {
 	}
 	accounts, imports, err := d.cfg.Ledger.Steered(ctx, steerWindow)
 	if err != nil {
-		d.cfg.Log.DebugContext(ctx, "changes of standing unknown, the last one holds", "error", err)
+		d.cfg.Log.DebugContext(ctx, "changes of controls unknown, the last ones hold", "error", err)
 		return
 	}
 	d.update(ctx, d.among(accounts, imports))
 }
 
-// refreshAll reads weights and holds of everything that is queued here: a change may
+// refreshAll reads the controls of everything that is queued here: a change may
 // have been committed late, or noted by a clock that is wrong.
 func (d *Dispatcher) refreshAll(ctx context.Context) { d.update(ctx, d.subjects()) }
 
-// update asks how the subjects stand and acts on it.
+// update asks for the controls of the subjects and acts on it.
 func (d *Dispatcher) update(ctx context.Context, s schedule.Subjects) {
 	known, of := d.ask(ctx, s)
 	d.mu.Lock()

@@ -1,6 +1,6 @@
 package drr
 
-// Chooser chooses among options by weights that change, as [Picker] among dispatchers:
+// StrideScheduler chooses among options by weights that change, as [Picker] among dispatchers:
 // stride scheduling after Waldspurger and Weihl (1995). Each option has a moment at which
 // it is due next, and goes on by one stride, the inverse of its weight, when it is chosen.
 //
@@ -8,9 +8,9 @@ package drr
 // nearly alone at its dispatcher had 6 % more or less than its share. Nodes have to begin at
 // random places, or they all ask the same dispatcher at once.
 //
-// The zero Chooser has no options. It is not safe for concurrent use, and looks at every
+// The zero StrideScheduler has no options. It is not safe for concurrent use, and looks at every
 // option to choose one.
-type Chooser[K comparable] struct {
+type StrideScheduler[K comparable] struct {
 	options []option[K]
 	total   int
 	now     float64 // when the latest choice was due
@@ -24,7 +24,7 @@ type option[K comparable] struct {
 
 // Set gives an option a weight; with 0 it is not chosen. One that had none is due after a
 // part of a stride that chance says, from 0 to below 1.
-func (c *Chooser[K]) Set(key K, weight int, chance float64) {
+func (c *StrideScheduler[K]) Set(key K, weight int, chance float64) {
 	o := c.find(key)
 	if o == nil {
 		c.options = append(c.options, option[K]{key: key})
@@ -42,7 +42,7 @@ func (c *Chooser[K]) Set(key K, weight int, chance float64) {
 }
 
 // Remove forgets an option.
-func (c *Chooser[K]) Remove(key K) {
+func (c *StrideScheduler[K]) Remove(key K) {
 	for i := range c.options {
 		if c.options[i].key == key {
 			c.total -= c.options[i].weight
@@ -53,7 +53,7 @@ func (c *Chooser[K]) Remove(key K) {
 }
 
 // Weight returns what was set, 0 for an option that is not known.
-func (c *Chooser[K]) Weight(key K) int {
+func (c *StrideScheduler[K]) Weight(key K) int {
 	if o := c.find(key); o != nil {
 		return o.weight
 	}
@@ -61,10 +61,10 @@ func (c *Chooser[K]) Weight(key K) int {
 }
 
 // Total returns the sum of all weights.
-func (c *Chooser[K]) Total() int { return c.total }
+func (c *StrideScheduler[K]) Total() int { return c.total }
 
 // Next chooses an option; false: none has a weight.
-func (c *Chooser[K]) Next() (key K, ok bool) {
+func (c *StrideScheduler[K]) Next() (key K, ok bool) {
 	var best *option[K]
 	for i := range c.options {
 		if o := &c.options[i]; o.weight > 0 && (best == nil || o.due < best.due) {
@@ -79,7 +79,7 @@ func (c *Chooser[K]) Next() (key K, ok bool) {
 	return best.key, true
 }
 
-func (c *Chooser[K]) find(key K) *option[K] {
+func (c *StrideScheduler[K]) find(key K) *option[K] {
 	for i := range c.options {
 		if c.options[i].key == key {
 			return &c.options[i]

@@ -9,8 +9,8 @@ import (
 )
 
 // However weights differ, an option is never more than two choices off its share.
-func TestChooserKeepsShares(t *testing.T) {
-	var c drr.Chooser[string]
+func TestStrideSchedulerKeepsShares(t *testing.T) {
+	var c drr.StrideScheduler[string]
 	weights := map[string]int{"a": 100, "b": 500, "c": 37, "none": 0}
 	for key, w := range weights {
 		c.Set(key, w, rand.Float64())
@@ -30,8 +30,8 @@ func TestChooserKeepsShares(t *testing.T) {
 	}
 }
 
-func TestChooserFollowsChanges(t *testing.T) {
-	var c drr.Chooser[string]
+func TestStrideSchedulerFollowsChanges(t *testing.T) {
+	var c drr.StrideScheduler[string]
 	if key, ok := c.Next(); ok {
 		t.Fatalf("%s was chosen of nothing", key)
 	}

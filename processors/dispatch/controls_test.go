@@ -38,11 +38,11 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 func TestPausedImportsAreNotPolled(t *testing.T) {
 	play(t, func(r *rig) {
 		const paused = 500
-		r.ledger.with(func() { r.ledger.standing.Paused = map[bulk.ImportID]bool{} })
+		r.ledger.with(func() { r.ledger.controls.Paused = map[bulk.ImportID]bool{} })
 		var refs []bulk.BatchRef
 		for i := range paused {
 			ref := r.ref(i+1, 0)
-			r.ledger.standing.Paused[ref.Import] = true
+			r.ledger.controls.Paused[ref.Import] = true
 			refs = append(refs, ref)
 		}
 		r.deliver(refs...)
@@ -51,7 +51,7 @@ func TestPausedImportsAreNotPolled(t *testing.T) {
 		const sweeps = 10
 		r.nothing(sweeps * 30 * time.Second)
 		if asked := len(r.ledger.asked); asked > sweeps*paused {
-			t.Errorf("the standing of paused imports was asked for %d times in 5 minutes, want at most %d", asked, sweeps*paused)
+			t.Errorf("the controls of paused imports were asked for %d times in 5 minutes, want at most %d", asked, sweeps*paused)
 		}
 		r.ledger.with(func() { r.ledger.asked = nil })
 		r.ledger.pause("i7", false)
@@ -63,12 +63,12 @@ func TestPausedImportsAreNotPolled(t *testing.T) {
 }
 
 // What a clock that is wrong noted, or an older process did not note, is found by the sweep.
-func TestStandingThatNobodyNotedIsFound(t *testing.T) {
+func TestControlsThatNobodyNotedAreFound(t *testing.T) {
 	play(t, func(r *rig) {
 		r.ledger.pause("i1", true)
 		r.deliver(r.ref(1, 0))
 		r.nothing(time.Minute)
-		r.ledger.with(func() { r.ledger.standing.Paused = nil })
+		r.ledger.with(func() { r.ledger.controls.Paused = nil })
 		began := time.Now()
 		if r.lease(); time.Since(began) > 30*time.Second {
 			t.Errorf("found after %v, want at most the time between sweeps", time.Since(began))
