@@ -19,11 +19,9 @@ const maxParameters = 4
 // shrinks.
 var tooLong = map[string]bool{
 	"columnar Builder.AppendReject":          true,
-	"columnar/mirror Ledger.Batches":         true,
 	"columnar/mirror Records.RecordsBetween": true,
 	"columnar/mirror ensureView":             true,
 	"console Datasets.Records":               true,
-	"console Imports.Batches":                true,
 	"console Imports.RejectGroupPage":        true,
 	"console Imports.ImportEvents":           true,
 	"console Server.createUpload":            true,
@@ -46,7 +44,6 @@ var tooLong = map[string]bool{
 	"ingest/remote Client.call":              true,
 	"ingest/remote Uploads.Preview":          true,
 	"ingest/remote Uploads.Receive":          true,
-	"internal/app rejects.batch":             true,
 	"internal/cli Main":                      true,
 	"internal/cli client.advance":            true,
 	"internal/cli client.call":               true,
@@ -57,7 +54,6 @@ var tooLong = map[string]bool{
 	"internal/cli importCommand.run":         true,
 	"internal/cli list":                      true,
 	"internal/peer Announce":                 true,
-	"internal/store Store.Batches":           true,
 	"internal/store Store.RejectGroupPage":   true,
 	"internal/store Store.CreateLogin":       true,
 	"internal/store Store.ImportEvents":      true,

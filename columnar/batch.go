@@ -190,5 +190,8 @@ func (b *Batch) Raw(i int) string { return b.raw.Value(i) }
 // Cell returns a cell of record i, or "" for a rejected record.
 func (b *Batch) Cell(col, i int) string { return b.cells[col].Value(i) }
 
-// Release frees the batch and every string that came from it.
-func (b *Batch) Release() { b.rec.Release() }
+// Release frees the batch and every string that came from it. It has no rows any more.
+func (b *Batch) Release() {
+	b.rec.Release()
+	*b = Batch{}
+}

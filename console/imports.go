@@ -139,7 +139,7 @@ func (s *Server) listBatches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	batches, err := s.Imports.Batches(r.Context(), s.principal(r).Account, id, after, int(limit))
+	batches, err := s.Imports.Batches(r.Context(), s.principal(r).Account, bulk.BatchID{Import: id, No: after}, int(limit))
 	if err != nil {
 		return fmt.Errorf("list batches: %w", err)
 	}

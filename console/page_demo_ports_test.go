@@ -171,14 +171,14 @@ func (w *demo) Approve(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (b
 	return w.move(id, bulk.StateProcessing, "Approved.", bulk.StateAwaitingApproval)
 }
 
-func (w *demo) Batches(_ context.Context, _ bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
+func (w *demo) Batches(_ context.Context, _ bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i, err := w.find(id)
+	i, err := w.find(after.Import)
 	if err != nil {
 		return nil, err
 	}
-	from := min(int(after+1), len(i.batches))
+	from := min(int(after.No+1), len(i.batches))
 	return slices.Clone(i.batches[from:min(from+limit, len(i.batches))]), nil
 }
 

@@ -110,9 +110,9 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 // web.MaxBatches.
 func (s *Server) latestBatches(ctx context.Context, imp bulk.Import) (all []bulk.Batch, err error) {
 	const page = 1000
-	after := max(-1, imp.Batches.Total-web.MaxBatches-1)
+	after := bulk.BatchID{Import: imp.ID, No: max(-1, imp.Batches.Total-web.MaxBatches-1)}
 	for len(all) < web.MaxBatches {
-		batches, err := s.Imports.Batches(ctx, imp.AccountID, imp.ID, after, page)
+		batches, err := s.Imports.Batches(ctx, imp.AccountID, after, page)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (s *Server) latestBatches(ctx context.Context, imp bulk.Import) (all []bulk
 		if len(batches) < page {
 			break
 		}
-		after = batches[len(batches)-1].No
+		after.No = batches[len(batches)-1].No
 	}
 	return all, nil
 }

@@ -56,7 +56,8 @@ type Imports interface {
 	Resume(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	// Approve commits a dry run's staged batches.
 	Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
-	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
+	// Batches lists the batches of an import by number, after the given one of it (No -1 for all).
+	Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error)
 	// RejectGroupPage lists at most limit causes of rejects, most frequent first, after so many.
 	RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error)
 	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)

@@ -274,10 +274,10 @@ func (w *apiWorld) Approve(ctx context.Context, a bulk.AccountID, id bulk.Import
 	return w.steer(ctx, a, id, bulk.StateProcessing, bulk.StateAwaitingApproval)
 }
 
-func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after int64, limit int) (out []bulk.Batch, err error) {
-	_, err = w.Import(ctx, a, id)
-	for no := after + 1; no < 3 && len(out) < limit && err == nil; no++ {
-		out = append(out, bulk.Batch{Import: id, No: no, State: bulk.BatchCommitted})
+func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, after bulk.BatchID, limit int) (out []bulk.Batch, err error) {
+	_, err = w.Import(ctx, a, after.Import)
+	for no := after.No + 1; no < 3 && len(out) < limit && err == nil; no++ {
+		out = append(out, bulk.Batch{Import: after.Import, No: no, State: bulk.BatchCommitted})
 	}
 	return out, err
 }

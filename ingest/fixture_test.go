@@ -227,7 +227,7 @@ func (f *fixture) result(id bulk.ImportID, length int64) result {
 	if !imp.Sealed || imp.SHA256 == nil || imp.Layout == nil {
 		f.t.Fatalf("the import is not sealed: %+v", imp)
 	}
-	batches, err := f.store.Batches(f.t.Context(), f.account, id, -1, 1_000_000)
+	batches, err := f.store.Batches(f.t.Context(), f.account, bulk.BatchID{Import: id, No: -1}, 1_000_000)
 	f.must(err)
 	r := result{batches: len(batches), sha256: *imp.SHA256, blank: imp.BlankLines, layout: *imp.Layout}
 	at := int64(0)

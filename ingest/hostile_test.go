@@ -157,7 +157,7 @@ func TestHostileFilesAreAccepted(t *testing.T) {
 				cells := strings.Split(line, ",")
 				want = append(want, fmt.Sprintf("%q %q %q", cells[0], cells[1], cells[2]))
 			}
-			batches, err := f.store.Batches(t.Context(), f.account, id, -1, 10)
+			batches, err := f.store.Batches(t.Context(), f.account, bulk.BatchID{Import: id, No: -1}, 10)
 			f.must(err)
 			for _, b := range batches {
 				for _, row := range f.read(b) {

@@ -2,9 +2,9 @@
 // validates it, commits it in one transaction and returns the lease with the time
 // that it took.
 //
-//	Dispatcher ─lease─▶ slot ─▶ Ledger.BatchTask ─▶ Batches.Get ─▶ columnar.Decode
-//	     ▲                                                        │ hash checked
-//	     └──Return── Ledger.Commit ◀── validate ◀─────────────────┘
+//	Dispatcher ─lease─▶ slot ─▶ Ledger.BatchTask ─▶ replay.Reader ─▶ object, hash checked
+//	     ▲                                                             │
+//	     └──Return── Ledger.Commit ◀── Batch.Validate ◀────────────────┘
 //	               (Check for a dry run)
 //
 // What it guarantees:
@@ -27,13 +27,14 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/wait"
+	"bulkhead/processors/replay"
 )
 
 // Config is what a node needs. Zero values of the rest take the defaults.
 type Config struct {
-	Dispatcher Dispatcher // required
-	Ledger     Ledger     // required
-	Batches    Batches    // required
+	Dispatcher Dispatcher     // required
+	Ledger     Ledger         // required
+	Batches    *replay.Reader // required
 
 	Node    bulk.NodeID  // Default: a fresh one
 	Slots   int          // batches worked on at once. Default: the number of CPUs
@@ -48,8 +49,7 @@ const (
 
 // Node is one processor.
 type Node struct {
-	cfg        Config
-	validators validators
+	cfg Config
 }
 
 // New returns a node that works once Run is called.

@@ -15,6 +15,7 @@ import (
 	"bulkhead/columnar"
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
+	"bulkhead/processors/replay"
 )
 
 var contacts = bulk.Spec{
@@ -38,7 +39,7 @@ func play(t *testing.T, test func(*rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{T: t, dispatcher: newDispatcher(), ledger: &ledger{work: map[bulk.BatchID]bulk.BatchTask{}}, objects: objects{}, ended: make(chan error, 1)}
 		n, err := processors.New(processors.Config{
-			Node: "node", Slots: 1, Dispatcher: r.dispatcher, Ledger: r.ledger, Batches: r.objects,
+			Node: "node", Slots: 1, Dispatcher: r.dispatcher, Ledger: r.ledger, Batches: replay.NewReader(r.objects),
 			Metrics: processors.NewMetrics(prometheus.NewRegistry()),
 		})
 		if err != nil {

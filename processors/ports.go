@@ -32,8 +32,3 @@ type Ledger interface {
 	// quarantined, reported by true, and its import ends failed once all others end.
 	Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why string) (quarantined bool, err error)
 }
-
-// Batches reads staged objects.
-type Batches interface {
-	Get(ctx context.Context, key string) ([]byte, error)
-}

@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"bulkhead/columnar"
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/replay"
 )
 
 // process does what a batch needs and says whether the dispatcher has to see it again.
@@ -29,42 +29,15 @@ func (n *Node) apply(ctx context.Context, lease bulk.Lease, work bulk.BatchTask)
 		}
 	}()
 	began := time.Now()
-	batch, err := n.fetch(ctx, work.Batch)
-	if err != nil {
-		return err
-	}
-	defer batch.Release()
-	read := time.Now()
-	validator, err := n.validators.of(work)
-	if err != nil {
-		return fmt.Errorf("compile rules: %w", err)
-	}
-	found := validator.Batch(batch)
-	return n.finish(ctx, bulk.ValidatedBatch{
-		Task: work, Lease: lease,
-		Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, RejectGroups: found.RejectGroups,
-		Read: read.Sub(began), Validate: time.Since(read),
+	return n.cfg.Batches.Read(ctx, work, func(batch *replay.Batch) error {
+		read := time.Now()
+		found := batch.Validate()
+		return n.finish(ctx, bulk.ValidatedBatch{
+			Task: work, Lease: lease,
+			Records: found.Records, Superseded: found.Superseded, Rejected: found.Rejected, RejectGroups: found.RejectGroups,
+			Read: read.Sub(began), Validate: time.Since(read),
+		})
 	})
-}
-
-// fetch reads a batch's object and compares it with what the ledger says.
-func (n *Node) fetch(ctx context.Context, b bulk.Batch) (*columnar.Batch, error) {
-	data, err := n.cfg.Batches.Get(ctx, b.Object)
-	switch {
-	case errors.Is(err, bulk.ErrNotFound):
-		return nil, bulk.Errorf("", "object_missing", "The batch object is not in the object store.")
-	case err != nil:
-		return nil, passing(fmt.Errorf("get object: %w", err))
-	}
-	batch, err := columnar.Decode(data, b.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	if rows := int64(batch.Rows()); rows != b.Rows.Read {
-		batch.Release()
-		return nil, bulk.Errorf("", columnar.ErrDamaged, "The batch object has %d rows, the ledger says %d.", rows, b.Rows.Read)
-	}
-	return batch, nil
 }
 
 // finish ends a validated batch in the ledger.
@@ -102,7 +75,7 @@ func passing(err error) error {
 // mayPass tells failures of the surroundings from failures of the batch.
 func mayPass(ctx context.Context, err error) bool {
 	_, marked := errors.AsType[transient](err)
-	return marked || errors.Is(err, bulk.ErrDatabase) || ctx.Err() != nil || bulk.KindOf(err) == bulk.KindUnavailable ||
+	return marked || errors.Is(err, replay.ErrFetch) || errors.Is(err, bulk.ErrDatabase) || ctx.Err() != nil || bulk.KindOf(err) == bulk.KindUnavailable ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

@@ -123,14 +123,14 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.BatchTask) (done 
 	err = m.cfg.Engine.Insert(ctx, t.name, t.columns, func(w Writer) error {
 		for _, work := range works {
 			into := &rowWriter{Writer: w, table: t}
-			err := m.cfg.Rows.Of(ctx, work, func(r bulk.Records) error { return into.batch(work, r) })
+			err := m.cfg.Applied.Read(ctx, work, func(r bulk.Records) error { return into.batch(work, r) })
 			switch {
 			case into.err != nil:
 				return into.err
 			case err != nil && ctx.Err() != nil:
 				return err
 			case err != nil:
-				m.left(ctx, bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}, err)
+				m.left(ctx, work.ID(), err)
 				continue
 			}
 			done = append(done, work)

@@ -17,11 +17,11 @@ import (
 
 // Config says what the mirror copies and to where.
 type Config struct {
-	Engine Engine
-	Ledger Ledger
-	Rows   Rows
-	Feed   Feed         // nil: the ledger alone is asked
-	Log    *slog.Logger // default: discard
+	Engine  Engine
+	Ledger  Ledger
+	Applied Applied
+	Feed    Feed         // nil: the ledger alone is asked
+	Log     *slog.Logger // default: discard
 
 	Linger time.Duration // how long the first reference waits for others; default 300 ms
 	Sweep  time.Duration // between looks at the ledger; default 2 s
@@ -50,8 +50,8 @@ type Mirror struct {
 
 // New returns a mirror that works once Run is called.
 func New(cfg Config) (*Mirror, error) {
-	if cfg.Engine == nil || cfg.Ledger == nil || cfg.Rows == nil {
-		return nil, errors.New("mirror: Engine, Ledger and Rows are required")
+	if cfg.Engine == nil || cfg.Ledger == nil || cfg.Applied == nil {
+		return nil, errors.New("mirror: Engine, Ledger and Applied are required")
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	cfg.Linger = cmp.Or(cfg.Linger, 300*time.Millisecond)

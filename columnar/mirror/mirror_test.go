@@ -353,7 +353,7 @@ func TestRunFollowsTheFeedAndSweepsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := &asked{}
 		feed := &hintFeed{refs: make(chan bulk.Message), done: make(chan bulk.Offset, 2)}
-		m, err := New(Config{Engine: &downEngine{}, Ledger: ledger, Rows: &world{}, Feed: feed})
+		m, err := New(Config{Engine: &downEngine{}, Ledger: ledger, Applied: &world{}, Feed: feed})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,8 +26,8 @@ type Ledger interface {
 	Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	// InFlight lists every import that has not ended.
 	InFlight(ctx context.Context) ([]bulk.ImportVersion, error)
-	// Batches lists an import's batches by number, after the given one (-1 for all).
-	Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error)
+	// Batches lists the batches of an import by number, after the given one of it (No -1 for all).
+	Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error)
 	// Rejects groups the rejects of imports by cause; those of a dry run are none.
 	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
@@ -35,13 +35,13 @@ type Ledger interface {
 	Clock(ctx context.Context) (time.Time, error)
 }
 
-// Rows gives the records that a committed batch put into the store.
-type Rows interface {
-	// Of calls use once with the batch's records, complete in every column that the
+// Applied gives the records that a committed batch put into the store.
+type Applied interface {
+	// Read calls use once with the batch's records, complete in every column that the
 	// import's spec has and Columns names; a column that is not named is null. Records
 	// that a later row displaced may be among them, rejected ones are not. They are
 	// valid until use returns. An error of use is returned as it is.
-	Of(ctx context.Context, w bulk.BatchTask, use func(bulk.Records) error) error
+	Read(ctx context.Context, task bulk.BatchTask, use func(bulk.Records) error) error
 }
 
 // Feed brings references of newly committed batches. It is a hint: what it loses, the

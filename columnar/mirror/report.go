@@ -17,7 +17,7 @@ func (m *Mirror) finish(ctx context.Context, works []bulk.BatchTask) error {
 	ids := make([]bulk.BatchID, len(works))
 	imports := map[bulk.ImportID]bulk.Import{}
 	for i, w := range works {
-		ids[i] = bulk.BatchID{Import: w.Import.ID, No: w.Batch.No}
+		ids[i] = w.ID()
 		if _, known := imports[w.Import.ID]; !known {
 			now, err := m.cfg.Ledger.Import(ctx, w.Account, w.Import.ID) // it may have ended meanwhile
 			if err != nil {
@@ -69,13 +69,13 @@ func (m *Mirror) uncommitted(ctx context.Context, i bulk.Import) (rows [][]any, 
 		return nil, nil
 	}
 	const page = 500
-	for after := int64(-1); ; {
-		batches, err := m.cfg.Ledger.Batches(ctx, i.AccountID, i.ID, after, page)
+	for after := (bulk.BatchID{Import: i.ID, No: -1}); ; {
+		batches, err := m.cfg.Ledger.Batches(ctx, i.AccountID, after, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, b := range batches {
-			after = b.No
+			after.No = b.No
 			if b.State != bulk.BatchCommitted {
 				rows = append(rows, batchRow(i, b))
 			}

@@ -215,7 +215,7 @@ func (e *hungEngine) Prepare(ctx context.Context) error { return e.Alive(ctx) }
 func TestEngineThatHangsIsSeenWithinTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &hungEngine{}
-		m, err := New(Config{Engine: e, Ledger: &asked{}, Rows: &world{}})
+		m, err := New(Config{Engine: e, Ledger: &asked{}, Applied: &world{}})
 		if err != nil {
 			t.Fatal(err)
 		}

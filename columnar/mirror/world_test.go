@@ -207,8 +207,8 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 	w.must(err)
 }
 
-// Of implements Rows: what the batch left in the store.
-func (w *world) Of(ctx context.Context, work bulk.BatchTask, use func(bulk.Records) error) error {
+// Read implements Applied: what the batch left in the store.
+func (w *world) Read(ctx context.Context, work bulk.BatchTask, use func(bulk.Records) error) error {
 	r, err := w.LandedRecords(ctx, work, w.keys[bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}])
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (w *world) Of(ctx context.Context, work bulk.BatchTask, use func(bulk.Recor
 
 func (w *world) mirror(change func(*Config)) *Mirror {
 	w.t.Helper()
-	c := Config{Engine: w.engine, Ledger: w.Store, Rows: w}
+	c := Config{Engine: w.engine, Ledger: w.Store, Applied: w}
 	if change != nil {
 		change(&c)
 	}

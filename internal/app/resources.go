@@ -19,12 +19,14 @@ import (
 	"bulkhead/internal/objects"
 	"bulkhead/internal/store"
 	"bulkhead/internal/telemetry"
+	"bulkhead/processors/replay"
 )
 
 // resources are the engines that the roles stand on, and what every role is given.
 type resources struct {
 	store    *store.Store
 	objects  objects.Store
+	batches  *replay.Reader // of what is staged in objects
 	broker   broker.Config
 	registry *prometheus.Registry
 	log      *slog.Logger
@@ -44,6 +46,7 @@ func openMachine(ctx context.Context, c config.DevConfig, log *slog.Logger) (*re
 	if r.objects, err = objects.OpenFolder(filepath.Join(c.DataDir, "objects")); err != nil {
 		return nil, nil, errors.Join(err, r.store.Close())
 	}
+	r.batches = replay.NewReader(r.objects)
 	embedded, err := broker.Embedded(filepath.Join(c.DataDir, "broker"))
 	if err != nil {
 		return nil, nil, errors.Join(err, r.close())
@@ -67,6 +70,7 @@ func openCluster(cfg config.RoleConfig, log *slog.Logger) (*resources, error) {
 		if r.objects, err = objects.Open(cfg.Objects); err != nil {
 			return nil, errors.Join(err, r.store.Close())
 		}
+		r.batches = replay.NewReader(r.objects)
 	}
 	r.broker = broker.Config{
 		Seeds: cfg.Brokers, Prefix: cfg.TopicPrefix, Security: broker.Security{TLS: cfg.BrokerTLS, SASL: cfg.BrokerSASL, User: cfg.BrokerUser, Password: cfg.BrokerPassword},

@@ -11,6 +11,7 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/telemetry"
+	"bulkhead/processors/replay"
 )
 
 // mirroring is the mirror with what feeds it:
@@ -37,7 +38,7 @@ func (r *resources) newMirroring(engine mirror.Engine) (*mirroring, error) {
 		return nil, err
 	}
 	m.mirror, err = mirror.New(mirror.Config{
-		Engine: engine, Ledger: r.store, Rows: &landed{store: r.store, objects: r.objects}, Feed: m.consumer, Log: r.log,
+		Engine: engine, Ledger: r.store, Applied: replay.Applied{Reader: r.batches, Ledger: r.store}, Feed: m.consumer, Log: r.log,
 	})
 	if err == nil {
 		telemetry.CollectMirror(r.registry, r.store, m.mirror.EngineUp, r.log)

@@ -15,6 +15,7 @@ import (
 	"bulkhead/internal/telemetry"
 	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
+	"bulkhead/processors/replay"
 	"bulkhead/processors/validate"
 )
 
@@ -53,7 +54,7 @@ func (r *resources) newDispatcher(holders dispatch.Holders, fifo bool) (*dispatc
 // newProcessor: lease → object → validation → commit.
 func (r *resources) newProcessor(node bulk.NodeID, d processors.Dispatcher, slots int) (*processors.Node, error) {
 	return processors.New(processors.Config{
-		Node: node, Slots: slots, Dispatcher: d, Ledger: r.store, Batches: r.objects,
+		Node: node, Slots: slots, Dispatcher: d, Ledger: r.store, Batches: r.batches,
 		Log: r.log, Metrics: processors.NewMetrics(r.registry),
 	})
 }
@@ -67,7 +68,7 @@ type files interface {
 // newConsole: pages and API over the store; files go to ingest unread.
 func (r *resources) newConsole(files files, seen cluster, health console.Health, cfg config.RoleConfig) (*console.Server, error) {
 	return console.New(console.Config{
-		Accounts: r.store, Imports: r.store, Datasets: r.store, Uploads: files, Rejects: rejects{r.store, r.objects},
+		Accounts: r.store, Imports: r.store, Datasets: r.store, Uploads: files, Rejects: replay.Rejects{Reader: r.batches, Ledger: r.store},
 		Dispatchers: seen, Nodes: seen,
 		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
 			return csvscan.NewRejectWriter(w, layout, raw), nil

@@ -14,6 +14,9 @@ type BatchTask struct {
 	LeasedAt time.Time // when this was read, by the ledger's clock
 }
 
+// ID names the batch.
+func (t BatchTask) ID() BatchID { return BatchID{t.Import.ID, t.Batch.No} }
+
 // ValidatedBatch is a validated batch.
 type ValidatedBatch struct {
 	Task         BatchTask

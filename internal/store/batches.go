@@ -29,15 +29,15 @@ func (r batchRow) public() bulk.Batch {
 	return b
 }
 
-// Batches lists an import's batches by number, after the given one (-1 for all).
-func (s *Store) Batches(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Batch, error) {
+// Batches lists the batches of an import by number, after the given one of it (No -1 for all).
+func (s *Store) Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error) {
 	var rows []batchRow
 	err := s.own(ctx, "list batches", account, func(q reader) error {
-		if err := hasImport(ctx, q, account, id); err != nil {
+		if err := hasImport(ctx, q, account, after.Import); err != nil {
 			return err
 		}
 		return q.SelectContext(ctx, &rows, `
-			SELECT `+batchColumns+` FROM batches WHERE account_id = ? AND import_id = ? AND no > ? ORDER BY no LIMIT ?`, account, id, after, limit)
+			SELECT `+batchColumns+` FROM batches WHERE account_id = ? AND import_id = ? AND no > ? ORDER BY no LIMIT ?`, account, after.Import, after.No, limit)
 	})
 	out := make([]bulk.Batch, len(rows))
 	for i, r := range rows {

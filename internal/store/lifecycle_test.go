@@ -54,7 +54,7 @@ func TestCancelIsExact(t *testing.T) {
 		if !r.Balanced {
 			t.Fatalf("receipt %+v", r)
 		}
-		batches, err := f.Batches(t.Context(), f.account, imp.ID, -1, 10)
+		batches, err := f.Batches(t.Context(), f.account, bulk.BatchID{Import: imp.ID, No: -1}, 10)
 		f.must(err)
 		for _, b := range batches[1:] {
 			if b.State != bulk.BatchDropped || b.Rows.Unprocessed != 2 {
@@ -206,7 +206,7 @@ func TestDryRunCommitsAfterApproval(t *testing.T) {
 		got, err = f.Cancel(t.Context(), f.account, dropped.ID)
 		f.must(err)
 		wantCounts(t, got.Rows, bulk.Counts{Read: 2, Rejected: 1, Unprocessed: 1})
-		batches, err := f.Batches(t.Context(), f.account, dropped.ID, -1, 10)
+		batches, err := f.Batches(t.Context(), f.account, bulk.BatchID{Import: dropped.ID, No: -1}, 10)
 		f.must(err)
 		if b := batches[0]; b.State != bulk.BatchDropped || b.Rows.Rejected != 1 || b.Rows.Unprocessed != 1 || b.Rows.Sum() != b.Rows.Read {
 			t.Fatalf("the dropped batch has %+v", b)
@@ -464,7 +464,7 @@ func TestForeignAccountsSeeNothing(t *testing.T) {
 			"Pause":        func() error { _, err := f.Pause(ctx, other, imp.ID); return err },
 			"Resume":       func() error { _, err := f.Resume(ctx, other, imp.ID); return err },
 			"Approve":      func() error { _, err := f.Approve(ctx, other, imp.ID); return err },
-			"Batches":      func() error { _, err := f.Batches(ctx, other, imp.ID, -1, 10); return err },
+			"Batches":      func() error { _, err := f.Batches(ctx, other, bulk.BatchID{Import: imp.ID, No: -1}, 10); return err },
 			"RejectGroups": func() error { _, err := f.RejectGroups(ctx, other, imp.ID); return err },
 			"Receipt":      func() error { _, err := f.Receipt(ctx, other, imp.ID); return err },
 			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, 0, 10); return err },

@@ -18,7 +18,7 @@ func (f *fixture) since(imp bulk.Import, column string, ago time.Duration) {
 
 func (f *fixture) batches(imp bulk.Import) []bulk.Batch {
 	f.t.Helper()
-	out, err := f.Batches(f.t.Context(), imp.AccountID, imp.ID, -1, 10)
+	out, err := f.Batches(f.t.Context(), imp.AccountID, bulk.BatchID{Import: imp.ID, No: -1}, 10)
 	f.must(err)
 	return out
 }

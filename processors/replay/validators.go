@@ -1,4 +1,4 @@
-package processors
+package replay
 
 import (
 	"sync"
@@ -7,7 +7,7 @@ import (
 	"bulkhead/processors/validate"
 )
 
-// validatorsKept bounds the compiled rules that a node remembers.
+// validatorsKept bounds the compiled rules that a reader remembers.
 const validatorsKept = 64
 
 // validators remembers the compiled rules of recent imports, whose spec and layout
@@ -19,20 +19,20 @@ type validators struct {
 }
 
 // of returns the rules of a batch's import.
-func (v *validators) of(work bulk.BatchTask) (*validate.Validator, error) {
+func (v *validators) of(task bulk.BatchTask) (*validate.Validator, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if known := v.byID[work.Import.ID]; known != nil {
+	if known := v.byID[task.Import.ID]; known != nil {
 		return known, nil
 	}
-	if work.Import.Layout == nil {
+	if task.Import.Layout == nil {
 		return nil, bulk.Errorf("", "layout_missing", "The import has staged rows but no header.")
 	}
-	compiled, err := validate.Compile(work.Spec, *work.Import.Layout)
+	compiled, err := validate.Compile(task.Spec, *task.Import.Layout)
 	if err != nil {
 		return nil, err
 	}
-	v.remember(work.Import.ID, compiled)
+	v.remember(task.Import.ID, compiled)
 	return compiled, nil
 }
 
