@@ -81,7 +81,7 @@ func (p *process) Ready(ctx context.Context) error {
 func (p *process) run(ctx context.Context) error {
 	defer p.close() //nolint:errcheck // the process ends now
 	p.drain.take(func(taking context.Context) error { return p.serve(taking, p.listener, p.mux, p.onClose) })
-	p.drain.lean(func(ctx context.Context) error { return peer.Announce(ctx, p.store, p.node, p.drain.draining, p.log) })
+	p.drain.lean(peer.Announcer{Registry: p.store, Node: p.node, Draining: p.drain.draining, Log: p.log}.Run)
 	p.log.Info("started", "node", p.node.ID, "listen", p.listener.Addr().String(), "url", p.node.URL)
 	return p.drain.run(ctx)
 }

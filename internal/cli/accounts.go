@@ -85,7 +85,7 @@ func sendAccount(e *env, method, path string, change any) error {
 		return err
 	}
 	var a bulk.Account
-	if err := api.call(e.ctx, method, path, change, &a); err != nil {
+	if err := api.call(e.ctx, request{method: method, path: path, in: change}, &a); err != nil {
 		return err
 	}
 	return e.print(a, func(w io.Writer) { fmt.Fprintf(w, "%s\n%s\n", accountHeading, accountRow(a)) })
@@ -99,7 +99,7 @@ func (c *accountsList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return printList(e, list[bulk.Account](e.ctx, api, "/v1/accounts", url.Values{}, "accounts"), accountHeading, accountRow)
+	return printList(e, list[bulk.Account](e.ctx, api, "/v1/accounts", url.Values{}), accountHeading, accountRow)
 }
 
 const accountHeading = "ID\tNAME\tRECORDS\tQUOTA\tWEIGHT\tCAP\tCREATED AT"

@@ -74,20 +74,26 @@ type env struct {
 	roles          Roles
 }
 
+// Streams are all that a command reads and writes beside files.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer // data; what is said to people
+}
+
 // Main runs the command that args name and returns the exit code. Cancelling ctx
-// is what Ctrl-C does. Output goes to stdout and stderr only.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, roles Roles) int {
+// is what Ctrl-C does.
+func Main(ctx context.Context, args []string, std Streams, roles Roles) int {
 	var g grammar
-	command, code := parse(&g, args, stdout, stderr)
+	command, code := parse(&g, args, std.Out, std.Err)
 	if command == nil {
 		return code
 	}
-	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, json: g.JSON, roles: roles, server: config.Where{URL: g.URL, Profile: g.Profile, DataDir: g.DataDir}}
+	e := &env{ctx: ctx, stdin: std.In, stdout: std.Out, stderr: std.Err, json: g.JSON, roles: roles, server: config.Where{URL: g.URL, Profile: g.Profile, DataDir: g.DataDir}}
 	err := command.Run(e)
 	if _, said := errors.AsType[outcome](err); ctx.Err() != nil && err != nil && !said {
 		err = context.Canceled // whatever broke, broke because of the interrupt
 	}
-	return finish(err, stderr)
+	return finish(err, std.Err)
 }
 
 // quit carries the exit code out of a parser that printed help.

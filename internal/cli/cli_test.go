@@ -248,7 +248,7 @@ func TestInterruptedImportSaysWhatGoesOn(t *testing.T) {
 func TestDevGetsItsSettings(t *testing.T) {
 	var got config.DevConfig
 	roles := Roles{Dev: func(_ context.Context, c config.DevConfig) error { got = c; return nil }}
-	code := Main(t.Context(), []string{"dev", "--data-dir", "/tmp/x", "--listen", "127.0.0.1:0", "--demo", "--allowed-origins", "https://a.example,https://b.example"}, nil, io.Discard, io.Discard, roles)
+	code := Main(t.Context(), []string{"dev", "--data-dir", "/tmp/x", "--listen", "127.0.0.1:0", "--demo", "--allowed-origins", "https://a.example,https://b.example"}, Streams{Out: io.Discard, Err: io.Discard}, roles)
 	want := config.DevConfig{DataDir: "/tmp/x", Listen: "127.0.0.1:0", Analytics: "auto", Demo: true, AllowedOrigins: []string{"https://a.example", "https://b.example"}}
 	if code != 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %d, %+v; want %+v", code, got, want)

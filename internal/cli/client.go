@@ -62,30 +62,33 @@ func (p *problem) Error() string {
 	return p.why.Error()
 }
 
-// call sends in as JSON, if any, and decodes the answer into out, if any.
-func (c *client) call(ctx context.Context, method, path string, in, out any) error {
-	return c.callWith(ctx, method, path, nil, in, out)
+// request is what is asked of the server.
+type request struct {
+	method, path string
+	header       http.Header
+	in           any // sent as JSON; nil: nothing
 }
 
-func (c *client) callWith(ctx context.Context, method, path string, header http.Header, in, out any) error {
+// call makes a request and decodes the answer into out, if any.
+func (c *client) call(ctx context.Context, q request, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
+	if q.in != nil {
+		data, err := json.Marshal(q.in)
 		if err != nil {
 			return err
 		}
 		body = bytes.NewReader(data)
 	}
-	req, err := c.request(ctx, method, path, body)
+	req, err := c.newRequest(ctx, q.method, q.path, body)
 	if err != nil {
 		return err
 	}
-	if in != nil {
+	if q.in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	maps.Copy(req.Header, header)
+	maps.Copy(req.Header, q.header)
 	resp, err := c.do(req)
 	if err != nil {
 		return err
@@ -100,7 +103,7 @@ func (c *client) callWith(ctx context.Context, method, path string, header http.
 	return nil
 }
 
-func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+func (c *client) newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
 	ref, err := url.Parse(path)
 	if err != nil {
 		return nil, err

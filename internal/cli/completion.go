@@ -181,7 +181,7 @@ func namesOf(e *env, what string) []string {
 	defer cancel()
 	if what == "dataset" {
 		return names(func(yield func(bulk.DatasetName) bool) {
-			for d, err := range list[bulk.Dataset](ctx, api, "/v1/datasets", url.Values{}, "datasets") {
+			for d, err := range list[bulk.Dataset](ctx, api, "/v1/datasets", url.Values{}) {
 				if err != nil || !yield(d.Name) {
 					return
 				}
@@ -189,7 +189,7 @@ func namesOf(e *env, what string) []string {
 		})
 	}
 	return names(func(yield func(bulk.ImportID) bool) {
-		for imp, err := range first(list[bulk.Import](ctx, api, "/v1/imports", url.Values{}, "imports"), 50, func() {}) {
+		for imp, err := range first(list[bulk.Import](ctx, api, "/v1/imports", url.Values{}), 50, func() {}) {
 			if err != nil || !yield(imp.ID) {
 				return
 			}

@@ -38,7 +38,7 @@ func (c *datasetsApply) Run(e *env) error {
 		return err
 	}
 	var d bulk.Dataset
-	if err := api.call(e.ctx, http.MethodPut, "/v1/datasets/"+url.PathEscape(string(spec.Name)), spec, &d); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodPut, path: "/v1/datasets/" + url.PathEscape(string(spec.Name)), in: spec}, &d); err != nil {
 		return err
 	}
 	return e.print(d, func(w io.Writer) {
@@ -122,7 +122,7 @@ func (c *datasetsList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return printList(e, list[bulk.Dataset](e.ctx, api, "/v1/datasets", url.Values{}, "datasets"), "NAME\tTITLE\tKEY\tCOLUMNS\tVERSION", func(d bulk.Dataset) string {
+	return printList(e, list[bulk.Dataset](e.ctx, api, "/v1/datasets", url.Values{}), "NAME\tTITLE\tKEY\tCOLUMNS\tVERSION", func(d bulk.Dataset) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%d\t%d", d.Name, cmp.Or(d.Title, "-"), strings.Join(d.Key, ","), len(d.Columns), d.Version)
 	})
 }

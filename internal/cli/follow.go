@@ -15,7 +15,7 @@ import (
 
 // get reads an import.
 func (c *client) get(ctx context.Context, id bulk.ImportID) (imp bulk.Import, err error) {
-	err = c.call(ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(string(id)), nil, &imp)
+	err = c.call(ctx, request{method: http.MethodGet, path: "/v1/imports/" + url.PathEscape(string(id))}, &imp)
 	return imp, err
 }
 
@@ -78,7 +78,7 @@ func (f *follower) stream(ctx context.Context) {
 	defer cancel()
 	watchdog := time.AfterFunc(f.stall, cancel)
 	defer watchdog.Stop()
-	req, err := f.request(ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(string(f.id))+"/events", nil)
+	req, err := f.newRequest(ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(string(f.id))+"/events", nil)
 	if err != nil {
 		return
 	}

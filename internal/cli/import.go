@@ -101,7 +101,7 @@ func (c *importCommand) stream(e *env, api *client, name string, in io.Reader) e
 	if err != nil {
 		return err
 	}
-	return c.end(e, api, imp, -1, nil)
+	return c.end(e, api, begun{imp: imp, size: -1})
 }
 
 // file uploads a file that can be read again from anywhere.
@@ -110,9 +110,9 @@ func (c *importCommand) file(e *env, api *client, f *os.File, size int64) error 
 	if err != nil {
 		return err
 	}
-	return c.end(e, api, imp, size, func(ctx context.Context, sent func(int64)) error {
-		return api.upload(ctx, imp.ID, f, offset, size, sent)
-	})
+	return c.end(e, api, begun{imp, size, func(ctx context.Context, sent func(int64)) error {
+		return api.upload(ctx, upload{imp.ID, f, size, sent}, offset)
+	}})
 }
 
 // open creates the import, or looks up the one to go on with.
@@ -134,10 +134,17 @@ func (c *importCommand) open(ctx context.Context, api *client, f *os.File, size 
 	return imp, 0, err
 }
 
+// begun is an import that is there, with what is left to do for it.
+type begun struct {
+	imp    bulk.Import
+	size   int64                                             // of its file, -1: not known
+	upload func(ctx context.Context, sent func(int64)) error // nil: the file was sent
+}
+
 // end uploads, if there is something to upload, waits if asked to, and reports.
-func (c *importCommand) end(e *env, api *client, imp bulk.Import, size int64, upload func(context.Context, func(int64)) error) error {
-	bar := newProgress(e.stderr, imp.Filename, size)
-	last, uploaded, err := c.run(e.ctx, api, imp, upload, bar)
+func (c *importCommand) end(e *env, api *client, b begun) error {
+	imp, bar := b.imp, newProgress(e.stderr, b.imp.Filename, b.size)
+	last, uploaded, err := c.run(e.ctx, api, b, bar)
 	bar.close()
 	switch {
 	case err != nil && e.ctx.Err() != nil:
@@ -156,33 +163,33 @@ func (c *importCommand) end(e *env, api *client, imp bulk.Import, size int64, up
 
 // run uploads and follows at the same time, because an import can end early: an
 // upload that the server does not want any more is broken off.
-func (c *importCommand) run(ctx context.Context, api *client, imp bulk.Import, upload func(context.Context, func(int64)) error, bar *progress) (last bulk.Import, uploaded bool, err error) {
+func (c *importCommand) run(ctx context.Context, api *client, b begun, bar *progress) (last bulk.Import, uploaded bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	followed := make(chan error, 1)
 	if c.Wait {
 		go func() {
 			var err error
-			last, err = api.follow(ctx, imp.ID, bar.saw)
+			last, err = api.follow(ctx, b.imp.ID, bar.saw)
 			followed <- err
 			if err == nil && last.State.Terminal() {
 				cancel(errEnded)
 			}
 		}()
 	}
-	if upload != nil {
-		if err := upload(ctx, bar.sentBytes); err != nil && !errors.Is(context.Cause(ctx), errEnded) {
+	if b.upload != nil {
+		if err := b.upload(ctx, bar.sentBytes); err != nil && !errors.Is(context.Cause(ctx), errEnded) {
 			cancel(err)
 			if c.Wait {
 				<-followed
 			}
-			return imp, false, err
+			return b.imp, false, err
 		}
 	}
 	if c.Wait {
 		return last, true, <-followed
 	}
-	last, err = api.get(ctx, imp.ID)
+	last, err = api.get(ctx, b.imp.ID)
 	return last, true, err
 }
 
@@ -208,7 +215,7 @@ func (e *env) tell(api *client, imp bulk.Import) error {
 // pace is the rows that an import settled a second while it worked, 0 when that is not known.
 func (c *client) pace(ctx context.Context, imp bulk.Import) float64 {
 	var r bulk.Receipt
-	if !imp.State.Terminal() || c.call(ctx, http.MethodGet, importPath(string(imp.ID), "receipt"), nil, &r) != nil {
+	if !imp.State.Terminal() || c.call(ctx, request{method: http.MethodGet, path: importPath(string(imp.ID), "receipt")}, &r) != nil {
 		return 0
 	}
 	return r.RowsPerS

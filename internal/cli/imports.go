@@ -49,7 +49,7 @@ func (c *importsList) Run(e *env) error {
 		return err
 	}
 	q := url.Values{"state": {c.State}, "dataset": {c.Dataset}}
-	imports := list[bulk.Import](e.ctx, api, "/v1/imports", q, "imports")
+	imports := list[bulk.Import](e.ctx, api, "/v1/imports", q)
 	if !c.All {
 		imports = first(imports, c.Limit, func() {
 			fmt.Fprintf(e.stderr, "These are the newest %d; there are more: --limit N or --all shows them.\n", c.Limit)
@@ -75,7 +75,7 @@ func (c *importsShow) Run(e *env) error {
 		bulk.Import
 		LastByte *time.Time `json:"last_byte_at"` // nil once the file is complete
 	}
-	if err := api.call(e.ctx, http.MethodGet, "/v1/imports/"+url.PathEscape(c.ID), nil, &imp); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodGet, path: "/v1/imports/" + url.PathEscape(c.ID)}, &imp); err != nil {
 		return err
 	}
 	return e.print(imp, func(w io.Writer) {
@@ -123,7 +123,7 @@ func (c *importsSteer) Run(e *env) error {
 		return err
 	}
 	var imp bulk.Import
-	if err := api.call(e.ctx, http.MethodPost, importPath(c.ID, c.verb), nil, &imp); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodPost, path: importPath(c.ID, c.verb)}, &imp); err != nil {
 		return err
 	}
 	return e.tell(api, imp)
@@ -166,7 +166,7 @@ func (c *importsAnswer) Run(e *env) error {
 		return err
 	}
 	var r bulk.Receipt
-	if err := api.call(e.ctx, http.MethodGet, importPath(c.ID, "receipt"), nil, &r); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodGet, path: importPath(c.ID, "receipt")}, &r); err != nil {
 		return err
 	}
 	err = e.print(r, func(w io.Writer) {

@@ -43,7 +43,7 @@ func (c *keysCreate) Run(e *env) error {
 		bulk.APIKey
 		Secret string `json:"secret"`
 	}
-	if err := api.call(e.ctx, http.MethodPost, c.path(), in, &key); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodPost, path: c.path(), in: in}, &key); err != nil {
 		return err
 	}
 	if !e.json {
@@ -62,7 +62,7 @@ func (c *keysList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return printList(e, list[bulk.APIKey](e.ctx, api, c.path(), url.Values{}, "keys"), "ID\tNAME\tPREFIX\tOPERATOR\tLAST USED\tREVOKED", func(k bulk.APIKey) string {
+	return printList(e, list[bulk.APIKey](e.ctx, api, c.path(), url.Values{}), "ID\tNAME\tPREFIX\tOPERATOR\tLAST USED\tREVOKED", func(k bulk.APIKey) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%t\t%s\t%s", k.ID, k.Name, k.Prefix, k.Operator, timeText(k.LastUsedAt), timeText(k.RevokedAt))
 	})
 }
@@ -85,7 +85,7 @@ func (c *keysRevoke) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := api.call(e.ctx, http.MethodDelete, c.path()+"/"+url.PathEscape(c.ID), nil, nil); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodDelete, path: c.path() + "/" + url.PathEscape(c.ID)}, nil); err != nil {
 		return err
 	}
 	return e.print(map[string]string{"revoked": c.ID}, func(w io.Writer) { fmt.Fprintln(w, "revoked", c.ID) })

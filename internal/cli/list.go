@@ -9,18 +9,20 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 
 	"bulkhead/internal/bulk"
 )
 
 // list reads a list page by page, each when the one before was taken. The items stand
-// under field beside next_cursor. Of q, what is empty is left out. An error ends it.
-func list[T any](ctx context.Context, c *client, path string, q url.Values, field string) iter.Seq2[T, error] {
+// under the path's last word, beside next_cursor. Of q, what is empty is left out. An error
+// ends it.
+func list[T any](ctx context.Context, c *client, at string, q url.Values) iter.Seq2[T, error] {
 	q = maps.Clone(q)
 	maps.DeleteFunc(q, func(_ string, values []string) bool { return values[0] == "" })
 	return func(yield func(T, error) bool) {
 		for {
-			items, next, err := listPage[T](ctx, c, path+"?"+q.Encode(), field)
+			items, next, err := listPage[T](ctx, c, at+"?"+q.Encode(), path.Base(at))
 			for _, item := range items {
 				if !yield(item, nil) {
 					return
@@ -39,7 +41,7 @@ func list[T any](ctx context.Context, c *client, path string, q url.Values, fiel
 
 func listPage[T any](ctx context.Context, c *client, path, field string) (items []T, next string, err error) {
 	var page map[string]json.RawMessage
-	if err := c.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+	if err := c.call(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
 		return nil, "", err
 	}
 	if err := unpack(page, field, &items); err != nil {
@@ -76,7 +78,7 @@ func unpack(page map[string]json.RawMessage, field string, v any) error {
 
 // open starts a download of unbounded length; the caller closes it.
 func (c *client) open(ctx context.Context, path, accept string) (io.ReadCloser, error) {
-	req, err := c.request(ctx, http.MethodGet, path, nil)
+	req, err := c.newRequest(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +92,6 @@ func (c *client) open(ctx context.Context, path, accept string) (io.ReadCloser, 
 
 // dataset reads a dataset's spec.
 func (c *client) dataset(ctx context.Context, name bulk.DatasetName) (d bulk.Dataset, err error) {
-	err = c.call(ctx, http.MethodGet, "/v1/datasets/"+url.PathEscape(string(name)), nil, &d)
+	err = c.call(ctx, request{method: http.MethodGet, path: "/v1/datasets/" + url.PathEscape(string(name))}, &d)
 	return d, err
 }

@@ -34,7 +34,7 @@ func (c *profilesSet) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := api.call(e.ctx, http.MethodGet, "/v1/usage", nil, nil); err != nil {
+	if err := api.call(e.ctx, request{method: http.MethodGet, path: "/v1/usage"}, nil); err != nil {
 		return err
 	}
 	all, err := config.ReadProfiles()

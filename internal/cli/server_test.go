@@ -158,6 +158,6 @@ func run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr s
 
 func runWith(ctx context.Context, stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = Main(ctx, args, bytes.NewBufferString(stdin), &out, &errs, Roles{})
+	code = Main(ctx, args, Streams{bytes.NewBufferString(stdin), &out, &errs}, Roles{})
 	return code, out.String(), errs.String()
 }

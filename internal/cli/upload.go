@@ -33,7 +33,7 @@ func (c *client) create(ctx context.Context, n newImport) (bulk.Import, error) {
 	var imp bulk.Import
 	header := http.Header{"Idempotency-Key": {string(bulk.NewImportID())}} // any random text would do
 	for tries := c.retry.start(); ; {
-		err := c.callWith(ctx, http.MethodPost, "/v1/imports", header, n, &imp)
+		err := c.call(ctx, request{method: http.MethodPost, path: "/v1/imports", header: header, in: n}, &imp)
 		if err == nil {
 			return imp, nil
 		}
@@ -71,7 +71,7 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 	header := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {string(bulk.NewImportID())}}
 	for tries := c.retry.start(); ; {
 		once := &untouched{r: body}
-		_, answer, err := c.send(ctx, http.MethodPost, "/v1/imports?"+q.Encode(), once, -1, header)
+		_, answer, err := c.send(ctx, request{method: http.MethodPost, path: "/v1/imports?" + q.Encode(), header: header}, once, -1)
 		if err == nil {
 			return imp, json.Unmarshal(answer, &imp)
 		}
@@ -91,7 +91,7 @@ func (c *client) post(ctx context.Context, n newImport, body io.Reader) (bulk.Im
 // abandon cancels the import that a refused request left open for its next try.
 func (c *client) abandon(ctx context.Context, refusal error) {
 	if p, ok := errors.AsType[*problem](refusal); ok && p.importID != "" {
-		_ = c.call(context.WithoutCancel(ctx), http.MethodPost, "/v1/imports/"+string(p.importID)+"/cancel", nil, nil) // else it expires
+		_ = c.call(context.WithoutCancel(ctx), request{method: http.MethodPost, path: "/v1/imports/" + string(p.importID) + "/cancel"}, nil) // else it expires
 	}
 }
 
@@ -111,17 +111,24 @@ func (u *untouched) Read(p []byte) (int, error) {
 // withdraw reports whether nothing was taken, nor will be.
 func (u *untouched) withdraw() bool { return u.state.CompareAndSwap(0, 2) }
 
-// upload sends the file of size bytes to an import from where the server stands,
-// and goes on after every failure that passes, until it gives up without
-// progress. A server that refused the file is asked why. The offset is where the
-// server stands, -1 when that is not known; sent hears the number of bytes that
-// are stored or on their way.
-func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) error {
+// upload is a file on its way to an import.
+type upload struct {
+	to   bulk.ImportID
+	file io.ReaderAt
+	size int64       // of the file, in bytes
+	sent func(int64) // hears how many bytes are stored or on their way
+}
+
+// upload sends the file to the import from where the server stands, and goes on
+// after every failure that passes, until it gives up without progress. A server
+// that refused the file is asked why. The offset is where the server stands, -1
+// when that is not known.
+func (c *client) upload(ctx context.Context, u upload, offset int64) error {
 	reached := offset
 	for tries := c.retry.start(); ; {
-		next, err := c.advance(ctx, id, f, offset, size, sent)
+		next, err := c.advance(ctx, u, offset)
 		switch {
-		case err == nil && next >= size:
+		case err == nil && next >= u.size:
 			return nil
 		case err == nil && (offset < 0 || next > offset):
 			if next > reached { // to learn where the server stands is no progress
@@ -136,7 +143,7 @@ func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, of
 		if !passing(err) {
 			return err
 		}
-		if ended := c.refusal(ctx, id); ended != nil {
+		if ended := c.refusal(ctx, u.to); ended != nil {
 			return ended
 		}
 		if err := tries.wait(ctx, err); err != nil {
@@ -146,27 +153,27 @@ func (c *client) upload(ctx context.Context, id bulk.ImportID, f io.ReaderAt, of
 }
 
 // advance asks for the server's offset, or with a known one sends what follows it.
-func (c *client) advance(ctx context.Context, id bulk.ImportID, f io.ReaderAt, offset, size int64, sent func(int64)) (int64, error) {
-	path, method, header := "/v1/imports/"+string(id)+"/content", http.MethodHead, http.Header{"Tus-Resumable": {"1.0.0"}}
+func (c *client) advance(ctx context.Context, u upload, offset int64) (int64, error) {
+	q := request{method: http.MethodHead, path: "/v1/imports/" + string(u.to) + "/content", header: http.Header{"Tus-Resumable": {"1.0.0"}}}
 	var body io.Reader
 	length := int64(0)
 	if offset >= 0 {
-		method, length = http.MethodPatch, size-offset
-		header.Set("Content-Type", "application/offset+octet-stream")
-		header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
+		q.method, length = http.MethodPatch, u.size-offset
+		q.header.Set("Content-Type", "application/offset+octet-stream")
+		q.header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
 	}
 	if length > 0 {
-		body = &meter{r: io.NewSectionReader(f, offset, length), n: offset, report: sent}
+		body = &meter{r: io.NewSectionReader(u.file, offset, length), n: offset, report: u.sent}
 	}
-	answer, _, err := c.send(ctx, method, path, body, length, header)
+	answer, _, err := c.send(ctx, q, body, length)
 	if err != nil {
 		return 0, err
 	}
 	next, err := strconv.ParseInt(answer.Get("Upload-Offset"), 10, 64)
-	if err != nil || next < 0 || next > size {
-		return 0, bulk.Errorf(bulk.KindConflict, "bad_offset", "The server stands at byte %q of a file of %d bytes; is it the same file?", answer.Get("Upload-Offset"), size)
+	if err != nil || next < 0 || next > u.size {
+		return 0, bulk.Errorf(bulk.KindConflict, "bad_offset", "The server stands at byte %q of a file of %d bytes; is it the same file?", answer.Get("Upload-Offset"), u.size)
 	}
-	sent(next)
+	u.sent(next)
 	return next, nil
 }
 
@@ -197,7 +204,7 @@ var errStalled = errors.New("no byte moved for too long")
 
 // send makes a request whose body may take hours, and breaks it off when no byte of
 // it moved, or no answer came, for the stall time.
-func (c *client) send(ctx context.Context, method, path string, body io.Reader, length int64, header http.Header) (http.Header, []byte, error) {
+func (c *client) send(ctx context.Context, q request, body io.Reader, length int64) (http.Header, []byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(c.stall, func() { cancel(errStalled) })
@@ -205,7 +212,7 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 	if body != nil {
 		body = &meter{r: body, report: func(int64) { watchdog.Reset(c.stall) }}
 	}
-	req, err := c.request(ctx, method, path, body)
+	req, err := c.newRequest(ctx, q.method, q.path, body)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -213,7 +220,7 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 	if body != nil {
 		req.Header.Set("Expect", "100-continue") // a server without room says so before the file is sent
 	}
-	maps.Copy(req.Header, header)
+	maps.Copy(req.Header, q.header)
 	resp, err := c.do(req)
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errStalled) {

@@ -37,7 +37,7 @@ func TestUploadSurvivesCutConnections(t *testing.T) {
 	c, data := s.fastClient(t), randomFile(3_000_000)
 	openImport(t, s, c, int64(len(data)))
 	var sent atomic.Int64
-	if err := c.upload(t.Context(), "imp_1", bytes.NewReader(data), 0, int64(len(data)), sent.Store); err != nil {
+	if err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(data), int64(len(data)), sent.Store}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(s.content.Bytes(), data) {
@@ -59,7 +59,7 @@ func TestUploadWaitsForABusyServer(t *testing.T) {
 		}
 		return status
 	}
-	if err := c.upload(t.Context(), "imp_1", bytes.NewReader(data), 0, int64(len(data)), func(int64) {}); err != nil {
+	if err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(data), int64(len(data)), func(int64) {}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if len(answers) != 0 || !bytes.Equal(s.content.Bytes(), data) {
@@ -92,7 +92,7 @@ func TestUploadGivesUp(t *testing.T) {
 				}
 				return 0
 			}
-			err := c.upload(t.Context(), "imp_1", bytes.NewReader(randomFile(10)), 0, 10, func(int64) {})
+			err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(randomFile(10)), 10, func(int64) {}}, 0)
 			if bulk.KindOf(err) != tt.want || bulk.CodeOf(err) != tt.code {
 				t.Errorf("got %v, want kind %s and code %s", err, tt.want, tt.code)
 			}
@@ -112,7 +112,7 @@ func TestUploadIsBrokenOffWhenNothingMoves(t *testing.T) {
 		return 0
 	}
 	defer close(hold)
-	err := c.upload(t.Context(), "imp_1", bytes.NewReader(randomFile(10)), 0, 10, func(int64) {})
+	err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(randomFile(10)), 10, func(int64) {}}, 0)
 	if bulk.KindOf(err) != bulk.KindUnavailable {
 		t.Errorf("got %v, want KindUnavailable", err)
 	}
@@ -199,7 +199,7 @@ func TestUploadWaitsForRoom(t *testing.T) {
 		}
 		return r.Method == http.MethodPatch && refusals >= 0
 	}
-	if err := c.upload(t.Context(), "imp_1", bytes.NewReader(data), 0, int64(len(data)), func(int64) {}); err != nil || refusals != -1 {
+	if err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(data), int64(len(data)), func(int64) {}}, 0); err != nil || refusals != -1 {
 		t.Errorf("got %v with %d refusals left", err, refusals+1)
 	}
 	if !bytes.Equal(s.content.Bytes(), data) {

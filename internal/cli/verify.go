@@ -96,7 +96,7 @@ func (v *verified) Records(ctx context.Context, name bulk.DatasetName, each func
 }
 
 func (v *verified) page(ctx context.Context, path string, each func([]byte) error) (next string, err error) {
-	req, err := v.request(ctx, http.MethodGet, path, nil)
+	req, err := v.newRequest(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return "", err
 	}

@@ -48,20 +48,27 @@ type Registry interface {
 	Nodes(ctx context.Context, role bulk.Role, within time.Duration) ([]bulk.Node, error)
 }
 
-// Announce keeps a process on the list until ctx ends, and takes it off then.
-// draining tells that it finishes what it has and takes nothing new.
-func Announce(ctx context.Context, reg Registry, n bulk.Node, draining func() bool, log *slog.Logger) error {
+// Announcer keeps one process on the list. All fields are required.
+type Announcer struct {
+	Registry Registry
+	Node     bulk.Node
+	Draining func() bool // it finishes what it has and takes nothing new
+	Log      *slog.Logger
+}
+
+// Run keeps the process on the list until ctx ends, and takes it off then.
+func (a Announcer) Run(ctx context.Context) error {
 	announce := func(ctx context.Context) {
-		n.Draining = draining()
-		if err := reg.Announce(ctx, n); err != nil && ctx.Err() == nil {
-			log.Warn("announcing failed", "error", err)
+		a.Node.Draining = a.Draining()
+		if err := a.Registry.Announce(ctx, a.Node); err != nil && ctx.Err() == nil {
+			a.Log.Warn("announcing failed", "error", err)
 		}
 	}
 	announce(ctx)
 	_ = wait.Every(ctx, announceEvery, announce)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	return reg.Leave(last, n.ID)
+	return a.Registry.Leave(last, a.Node.ID)
 }
 
 // Directory knows the live processes of one role. It is safe for concurrent use.

@@ -78,7 +78,7 @@ func TestDirectoryFollowsAnnouncements(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Announce(ctx, reg, bulk.Node{ID: "a", Role: bulk.RoleIngest, URL: "http://a"}, func() bool { return draining }, slog.New(slog.DiscardHandler))
+			done <- Announcer{reg, bulk.Node{ID: "a", Role: bulk.RoleIngest, URL: "http://a"}, func() bool { return draining }, slog.New(slog.DiscardHandler)}.Run(ctx)
 		}()
 		pass := func(d time.Duration) {
 			<-time.After(d)

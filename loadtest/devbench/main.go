@@ -75,12 +75,13 @@ func bench(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("run %d of %d rows: %w", run+1, f.answer.Rows, err)
 			}
+			results[i].file = f
 			results[i].add(m)
 			fmt.Fprintf(os.Stderr, "run %d, %d rows: %.0f rows/s, %.2f s from Enter to completed, peak %d MiB\n",
 				run+1, f.answer.Rows, m.RowsPerSecond, m.WallSeconds, m.PeakMiB)
 		}
 	}
-	return report(ctx, *dir, *out, files, results)
+	return report(ctx, *dir, *out, results)
 }
 
 func parseSizes(text string, large bool) (sizes []int64, err error) {
@@ -122,7 +123,10 @@ func generate(ctx context.Context, program, dir string, rows int64) (f file, err
 }
 
 // result is all runs of one size.
-type result struct{ Runs []measurement }
+type result struct {
+	file file
+	Runs []measurement
+}
 
 func (r *result) add(m measurement) { r.Runs = append(r.Runs, m) }
 

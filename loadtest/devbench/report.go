@@ -39,7 +39,7 @@ type machine struct {
 	FileSystem string `json:"file_system"` // of the data directories
 }
 
-func report(ctx context.Context, dir, out string, files []file, results []result) error {
+func report(ctx context.Context, dir, out string, results []result) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -49,9 +49,9 @@ func report(ctx context.Context, dir, out string, files []file, results []result
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ROWS\tROWS/S\tMIN\tMAX\tENTER TO COMPLETED\tPEAK MIB")
-	for i, r := range results {
+	for _, r := range results {
 		rec := record{
-			Rows: files[i].answer.Rows, FileBytes: files[i].answer.Bytes, Runs: r.Runs, Machine: here, At: time.Now().UTC().Truncate(time.Second),
+			Rows: r.file.answer.Rows, FileBytes: r.file.answer.Bytes, Runs: r.Runs, Machine: here, At: time.Now().UTC().Truncate(time.Second),
 			RowsPerSecond: r.spread(func(m measurement) float64 { return m.RowsPerSecond }),
 			WallSeconds:   r.spread(func(m measurement) float64 { return m.WallSeconds }),
 			PeakMiB:       r.spread(func(m measurement) float64 { return float64(m.PeakMiB) }),

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +51,7 @@ func (i imported) ended() bool {
 
 // change sets what an operator may set: weight, cap.
 func (b *bench) change(ctx context.Context, a *account, what map[string]any) error {
-	return b.operator.ask(ctx, http.MethodPatch, "/v1/accounts/"+a.id, what, &struct{}{})
+	return b.operator.ask(ctx, "PATCH /v1/accounts/"+a.id, what, &struct{}{})
 }
 
 // newAccount makes an account of that weight; a cap of 0 pauses it.
@@ -60,11 +59,11 @@ func (b *bench) newAccount(ctx context.Context, name, dataset string, weight int
 	var made struct{ ID string }
 	name = fmt.Sprintf("fairness %s %s", name, time.Now().UTC().Format("20060102T150405.000000"))
 	in := map[string]any{"name": name, "record_quota": int64(1e9), "weight": weight}
-	if err := b.operator.ask(ctx, http.MethodPost, "/v1/accounts", in, &made); err != nil {
+	if err := b.operator.ask(ctx, "POST /v1/accounts", in, &made); err != nil {
 		return nil, err
 	}
 	var key struct{ Secret string }
-	if err := b.operator.ask(ctx, http.MethodPost, "/v1/accounts/"+made.ID+"/keys", map[string]any{"name": "fairness"}, &key); err != nil {
+	if err := b.operator.ask(ctx, "POST /v1/accounts/"+made.ID+"/keys", map[string]any{"name": "fairness"}, &key); err != nil {
 		return nil, err
 	}
 	return &account{api: api{b.operator.url, key.Secret, b.operator.http}, id: made.ID, dataset: dataset, next: 1}, nil
@@ -83,7 +82,7 @@ func (a *account) begin(rows int64) *importing {
 // what the file had to give.
 func (a *account) follow(ctx context.Context, i *importing) error {
 	for {
-		if err := a.ask(ctx, http.MethodGet, "/v1/imports/"+i.id, nil, &i.imp); err != nil {
+		if err := a.ask(ctx, "GET /v1/imports/"+i.id, nil, &i.imp); err != nil {
 			return err
 		}
 		if i.imp.ended() {
@@ -111,7 +110,7 @@ func (a *account) settle(ctx context.Context) error {
 		want += i.file.outcome().Created
 	}
 	var usage struct{ Records int64 }
-	if err := a.ask(ctx, http.MethodGet, "/v1/usage", nil, &usage); err != nil {
+	if err := a.ask(ctx, "GET /v1/usage", nil, &usage); err != nil {
 		return err
 	}
 	if usage.Records != want {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"bulkhead/internal/wait"
@@ -23,9 +24,9 @@ type api struct {
 // a well-behaved client comes again.
 const retryFor = time.Minute
 
-// ask sends in as JSON, and reads the answer into out. An answer that may pass is asked
+// ask sends in as JSON to a route, METHOD /PATH, and reads the answer into out. An answer that may pass is asked
 // for again, so what it asks for has to be harmless when repeated.
-func (a api) ask(ctx context.Context, method, path string, in, out any) error {
+func (a api) ask(ctx context.Context, route string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -34,14 +35,14 @@ func (a api) ask(ctx context.Context, method, path string, in, out any) error {
 		}
 	}
 	for begun := time.Now(); ; {
-		res, err := a.call(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+		res, err := a.call(ctx, route, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil && res.status < 300:
 			return json.Unmarshal(res.body, out)
 		case err == nil && !passes(res.status), time.Since(begun) > retryFor:
-			return errors.Join(err, fmt.Errorf("%s %s: %s", method, path, res.body))
+			return errors.Join(err, fmt.Errorf("%s: %s", route, res.body))
 		}
 		if err := wait.For(ctx, retryAfter); err != nil {
 			return err
@@ -57,7 +58,8 @@ type response struct {
 }
 
 // call makes one request, whatever comes of it.
-func (a api) call(ctx context.Context, method, path string, headers http.Header, body io.Reader) (response, error) {
+func (a api) call(ctx context.Context, route string, headers http.Header, body io.Reader) (response, error) {
+	method, path, _ := strings.Cut(route, " ")
 	req, err := http.NewRequestWithContext(ctx, method, a.url+path, body)
 	if err != nil {
 		return response{}, err

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -49,7 +48,7 @@ func (a *account) listBatches(ctx context.Context, id string) (all []batch, err 
 		if cursor != "" {
 			path += "&cursor=" + cursor
 		}
-		if err := a.ask(ctx, http.MethodGet, path, nil, &page); err != nil {
+		if err := a.ask(ctx, "GET "+path, nil, &page); err != nil {
 			return nil, fmt.Errorf("batches of %s: %w", id, err)
 		}
 		all = append(all, page.Batches...)

@@ -102,7 +102,7 @@ func (b *bench) queueOf(ctx context.Context, n int) (q queue, err error) {
 	to := api{fmt.Sprintf("http://127.0.0.1:%d", b.port+20+n), b.secret, b.operator.http}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	res, err := to.call(ctx, http.MethodGet, "/cluster/queue", http.Header{}, http.NoBody)
+	res, err := to.call(ctx, "GET /cluster/queue", http.Header{}, http.NoBody)
 	if err != nil || res.status != http.StatusOK {
 		return q, errors.Join(err, fmt.Errorf("dispatcher %d does not say how it stands: %s", n, res.body))
 	}

@@ -139,7 +139,7 @@ func (b *bench) neighbourRun(ctx context.Context, order string, n int, times []t
 		return run, err
 	}
 	b.say("%s beside %d: %d small imports over %.0f s", order, n, len(times), times[len(times)-1].Seconds())
-	sent, err := arrive(ctx, small, smallBatches*b.batchRows, begun.Add(headStart), times)
+	sent, err := stream{small, smallBatches * b.batchRows, begun.Add(headStart), times}.send(ctx)
 	if err != nil {
 		return run, err
 	}
@@ -149,7 +149,7 @@ func (b *bench) neighbourRun(ctx context.Context, order string, n int, times []t
 	for _, q := range b.queues(ctx) {
 		run.Calibration.add(q.calibration)
 	}
-	run.judge(w, small, sent, begun, b)
+	b.judge(&run, played{w, small, sent, begun})
 	b.say("%s beside %d: small p50 %.0f ms, p99 %.0f ms; waited p99 %.0f ms; %.0f rows/s", order, n, run.Took.P50, run.Took.P99, run.Phases.Wait.P99, run.PerSec)
 	return run, nil
 }
@@ -164,12 +164,21 @@ func (b *bench) whaleBatches(n int) int64 {
 	return int64(math.Ceil(1.17 * others / float64(n)))
 }
 
-// judge computes the figures once everything has ended.
-func (run *neighbourRun) judge(w whales, small []*account, sent []*importing, begun time.Time, b *bench) {
+// played is who took part in a run that is over.
+type played struct {
+	whales whales
+	small  []*account
+	sent   []*importing // by the small ones
+	begun  time.Time
+}
+
+// judge computes a run's figures.
+func (b *bench) judge(run *neighbourRun, p played) {
+	w, small, begun := p.whales, p.small, p.begun
 	busy := w.allBusyUntil()
 	var counted []*importing
 	var took []time.Duration
-	for _, i := range sent {
+	for _, i := range p.sent {
 		if run.Order == "fair" && i.imp.FinishedAt.After(busy) {
 			run.Late++
 			continue

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,5 +65,5 @@ func (r *record) show(dir string) error {
 // newDataset makes a dataset of its own for a run.
 func (b *bench) newDataset(ctx context.Context, name string) (string, error) {
 	name = fmt.Sprintf("fair_%s_%d", name, time.Now().UnixMilli())
-	return name, b.operator.ask(ctx, http.MethodPut, "/v1/datasets/"+name, spec, &struct{}{})
+	return name, b.operator.ask(ctx, "PUT /v1/datasets/"+name, spec, &struct{}{})
 }

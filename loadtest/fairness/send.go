@@ -23,7 +23,7 @@ func (a *account) send(ctx context.Context, rows int64) (*importing, error) {
 	path := "/v1/imports?" + url.Values{"dataset": {a.dataset}, "mode": {"create"}, "filename": {"fairness.csv"}}.Encode()
 	repeatable := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {rand.Text()}}
 	for {
-		res, err := a.call(ctx, http.MethodPost, path, repeatable, i.file.open())
+		res, err := a.call(ctx, "POST "+path, repeatable, i.file.open())
 		var said struct {
 			ID         string
 			Code       string
@@ -59,7 +59,7 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 	}
 	for last := time.Now(); time.Since(last) < retryFor; {
 		tus := http.Header{"Tus-Resumable": {"1.0.0"}}
-		res, err := a.call(ctx, http.MethodHead, path, tus, http.NoBody)
+		res, err := a.call(ctx, "HEAD "+path, tus, http.NoBody)
 		if err == nil && res.status == http.StatusOK {
 			at, err := strconv.ParseInt(res.header.Get("Upload-Offset"), 10, 64)
 			if err != nil {
@@ -72,7 +72,7 @@ func (a *account) goOn(ctx context.Context, i *importing) error {
 			tus.Set("Content-Type", "application/offset+octet-stream")
 			tus.Set("Upload-Offset", strconv.FormatInt(at, 10))
 			tus.Set("Upload-Length", strconv.FormatInt(size, 10))
-			res, err := a.call(ctx, http.MethodPatch, path, tus, rest)
+			res, err := a.call(ctx, "PATCH "+path, tus, rest)
 			if err == nil && res.status == http.StatusNoContent && res.header.Get("Upload-Offset") == strconv.FormatInt(size, 10) {
 				return nil
 			}

@@ -46,17 +46,24 @@ func (b *bench) smallAccounts(ctx context.Context, dataset string) (accounts []*
 	return accounts, nil
 }
 
-// arrive sends a small import at each of the times, the accounts taking turns, and
-// returns the imports. It does not wait for their ends.
-func arrive(ctx context.Context, accounts []*account, rows int64, begun time.Time, times []time.Duration) ([]*importing, error) {
-	sent := make([]*importing, len(times))
+// stream is small imports one after the other.
+type stream struct {
+	accounts []*account // take turns
+	rows     int64      // of each import
+	begun    time.Time
+	times    []time.Duration // after begun, of each import
+}
+
+// send sends the imports at their times and returns them. It does not wait for their ends.
+func (s stream) send(ctx context.Context) ([]*importing, error) {
+	sent := make([]*importing, len(s.times))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, at := range times {
-		if wait.For(ctx, time.Until(begun.Add(at))) != nil {
+	for i, at := range s.times {
+		if wait.For(ctx, time.Until(s.begun.Add(at))) != nil {
 			break
 		}
 		g.Go(func() (err error) {
-			sent[i], err = accounts[i%len(accounts)].send(ctx, rows)
+			sent[i], err = s.accounts[i%len(s.accounts)].send(ctx, s.rows)
 			return err
 		})
 	}

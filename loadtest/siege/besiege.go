@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -126,7 +125,7 @@ func (r *siege) streams(ctx context.Context, s *server, p plan) error {
 			return err
 		}
 		var imp imported
-		if _, err := c.call(ctx, http.MethodPost, "/v1/imports", map[string]any{"dataset": "notes", "mode": "upsert"}, &imp); err != nil {
+		if _, err := c.call(ctx, "POST /v1/imports", map[string]any{"dataset": "notes", "mode": "upsert"}, &imp); err != nil {
 			return err
 		}
 		for range p.streamsOfEach {

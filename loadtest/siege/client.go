@@ -20,8 +20,8 @@ import (
 // client asks as one account.
 type client struct{ url, key, account string }
 
-// call sends a body, as JSON unless it is bytes, and decodes the answer into out.
-func (c client) call(ctx context.Context, method, path string, in, out any) (status int, err error) {
+// call sends a body to a route, METHOD /PATH, as JSON unless it is bytes, and decodes the answer into out.
+func (c client) call(ctx context.Context, route string, in, out any) (status int, err error) {
 	var body io.Reader
 	contentType := "application/json"
 	switch v := in.(type) {
@@ -35,6 +35,7 @@ func (c client) call(ctx context.Context, method, path string, in, out any) (sta
 		}
 		body = bytes.NewReader(text)
 	}
+	method, path, _ := strings.Cut(route, " ")
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
 		return 0, err
@@ -55,7 +56,7 @@ func (c client) call(ctx context.Context, method, path string, in, out any) (sta
 		return resp.StatusCode, nil
 	}
 	if resp.StatusCode >= 300 {
-		return resp.StatusCode, fmt.Errorf("%s %s: %d %s", method, path, resp.StatusCode, text)
+		return resp.StatusCode, fmt.Errorf("%s: %d %s", route, resp.StatusCode, text)
 	}
 	if out == nil {
 		return resp.StatusCode, nil
@@ -66,11 +67,11 @@ func (c client) call(ctx context.Context, method, path string, in, out any) (sta
 // account makes an account.
 func (s *server) account(ctx context.Context, name string) (c client, err error) {
 	var a struct{ ID string }
-	if _, err = s.call(ctx, http.MethodPost, "/v1/accounts", map[string]any{"name": name}, &a); err != nil {
+	if _, err = s.call(ctx, "POST /v1/accounts", map[string]any{"name": name}, &a); err != nil {
 		return c, err
 	}
 	var k struct{ Secret string }
-	_, err = s.call(ctx, http.MethodPost, "/v1/accounts/"+a.ID+"/keys", map[string]any{"name": "siege"}, &k)
+	_, err = s.call(ctx, "POST /v1/accounts/"+a.ID+"/keys", map[string]any{"name": "siege"}, &k)
 	return client{s.url, k.Secret, a.ID}, err
 }
 
@@ -84,7 +85,7 @@ type imported struct {
 // send imports a file; a server that has no room is asked again.
 func (c client) send(ctx context.Context, query string, file []byte) (imp imported, err error) {
 	for {
-		status, err := c.call(ctx, http.MethodPost, "/v1/imports?"+query, file, &imp)
+		status, err := c.call(ctx, "POST /v1/imports?"+query, file, &imp)
 		if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests || ctx.Err() != nil {
 			return imp, err
 		}
@@ -95,7 +96,7 @@ func (c client) send(ctx context.Context, query string, file []byte) (imp import
 // finished waits for an import to end.
 func (c client) finished(ctx context.Context, imp imported) (imported, error) {
 	for {
-		status, err := c.call(ctx, http.MethodGet, "/v1/imports/"+imp.ID, nil, &imp)
+		status, err := c.call(ctx, "GET /v1/imports/"+imp.ID, nil, &imp)
 		if err != nil && status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
 			return imp, err
 		}

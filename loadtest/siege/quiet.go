@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ func measureQuiet(ctx context.Context, s *server, p plan) (q quiet, err error) {
 		{"name": "notes", "key": []string{"id"}, "columns": []map[string]any{{"name": "id", "type": "text"}, {"name": "note", "type": "text"}}},
 		wideSpec(),
 	} {
-		if _, err := s.call(ctx, http.MethodPut, "/v1/datasets/"+spec["name"].(string), spec, nil); err != nil {
+		if _, err := s.call(ctx, "PUT /v1/datasets/"+spec["name"].(string), spec, nil); err != nil {
 			return q, err
 		}
 	}
@@ -85,10 +84,10 @@ func (q *quiet) measureLists(ctx context.Context, s *server, p plan) error {
 		return err
 	}
 	var list, events []byte
-	if _, err := c.call(ctx, http.MethodGet, "/v1/imports?limit=200", nil, &list); err != nil {
+	if _, err := c.call(ctx, "GET /v1/imports?limit=200", nil, &list); err != nil {
 		return err
 	}
-	_, err = c.call(ctx, http.MethodGet, "/v1/imports/"+imp.ID+"/events", nil, &events)
+	_, err = c.call(ctx, "GET /v1/imports/"+imp.ID+"/events", nil, &events)
 	q.ListBytes, q.EventBytes = len(list), len(events)
 	return err
 }
@@ -124,7 +123,7 @@ func (q *quiet) measureStreams(ctx context.Context, s *server, p plan) error {
 	var steering sync.WaitGroup
 	steering.Go(func() {
 		for i := 0; steered.Err() == nil; i++ {
-			_, _ = c.call(steered, http.MethodPost, "/v1/imports/"+imp.ID+"/"+[]string{"pause", "resume"}[i%2], nil, nil)
+			_, _ = c.call(steered, "POST /v1/imports/"+imp.ID+"/"+[]string{"pause", "resume"}[i%2], nil, nil)
 			_ = wait.For(steered, 333*time.Millisecond)
 		}
 	})
@@ -133,7 +132,7 @@ func (q *quiet) measureStreams(ctx context.Context, s *server, p plan) error {
 	q.BusyStreamBytes = int64(float64(q.Streams.bytes.Load()-before) / p.Quiet.Seconds())
 	stop()
 	steering.Wait()
-	_, err = c.call(ctx, http.MethodPost, "/v1/imports/"+imp.ID+"/cancel", nil, nil)
+	_, err = c.call(ctx, "POST /v1/imports/"+imp.ID+"/cancel", nil, nil)
 	return err
 }
 
@@ -142,7 +141,7 @@ func (s *server) held(ctx context.Context, name string) (c client, err error) {
 	if c, err = s.account(ctx, name); err != nil {
 		return c, err
 	}
-	_, err = s.call(ctx, http.MethodPatch, "/v1/accounts/"+c.account, map[string]any{"cap": 0}, nil)
+	_, err = s.call(ctx, "PATCH /v1/accounts/"+c.account, map[string]any{"cap": 0}, nil)
 	return c, err
 }
 
@@ -158,7 +157,7 @@ func (q *quiet) measurePaused(ctx context.Context, s *server, p plan) error {
 	if err := each(ctx, p.Paused, func(ctx context.Context, i int) error {
 		imp, err := c.send(ctx, "dataset=notes&mode=upsert", []byte("id,note\n1,a\n"))
 		if err == nil {
-			_, err = c.call(ctx, http.MethodPost, "/v1/imports/"+imp.ID+"/pause", nil, nil)
+			_, err = c.call(ctx, "POST /v1/imports/"+imp.ID+"/pause", nil, nil)
 		}
 		ids[i] = imp.ID
 		return err
@@ -169,7 +168,7 @@ func (q *quiet) measurePaused(ctx context.Context, s *server, p plan) error {
 	_ = wait.For(ctx, p.Settle)
 	q.PausedCPUs = s.cpus(ctx, 3*p.Quiet)
 	return each(ctx, p.Paused, func(ctx context.Context, i int) error {
-		_, err := c.call(ctx, http.MethodPost, "/v1/imports/"+ids[i]+"/cancel", nil, nil)
+		_, err := c.call(ctx, "POST /v1/imports/"+ids[i]+"/cancel", nil, nil)
 		return err
 	})
 }

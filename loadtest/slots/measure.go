@@ -48,26 +48,25 @@ func measure(ctx context.Context, work string, slots int, files []cluster.File) 
 		}
 		defer os.Unsetenv(name) //nolint:errcheck // the name is a good one
 	}
-	before, err := look(ctx)
-	if err != nil {
+	var run span
+	if run.before, err = look(ctx); err != nil {
 		return m, err
 	}
 	if err := cluster.Script(ctx, "cluster/up", "processor1"); err != nil {
 		return m, err
 	}
 	defer cluster.Script(context.WithoutCancel(ctx), "cluster/down", "processor1") //nolint:errcheck // if it did not work, the next run fails
-	begun := time.Now()
+	run.begun = time.Now()
 	if err := m.observe(ctx, work, customers); err != nil {
 		return m, err
 	}
-	after, err := look(ctx)
-	if err != nil {
+	if run.after, err = look(ctx); err != nil {
 		return m, err
 	}
 	if err := m.batches(ctx); err != nil {
 		return m, err
 	}
-	return m, m.sum(ctx, begun, before, after, customers)
+	return m, m.sum(ctx, run, customers)
 }
 
 // stage uploads everything. No processor runs.
@@ -128,9 +127,15 @@ func awaitEnd(ctx context.Context, customers []*cluster.Customer) error {
 	return nil
 }
 
+// span is a run, and the machine at both ends of it.
+type span struct {
+	begun         time.Time
+	before, after sight
+}
+
 // sum works out what the run came to, and holds its counts against the files.
-func (m *measurement) sum(ctx context.Context, begun time.Time, before, after sight, customers []*cluster.Customer) error {
-	rows, last := int64(0), begun
+func (m *measurement) sum(ctx context.Context, run span, customers []*cluster.Customer) error {
+	rows, last := int64(0), run.begun
 	for _, c := range customers {
 		if err := c.Check(ctx); err != nil {
 			return err
@@ -140,13 +145,13 @@ func (m *measurement) sum(ctx context.Context, begun time.Time, before, after si
 			last = at
 		}
 	}
-	m.Seconds = last.Sub(begun).Seconds()
+	m.Seconds = last.Sub(run.begun).Seconds()
 	m.RowsPerSecond = float64(rows) / m.Seconds
-	m.WALBytes = (after.wal - before.wal) / float64(rows)
-	m.CPUs = after.since(before)
+	m.WALBytes = (run.after.wal - run.before.wal) / float64(rows)
+	m.CPUs = run.after.since(run.before)
 	m.CPUSeconds = map[string]float64{}
-	for name, cpu := range after.cpu {
-		m.CPUSeconds[name] = rounded((cpu - before.cpu[name]) * 1e6 / float64(rows))
+	for name, cpu := range run.after.cpu {
+		m.CPUSeconds[name] = rounded((cpu - run.before.cpu[name]) * 1e6 / float64(rows))
 	}
 	return nil
 }
