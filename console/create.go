@@ -160,7 +160,7 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resuma
 		at = contentPath(imp.ID)
 		draft.Announce(w, at, s.uploadLimits())
 	}
-	begun := replayed && imp.State != bulk.StateOpen // by an earlier request
+	begun := replayed && !imp.Can(bulk.TriggerBegin) // by an earlier request
 	if !begun {
 		id := imp.ID
 		imp, err = s.receive(r, id, r.Body, n.Size, draft.Version > 0)
@@ -188,7 +188,7 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resuma
 // cut reports whether an import waits for bytes of its file.
 func cut(imp bulk.Import) bool {
 	complete := imp.Sealed || imp.Bytes.Total > 0 && imp.Bytes.Received >= imp.Bytes.Total
-	return !complete && !imp.State.Terminal()
+	return !complete && imp.State.AcceptsBytes()
 }
 
 // receive streams a file into an open import and returns how that stands then. An

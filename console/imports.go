@@ -38,7 +38,7 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := bulk.ImportFilter{State: bulk.State(q.Get("state")), Dataset: bulk.DatasetName(q.Get("dataset")), Search: q.Get("search"), Cursor: q.Get("cursor"), Limit: int(limit)}
 	if f.State != "" && !slices.Contains(bulk.States, f.State) {
-		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are: %s.", f.State, listed(bulk.Reachable))
+		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "There is no state %q; there are: %s.", f.State, listed(bulk.States))
 	}
 	if utf8.RuneCountInString(f.Search) > bulk.MaxName {
 		return bulk.Errorf(bulk.KindInvalid, "bad_parameter", "search has more than %d characters, which no file name has.", bulk.MaxName)
@@ -155,9 +155,6 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	imp, err := s.importOf(r)
 	if err != nil {
 		return err
-	}
-	if !imp.State.Terminal() {
-		return bulk.Errorf(bulk.KindConflict, "not_finished", "The import is %s; its receipt is written when it ends. Ask again then.", imp.State)
 	}
 	receipt, err := s.Imports.Receipt(r.Context(), imp.AccountID, imp.ID)
 	if err != nil {

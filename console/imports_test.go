@@ -313,6 +313,7 @@ func TestForeignImportsDoNotExist(t *testing.T) {
 func TestSteerImport(t *testing.T) {
 	a := newAPI(t)
 	imp, dry := a.seed(a.aliceID, bulk.StateProcessing), a.seed(a.aliceID, bulk.StateAwaitingApproval)
+	a.imports[imp.ID].Sealed = true
 	for _, step := range []struct {
 		id     bulk.ImportID
 		action string

@@ -107,6 +107,28 @@ func TestOpenAPIDescribesTheRoutes(t *testing.T) {
 	}
 }
 
+// States are those that there are, in their order.
+func TestOpenAPIKnowsTheStates(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Schemas struct {
+				State struct{ Enum []bulk.State }
+				Batch struct {
+					Properties struct {
+						State struct{ Enum []bulk.BatchState }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(openapi, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if s := doc.Components.Schemas; !slices.Equal(s.State.Enum, bulk.States) || !slices.Equal(s.Batch.Properties.State.Enum, bulk.BatchStates) {
+		t.Errorf("imports have %v, want %v; batches %v, want %v", s.State.Enum, bulk.States, s.Batch.Properties.State.Enum, bulk.BatchStates)
+	}
+}
+
 // Path parameters and references are all there.
 func TestOpenAPIIsConsistent(t *testing.T) {
 	doc, raw := readDocument(t)

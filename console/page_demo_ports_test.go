@@ -137,14 +137,18 @@ func (w *demo) change(id bulk.ImportID, do func(i *demoImport) error) (bulk.Impo
 	return i.Import, nil
 }
 
-func (w *demo) move(id bulk.ImportID, to bulk.State, text string, from ...bulk.State) (bulk.Import, error) {
+func (w *demo) move(id bulk.ImportID, t bulk.Trigger, text string) (bulk.Import, error) {
 	return w.change(id, func(i *demoImport) error {
-		if !slices.Contains(from, i.State) {
-			return bulk.Errorf(bulk.KindConflict, "wrong_state", "The import is %s; this cannot be done now.", i.State)
+		next, err := i.State.Next(t, i.Facts())
+		if err != nil || next == i.State {
+			return err
 		}
-		i.State = to
+		if next.Ending() {
+			next = bulk.StateCancelled
+		}
+		i.State = next
 		i.say(time.Now().UTC(), "state", text)
-		if now := time.Now().UTC(); to.Terminal() {
+		if now := time.Now().UTC(); next.Terminal() {
 			i.FinishedAt = &now
 		}
 		return nil
@@ -156,19 +160,19 @@ func (w *demo) Forget(context.Context, bulk.AccountID, bulk.ImportID) (bool, err
 }
 
 func (w *demo) Cancel(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.move(id, bulk.StateCancelled, "Cancelled.", bulk.StateOpen, bulk.StateReceiving, bulk.StateProcessing, bulk.StatePaused, bulk.StateAwaitingApproval)
+	return w.move(id, bulk.TriggerCancel, "Cancelled.")
 }
 
 func (w *demo) Pause(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.move(id, bulk.StatePaused, "Paused.", bulk.StateReceiving, bulk.StateProcessing)
+	return w.move(id, bulk.TriggerPause, "Paused.")
 }
 
 func (w *demo) Resume(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.move(id, bulk.StateProcessing, "Resumed.", bulk.StatePaused)
+	return w.move(id, bulk.TriggerResume, "Resumed.")
 }
 
 func (w *demo) Approve(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.move(id, bulk.StateProcessing, "Approved.", bulk.StateAwaitingApproval)
+	return w.move(id, bulk.TriggerApprove, "Approved.")
 }
 
 func (w *demo) Batches(_ context.Context, _ bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error) {

@@ -127,7 +127,7 @@ func TestImportPageActionsAndRefusals(t *testing.T) {
 	running := "/imports/" + string(w.of("crm-export-2026-11.csv").ID)
 	v.get(running).want(t, 200, running, `http-equiv="refresh"`)
 	v.post(running+"/pause", nil).want(t, 200, running, "Paused")
-	v.post(running+"/approve", nil).want(t, 409, running, "this cannot be done now")
+	v.post(running+"/approve", nil).want(t, 409, running, "cannot be approved")
 	v.get(running+"/cancel").want(t, 200, running, "Cancel this import?")
 	v.post(running+"/cancel", nil).want(t, 200, running, "Receipt")
 	v.get(running+"/cancel").want(t, 200, running, "Receipt")

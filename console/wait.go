@@ -43,15 +43,12 @@ func (s *Server) lastByteOf(ctx context.Context, imp bulk.Import) *time.Time {
 // batches that are due, so what stands in the way before that is told from the import.
 func (s *Server) waitOf(ctx context.Context, imp bulk.Import) *bulk.Wait {
 	w := &bulk.Wait{Import: imp.ID, Waiting: int(imp.Batches.Staged)}
-	switch imp.State {
-	case bulk.StatePaused:
+	switch {
+	case !imp.State.Active():
+		return nil
+	case imp.State == bulk.StatePaused:
 		w.Reason = bulk.WaitsForPause
 		return w
-	case bulk.StateOpen, bulk.StateReceiving, bulk.StateValidating, bulk.StateProcessing:
-	default:
-		return nil
-	}
-	switch {
 	case imp.Batches.Staged > 0:
 		return s.askWait(ctx, imp, w)
 	case !imp.Sealed:

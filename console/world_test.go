@@ -235,15 +235,20 @@ func (w *apiWorld) ListImports(_ context.Context, account bulk.AccountID, f bulk
 	return out, "", nil
 }
 
-func (w *apiWorld) steer(ctx context.Context, account bulk.AccountID, id bulk.ImportID, to bulk.State, from ...bulk.State) (bulk.Import, error) {
+// steer does what the table says; an import that is to be cancelled is so at once.
+func (w *apiWorld) steer(ctx context.Context, account bulk.AccountID, id bulk.ImportID, t bulk.Trigger) (bulk.Import, error) {
 	imp, err := w.Import(ctx, account, id)
-	if err != nil || imp.State == to {
+	if err != nil {
 		return imp, err
 	}
-	if !slices.Contains(from, imp.State) {
-		return imp, bulk.Errorf(bulk.KindConflict, "wrong_state", "The import is %s.", imp.State)
+	next, err := imp.State.Next(t, imp.Facts())
+	if err != nil || next == imp.State {
+		return imp, err
 	}
-	w.move(id, to)
+	if next.Ending() {
+		next = bulk.StateCancelled
+	}
+	w.move(id, next)
 	return w.Import(ctx, account, id)
 }
 
@@ -251,7 +256,7 @@ func (w *apiWorld) Forget(_ context.Context, _ bulk.AccountID, id bulk.ImportID)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	imp := w.imports[id]
-	if imp == nil || imp.State != bulk.StateOpen {
+	if imp == nil || !imp.Can(bulk.TriggerBegin) {
 		return false, nil
 	}
 	delete(w.imports, id)
@@ -259,19 +264,19 @@ func (w *apiWorld) Forget(_ context.Context, _ bulk.AccountID, id bulk.ImportID)
 }
 
 func (w *apiWorld) Cancel(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.steer(ctx, a, id, bulk.StateCancelled, bulk.StateOpen, bulk.StateReceiving, bulk.StateProcessing, bulk.StatePaused)
+	return w.steer(ctx, a, id, bulk.TriggerCancel)
 }
 
 func (w *apiWorld) Pause(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.steer(ctx, a, id, bulk.StatePaused, bulk.StateProcessing)
+	return w.steer(ctx, a, id, bulk.TriggerPause)
 }
 
 func (w *apiWorld) Resume(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.steer(ctx, a, id, bulk.StateProcessing, bulk.StatePaused)
+	return w.steer(ctx, a, id, bulk.TriggerResume)
 }
 
 func (w *apiWorld) Approve(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Import, error) {
-	return w.steer(ctx, a, id, bulk.StateProcessing, bulk.StateAwaitingApproval)
+	return w.steer(ctx, a, id, bulk.TriggerApprove)
 }
 
 func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, after bulk.BatchID, limit int) (out []bulk.Batch, err error) {
@@ -289,6 +294,9 @@ func (w *apiWorld) RejectGroupPage(ctx context.Context, a bulk.AccountID, id bul
 
 func (w *apiWorld) Receipt(ctx context.Context, a bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error) {
 	imp, err := w.Import(ctx, a, id)
+	if err == nil && !imp.State.Terminal() {
+		err = bulk.Errorf(bulk.KindConflict, bulk.ErrNotFinished, "The import is %s.", imp.State)
+	}
 	return bulk.Receipt{Import: imp, Balanced: true}, err
 }
 

@@ -116,14 +116,15 @@ func (c *content) visit(q *call, method string) error {
 
 // gone says that an upload will never take a byte again although it is not complete.
 func gone(up *bulk.Upload) error {
-	imp := up.Import
-	switch {
-	case imp.State == bulk.StateFailed && !arrived(up) && imp.Error != nil:
+	imp := &up.Import
+	switch failed := imp.State == bulk.StateFailed; {
+	case !imp.State.Aborted(), failed && arrived(up):
+		return nil
+	case failed && imp.Error != nil:
 		return &goneError{imp.Error}
-	case imp.State == bulk.StateFailed && !arrived(up), imp.State == bulk.StateCancelled, imp.State == bulk.StateCancelling:
-		return bulk.Errorf(bulk.KindConflict, bulk.ErrUploadClosed, "The import is %s and takes no more bytes. To send the file again, start a new import.", strings.ReplaceAll(string(imp.State), "_", " "))
 	}
-	return nil
+	_, closed := imp.State.Next(bulk.TriggerReceive, imp.Facts())
+	return closed
 }
 
 // arrived reports whether all bytes are there and acknowledged.

@@ -29,8 +29,6 @@ func stateBadge(s bulk.State) badge {
 		return badge{"Paused", "pause", "warn", "No further batch starts until you resume."}
 	case bulk.StateCancelling:
 		return badge{"Cancelling", "half", "idle", "No further row lands; the import is being wound up."}
-	case bulk.StateUndoing:
-		return badge{"Undoing", "undo", "busy", "What the import changed is being put back."}
 	case bulk.StateCompleted:
 		return badge{"Completed", "check", "good", "Every row was taken."}
 	case bulk.StateCompletedWithRejects:
@@ -39,8 +37,6 @@ func stateBadge(s bulk.State) badge {
 		return badge{"Failed", "cross", "bad", "The import ended early. What had been committed stays."}
 	case bulk.StateCancelled:
 		return badge{"Cancelled", "slash", "idle", "Stopped by you. What had been committed stays."}
-	case bulk.StateUndone:
-		return badge{"Undone", "undo", "idle", "What the import changed was put back."}
 	}
 	return badge{string(s), "dashed", "idle", ""}
 }

@@ -37,7 +37,7 @@ func batches(v ImportView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if v.dryRun() {
+		if v.checking() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<b>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

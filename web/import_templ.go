@@ -299,7 +299,7 @@ func Live(v ImportView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var13 = []any{"card pad", templ.KV("done", v.Import.State == bulk.StateCompleted || v.Import.State == bulk.StateCompletedWithRejects)}
+			var templ_7745c5c3_Var13 = []any{"card pad", templ.KV("done", v.Import.State.Completed())}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_ElementWriter, templ_7745c5c3_Var13...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -471,7 +471,7 @@ func importActions(v ImportView) templ.Component {
 				}
 			}
 		}
-		if v.Import.State == bulk.StatePaused {
+		if v.Import.Can(bulk.TriggerResume) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<form method=\"post\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -497,7 +497,7 @@ func importActions(v ImportView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		} else if v.Import.State == bulk.StateReceiving || v.Import.State == bulk.StateProcessing || v.Import.State == bulk.StateValidating {
+		} else if v.Import.Can(bulk.TriggerPause) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<form method=\"post\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -524,7 +524,7 @@ func importActions(v ImportView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.running() && v.Import.State != bulk.StateCancelling {
+		if v.Import.Can(bulk.TriggerCancel) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<a class=\"button danger\" id=\"cancel\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

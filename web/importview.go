@@ -39,13 +39,15 @@ const rateWindow = 15 * time.Second
 // running reports whether the page changes by itself.
 func (v ImportView) running() bool { return !v.Import.State.Terminal() }
 
-func (v ImportView) dryRun() bool {
-	return v.Import.State == bulk.StateValidating || v.Import.State == bulk.StateAwaitingApproval
-}
+// checking reports whether rows are checked only, until somebody approves.
+func (v ImportView) checking() bool { return v.running() && v.Import.Facts().Checking() }
+
+// committing reports whether batches of the import are begun, and commit.
+func (v ImportView) committing() bool { return v.Import.State.AcceptsLeases() && !v.checking() }
 
 // uploading reports whether the file is still incomplete and may be continued.
 func (v ImportView) uploading() bool {
-	return v.running() && !v.Import.Sealed && v.Import.State != bulk.StateCancelling
+	return !v.Import.Sealed && v.Import.State.AcceptsBytes()
 }
 
 // checked sums up the rows that a dry run has validated.
@@ -113,7 +115,7 @@ func (v ImportView) eta() (left time.Duration, ok bool) {
 		}
 	}
 	rate, c := bulk.PerSecond(recent, v.Now.Sub(first)), v.Import.Rows
-	if rate == 0 || v.silent() || v.Import.State != bulk.StateProcessing && v.Import.State != bulk.StateReceiving {
+	if rate == 0 || v.silent() || !v.committing() {
 		return 0, false
 	}
 	rows := float64(c.Read)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,19 @@ func TestEveryOutcomeIsShown(t *testing.T) {
 	}
 	if sum != v.Import.Rows.Sum() {
 		t.Errorf("the table's rows add up to %d, want %d", sum, v.Import.Rows.Sum())
+	}
+}
+
+// The page offers what would change the import, and nothing else.
+func TestButtonsFollowTheLifecycle(t *testing.T) {
+	for _, s := range bulk.States {
+		imp := bulk.Import{ID: "imp_1", State: s, Sealed: s != bulk.StateOpen && s != bulk.StateReceiving, Options: bulk.Options{DryRun: s == bulk.StateValidating || s == bulk.StateAwaitingApproval}}
+		page := render(t, Live(ImportView{Page: Page{Now: now}, Import: imp}))
+		for _, tr := range []bulk.Trigger{bulk.TriggerPause, bulk.TriggerResume, bulk.TriggerCancel, bulk.TriggerApprove} {
+			if offered := strings.Contains(page, fmt.Sprintf(`id="%s"`, tr)); offered != imp.Can(tr) {
+				t.Errorf("%s: %s is offered: %v, want %v", s, tr, offered, imp.Can(tr))
+			}
+		}
 	}
 }
 

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// BatchState is where a batch stands. staged is the only one that is not terminal
-// for a batch of a running import; checked is the end of a dry run's first pass.
+// BatchState is where a batch stands.
 type BatchState string
 
 // The states of a batch.
@@ -22,6 +21,29 @@ const (
 
 // MaxBatchRows bounds the rows of a batch; so many it has unless a setting says less.
 const MaxBatchRows = 8192
+
+// BatchStates lists every state of a batch.
+var BatchStates = []BatchState{BatchStaged, BatchChecked, BatchCommitted, BatchQuarantined, BatchDropped}
+
+// BatchStatesThat lists the states of a batch of which it is true.
+func BatchStatesThat(is func(BatchState) bool) []BatchState {
+	return slices.DeleteFunc(slices.Clone(BatchStates), func(s BatchState) bool { return !is(s) })
+}
+
+// batchLifecycle says what may follow the states of a batch; the others are terminal. A
+// checked batch is staged again when its dry run is approved.
+var batchLifecycle = map[BatchState][]BatchState{
+	BatchStaged:  {BatchChecked, BatchCommitted, BatchQuarantined, BatchDropped},
+	BatchChecked: {BatchStaged, BatchDropped},
+}
+
+// Terminal reports whether nothing happens to the batch any more.
+func (s BatchState) Terminal() bool { return len(batchLifecycle[s]) == 0 }
+
+// Before lists the states from which a batch may come to this one.
+func (s BatchState) Before() []BatchState {
+	return BatchStatesThat(func(from BatchState) bool { return slices.Contains(batchLifecycle[from], s) })
+}
 
 // MaxFailures is how often a batch may fail before it is quarantined.
 const MaxFailures = 5

@@ -1,48 +1,6 @@
 package bulk
 
-import (
-	"slices"
-	"time"
-)
-
-// State is where an import stands.
-//
-//	open → receiving → (validating → awaiting_approval →) processing → terminal
-//
-// A dry run goes through the states in brackets. paused, cancelling and undoing
-// stand between others; every other arrow is refused.
-type State string
-
-// The states of an import.
-const (
-	StateOpen                 State = "open"              // created, no byte received
-	StateReceiving            State = "receiving"         // bytes arrive; batches already commit
-	StateValidating           State = "validating"        // dry run: bytes arrive or batches are being checked
-	StateAwaitingApproval     State = "awaiting_approval" // dry run: all checked, nothing committed
-	StateProcessing           State = "processing"        // sealed; batches commit
-	StatePaused               State = "paused"            // no batch is leased until resumed
-	StateCancelling           State = "cancelling"        // no batch commits any more; being wound up
-	StateUndoing              State = "undoing"
-	StateCompleted            State = "completed"
-	StateCompletedWithRejects State = "completed_with_rejects"
-	StateFailed               State = "failed"
-	StateCancelled            State = "cancelled"
-	StateUndone               State = "undone"
-)
-
-// States lists every state in order of progress.
-var States = []State{
-	StateOpen, StateReceiving, StateValidating, StateAwaitingApproval, StateProcessing, StatePaused, StateCancelling,
-	StateUndoing, StateCompleted, StateCompletedWithRejects, StateFailed, StateCancelled, StateUndone,
-}
-
-// Reachable lists the states that an import can be in: nothing undoes one yet.
-var Reachable = slices.DeleteFunc(slices.Clone(States), func(s State) bool { return s == StateUndoing || s == StateUndone })
-
-// Terminal reports whether nothing happens to the import any more (but an undo).
-func (s State) Terminal() bool {
-	return slices.Contains([]State{StateCompleted, StateCompletedWithRejects, StateFailed, StateCancelled, StateUndone}, s)
-}
+import "time"
 
 // Mode says what becomes of a row whose key exists already.
 type Mode string
@@ -134,6 +92,19 @@ type Import struct {
 	Approved   bool   `json:"-"` // a dry run that was approved
 	PausedMS   int64  `json:"-"` // in state paused, over all pauses that ended
 	ApprovalMS *int64 `json:"-"` // from the end of a dry run's check to its approval; nil: not approved
+}
+
+// Facts are what of the import decides where it goes from its state.
+func (i *Import) Facts() Facts {
+	return Facts{
+		Sealed: i.Sealed, DryRun: i.Options.DryRun, Approved: i.Approved, OnError: i.Options.OnError, Rows: i.Rows, Batches: i.Batches, Received: i.Bytes.Received,
+	}
+}
+
+// Can reports whether the trigger would change the import's state now.
+func (i *Import) Can(t Trigger) bool {
+	next, err := i.State.Next(t, i.Facts())
+	return err == nil && next != i.State
 }
 
 // Options are what the person who starts an import may choose.

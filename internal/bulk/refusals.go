@@ -8,6 +8,5 @@ const (
 	ErrOffsetMismatch  = "mismatched_offset" // the bytes do not continue where the upload stands
 	ErrLengthMismatch  = "length_mismatch"   // another length than the one announced before
 	ErrContentMismatch = "content_mismatch"  // the bytes of one request are not those that were sent
-	ErrUploadClosed    = "upload_closed"     // the import takes no bytes any more
 	ErrBusy            = "busy"              // the process takes in as many files as it has memory for
 )

@@ -161,7 +161,7 @@ func values(e *env, v *kong.Value) []string {
 		all, _ := config.ReadProfiles() // what cannot be read cannot be offered
 		return slices.Sorted(maps.Keys(all))
 	case "state":
-		return names(slices.Values(bulk.Reachable))
+		return names(slices.Values(bulk.States))
 	case "dataset", "import":
 		return namesOf(e, what)
 	}

@@ -69,7 +69,7 @@ func importExit(imp bulk.Import) int {
 	switch {
 	case imp.State == bulk.StateCompletedWithRejects, imp.State == bulk.StateAwaitingApproval && imp.Rows.Rejected > 0:
 		return exitRejects
-	case imp.State == bulk.StateFailed, imp.State == bulk.StateCancelled, imp.State == bulk.StateUndone:
+	case imp.State.Terminal() && imp.State.Aborted():
 		return exitFailed
 	}
 	return exitDone

@@ -19,11 +19,6 @@ func (c *client) get(ctx context.Context, id bulk.ImportID) (imp bulk.Import, er
 	return imp, err
 }
 
-// settled reports whether the import waits for nobody but its owner.
-func settled(imp bulk.Import) bool {
-	return imp.State.Terminal() || imp.State == bulk.StateAwaitingApproval
-}
-
 // follow calls seen with every newer state of an import until it is settled, and
 // returns the last one. It listens to Server-Sent Events, whose imports lack layout and
 // mapping, and reconnects; because it also asks once after every stream that ended, it
@@ -33,8 +28,8 @@ func (c *client) follow(ctx context.Context, id bulk.ImportID, seen func(bulk.Im
 	for tries := c.retry.start(); ; {
 		f.stream(ctx) // why it ended does not matter: what follows asks again
 		imp, err := c.get(ctx, id)
-		if settled(f.last) {
-			if err == nil && settled(imp) {
+		if f.last.State.Settled() {
+			if err == nil && imp.State.Settled() {
 				f.note(imp) // whole
 			}
 			return f.last, nil
@@ -42,7 +37,7 @@ func (c *client) follow(ctx context.Context, id bulk.ImportID, seen func(bulk.Im
 		if err == nil {
 			tries.progress()
 			f.note(imp)
-			if settled(imp) {
+			if imp.State.Settled() {
 				return imp, nil
 			}
 			err = errStreamEnded
@@ -91,7 +86,7 @@ func (f *follower) stream(ctx context.Context) {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
 	var event string
-	for !settled(f.last) && lines.Scan() {
+	for !f.last.State.Settled() && lines.Scan() {
 		watchdog.Reset(f.stall)
 		name, value, _ := bytes.Cut(lines.Bytes(), []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))

@@ -251,7 +251,7 @@ func summary(w io.Writer, imp bulk.Import, pace float64) {
 		fmt.Fprintln(w)
 	}
 	switch {
-	case !imp.State.Terminal() && imp.State != bulk.StateAwaitingApproval:
+	case !imp.State.Settled():
 		fmt.Fprintf(w, "next\tbulkhead imports watch %s\n", imp.ID)
 	case imp.State == bulk.StateAwaitingApproval:
 		fmt.Fprintf(w, "next\tbulkhead imports approve %s, or cancel it\n", imp.ID)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -184,12 +183,13 @@ func (c *client) refusal(ctx context.Context, id bulk.ImportID) error {
 	switch {
 	case err != nil && !passing(err):
 		return err
-	case err != nil || imp.Sealed || !imp.State.Terminal() && imp.State != bulk.StateCancelling:
+	case err != nil || imp.Sealed || !imp.State.Closed():
 		return nil
 	case imp.Error != nil:
 		return refused(imp)
 	}
-	return bulk.Errorf(bulk.KindConflict, "import_ended", "The import is %s and takes no more bytes. To send the file again, start a new import.", strings.ReplaceAll(string(imp.State), "_", " "))
+	_, closed := imp.State.Next(bulk.TriggerReceive, imp.Facts())
+	return closed
 }
 
 // refused returns why a failed import failed.

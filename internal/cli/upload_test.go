@@ -78,7 +78,7 @@ func TestUploadGivesUp(t *testing.T) {
 		{"at once on a refusal", http.StatusUnprocessableEntity, bulk.Import{}, bulk.KindUnprocessed, "made_up"},
 		{"at once when not allowed", http.StatusForbidden, bulk.Import{}, bulk.KindForbidden, "made_up"},
 		{"when the import failed meanwhile", http.StatusConflict, bulk.Import{State: bulk.StateFailed, Error: &bulk.Error{Code: bulk.ErrBadHeader}}, bulk.KindUnprocessed, bulk.ErrBadHeader},
-		{"when the import was cancelled meanwhile", http.StatusConflict, bulk.Import{State: bulk.StateCancelled}, bulk.KindConflict, "import_ended"},
+		{"when the import was cancelled meanwhile", http.StatusConflict, bulk.Import{State: bulk.StateCancelled}, bulk.KindConflict, bulk.ErrUploadClosed},
 		{"when it gives up", http.StatusServiceUnavailable, bulk.Import{State: bulk.StateReceiving}, bulk.KindUnavailable, "made_up"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

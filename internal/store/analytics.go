@@ -89,7 +89,7 @@ func (s *Store) EndedBatches(ctx context.Context, account bulk.AccountID, after 
 	}
 	err := s.read.SelectContext(ctx, &rows, `
 		SELECT `+batchColumns+`, priority, (SELECT i.dataset FROM imports i WHERE i.id = import_id) AS dataset, (SELECT i.version FROM imports i WHERE i.id = import_id) AS version
-		FROM batches WHERE account_id = ? AND (import_id, no) > (?, ?) AND state IN ('committed', 'quarantined', 'dropped')
+		FROM batches WHERE account_id = ? AND (import_id, no) > (?, ?) AND `+isTerminal+`
 		ORDER BY import_id, no LIMIT ?`, account, after.Import, after.No, limit)
 	out := make([]bulk.EndedBatch, len(rows))
 	for i, r := range rows {

@@ -84,7 +84,7 @@ func (s *Store) BatchTask(ctx context.Context, id bulk.BatchID) (w bulk.BatchTas
 		batchRow
 		Clock *time.Time `db:"clock"`
 	}
-	err = s.read.GetContext(ctx, &b, `SELECT `+batchColumns+`, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no = ? AND state = 'staged'`, id.Import, id.No)
+	err = s.read.GetContext(ctx, &b, `SELECT `+batchColumns+`, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no = ? AND `+isStaged, id.Import, id.No)
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, bulk.ErrSkip
 	}
@@ -95,23 +95,16 @@ func (s *Store) BatchTask(ctx context.Context, id bulk.BatchID) (w bulk.BatchTas
 	if err != nil {
 		return w, s.error("read work", err)
 	}
-	switch {
-	case r.State == bulk.StatePaused:
-		return w, bulk.ErrPaused
-	case !acceptsCommits(r.State):
-		return w, bulk.ErrSkip
+	if _, err := r.State.Next(bulk.TriggerLease, bulk.Facts{}); err != nil {
+		return w, err
 	}
 	w = bulk.BatchTask{Account: b.Account, Batch: b.public(), OpSeq: r.OpSeq, LeasedAt: asOf(b.Clock)}
 	if w.Import, err = r.public(); err != nil {
 		return w, s.error("read work", err)
 	}
-	w.DryRun = r.dryRun(w.Import.Options)
+	w.DryRun = w.Import.Facts().Checking()
 	w.Spec, err = s.spec(ctx, s.read, r.Dataset, r.SpecVersion)
 	return w, s.error("read work", err)
-}
-
-func acceptsCommits(s bulk.State) bool {
-	return s == bulk.StateReceiving || s == bulk.StateValidating || s == bulk.StateProcessing || s == bulk.StatePaused
 }
 
 // Fail counts a deterministic failure and quarantines the batch at the last one.
@@ -123,7 +116,7 @@ func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why
 		var failures int
 		var rows int64
 		row := tx.QueryRowxContext(ctx, `
-			UPDATE batches SET failures = failures + 1, error = ?, node = ? WHERE import_id = ? AND no = ? AND state = 'staged'
+			UPDATE batches SET failures = failures + 1, error = ?, node = ? WHERE import_id = ? AND no = ? AND `+isStaged+`
 			RETURNING account_id, failures, rows_read`, why, node, id.Import, id.No)
 		if err := row.Scan(&account, &failures, &rows); errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -135,31 +128,35 @@ func (s *Store) Fail(ctx context.Context, id bulk.BatchID, node bulk.NodeID, why
 		}
 		quarantined = true
 		if _, err := tx.ExecContext(ctx, `
-			UPDATE batches SET state = 'quarantined', rows_unprocessed = rows_read WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No); err != nil {
+			UPDATE batches SET state = ?, rows_unprocessed = rows_read WHERE account_id = ? AND import_id = ? AND no = ?`, bulk.BatchQuarantined, account, id.Import, id.No); err != nil {
 			return err
 		}
 		var r importRow
 		err := tx.GetContext(ctx, &r, `
 			UPDATE imports SET batches_staged = batches_staged - 1, batches_quarantined = batches_quarantined + 1,
 				rows_unprocessed = rows_unprocessed + ?, version = version + 1
-			WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') RETURNING `+importColumns, rows, account, id.Import)
+			WHERE account_id = ? AND id = ? AND `+acceptsCommits+` RETURNING `+importColumns, rows, account, id.Import)
 		if errors.Is(err, sql.ErrNoRows) {
-			return bulk.ErrSkip // the import is ending; its wind-up drops the batch
+			return bulk.ErrSkip // the import is ending; its end drops the batch
 		}
 		if err != nil {
 			return err
 		}
-		if err := event(ctx, tx, account, id.Import, "batch_quarantined", fmt.Sprintf("Batch %d was set aside: %s", id.No, why)); err != nil {
+		if err := tx.milestone(ctx, r.key(), "batch_quarantined", fmt.Sprintf("Batch %d was set aside: %s", id.No, why)); err != nil {
 			return err
 		}
-		ending, err = finish(ctx, tx, &r)
+		o, err := r.options()
+		if err != nil {
+			return err
+		}
+		ending, err = completeIfDone(ctx, tx, &r, r.facts(o))
 		return err
 	})
 	if errors.Is(err, bulk.ErrSkip) {
 		return false, nil
 	}
 	if err == nil && ending {
-		err = s.windUp(ctx, account, id.Import)
+		err = s.finalize(ctx, importKey{account, id.Import})
 	}
 	return quarantined, err
 }
@@ -186,7 +183,7 @@ func refs(rows *sqlx.Rows, err error) ([]bulk.BatchRef, error) {
 // Unpublished lists references that the broker has not been given, oldest first.
 func (s *Store) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error) {
 	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
-		WHERE state = 'staged' AND published_at IS NULL ORDER BY staged_at, import_id, no LIMIT ?`, limit))
+		WHERE `+isStaged+` AND published_at IS NULL ORDER BY staged_at, import_id, no LIMIT ?`, limit))
 	return out, s.error("list unpublished batches", err)
 }
 
@@ -204,7 +201,7 @@ func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.
 // UnpublishedAge is the age of the oldest batch whose reference the broker has not been
 // given, by the ledger's own clock; 0 when there is none.
 func (s *Store) UnpublishedAge(ctx context.Context) (time.Duration, error) {
-	age, err := s.age(ctx, `SELECT staged_at, %s FROM batches WHERE state = 'staged' AND published_at IS NULL ORDER BY staged_at LIMIT 1`)
+	age, err := s.age(ctx, `SELECT staged_at, %s FROM batches WHERE `+isStaged+` AND published_at IS NULL ORDER BY staged_at LIMIT 1`)
 	return age, s.error("read age of the outbox", err)
 }
 
@@ -253,7 +250,7 @@ func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.Bat
 			Clock     *time.Time `db:"clock"`
 		}
 		first, last := slices.MinFunc(group, byNo).No, slices.MaxFunc(group, byNo).No
-		if err := s.read.SelectContext(ctx, &rows, `SELECT no, published_at, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no BETWEEN ? AND ? AND state = 'staged'`, id, first, last); err != nil {
+		if err := s.read.SelectContext(ctx, &rows, `SELECT no, published_at, `+s.clockColumn()+` FROM batches WHERE import_id = ? AND no BETWEEN ? AND ? AND `+isStaged, id, first, last); err != nil {
 			return nil, s.error("filter staged batches", err)
 		}
 		waited := make(map[int64]time.Duration, len(rows))
@@ -279,7 +276,7 @@ func byNo(a, b bulk.BatchRef) int { return cmp.Compare(a.No, b.No) }
 // (import, no), after the given one.
 func (s *Store) StagedFor(ctx context.Context, least time.Duration, after bulk.BatchID, limit int) ([]bulk.BatchRef, error) {
 	out, err := refs(s.read.QueryxContext(ctx, selectRefs+`
-		WHERE state = 'staged' AND (import_id, no) > (?, ?) AND staged_at < `+s.engine.ahead()+` ORDER BY import_id, no LIMIT ?`,
+		WHERE `+isStaged+` AND (import_id, no) > (?, ?) AND staged_at < `+s.engine.ahead()+` ORDER BY import_id, no LIMIT ?`,
 		after.Import, after.No, -least.Seconds(), limit))
 	return out, s.error("list staged batches", err)
 }
@@ -307,7 +304,7 @@ func (s *Store) Controls(ctx context.Context, accounts []bulk.AccountID, imports
 	}](ctx, s, `SELECT id, state FROM imports WHERE id IN (?)`, imports)
 	for _, i := range states {
 		st.Paused[i.ID] = i.State == bulk.StatePaused
-		st.Ended[i.ID] = i.State.Terminal() || i.State == bulk.StateCancelling
+		st.Ended[i.ID] = i.State.Closed()
 	}
 	return st, err
 }

@@ -87,11 +87,11 @@ func (s *Store) apply(ctx context.Context, c bulk.ValidatedBatch, refused []int)
 		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rejects, time.Since(begun)); err != nil {
 			return err
 		}
-		ending, err = judge(ctx, tx, &imp, c.Task)
+		ending, err = settleBatch(ctx, tx, &imp, c.Task)
 		return err
 	})
 	if err == nil && ending {
-		err = s.windUp(ctx, c.Task.Account, c.Task.Import.ID)
+		err = s.finalize(ctx, importKey{c.Task.Account, c.Task.Import.ID})
 	}
 	return counts, err
 }
@@ -114,11 +114,11 @@ func (s *Store) Check(ctx context.Context, c bulk.ValidatedBatch) error {
 		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, 0); err != nil {
 			return err
 		}
-		ending, err = judge(ctx, tx, &imp, c.Task)
+		ending, err = settleBatch(ctx, tx, &imp, c.Task)
 		return err
 	})
 	if err == nil && ending {
-		err = s.windUp(ctx, c.Task.Account, c.Task.Import.ID)
+		err = s.finalize(ctx, importKey{c.Task.Account, c.Task.Import.ID})
 	}
 	return err
 }
@@ -126,7 +126,7 @@ func (s *Store) Check(ctx context.Context, c bulk.ValidatedBatch) error {
 // claim locks a batch that still waits. The lock, and its state, which closeBatch
 // changes, are what applies a batch at most once, however often it is delivered.
 func claim(ctx context.Context, tx *txn, w bulk.BatchTask) error {
-	err := tx.GetContext(ctx, new(int64), `SELECT no FROM batches WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`+tx.lock,
+	err := tx.GetContext(ctx, new(int64), `SELECT no FROM batches WHERE account_id = ? AND import_id = ? AND no = ? AND `+isStaged+tx.lock,
 		w.Account, w.Import.ID, w.Batch.No)
 	if errors.Is(err, sql.ErrNoRows) {
 		return bulk.ErrSkip
@@ -267,7 +267,7 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.Bat
 		UPDATE batches SET state = ?, node = ?, committed_at = CASE WHEN ? THEN `+tx.clock+` END, leased_at = ?, attempts = ?, queue_ms = ?, paused_ms = ?, backoff_ms = ?, failed_ms = ?,
 			rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
-		WHERE account_id = ? AND import_id = ? AND no = ? AND state = 'staged'`,
+		WHERE account_id = ? AND import_id = ? AND no = ? AND `+isStaged,
 		to, c.Lease.Node, to == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Lease.Attempt, c.Lease.Waits.Queued.Milliseconds(), c.Lease.Waits.Paused.Milliseconds(),
 		c.Lease.Waits.Backoff.Milliseconds(), c.Lease.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
 		c.Task.Account, c.Task.Import.ID, c.Task.Batch.No))
@@ -285,7 +285,7 @@ func addToImport(ctx context.Context, tx *txn, w bulk.BatchTask, n bulk.Counts, 
 		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
 			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`,
 			version = version + 1
-		WHERE account_id = ? AND id = ? AND state IN ('receiving', 'validating', 'processing', 'paused') AND (NOT ? OR NOT approved)
+		WHERE account_id = ? AND id = ? AND `+acceptsCommits+` AND (NOT ? OR NOT approved)
 		RETURNING `+importColumns,
 		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID, w.DryRun)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -294,12 +294,9 @@ func addToImport(ctx context.Context, tx *txn, w bulk.BatchTask, n bulk.Counts, 
 	return r, err
 }
 
-// judge fails an import that has too many rejects, and finishes it when this was its
-// last batch.
-func judge(ctx context.Context, tx *txn, r *importRow, w bulk.BatchTask) (ending bool, err error) {
-	judged := max(r.Sum(), w.Batch.Rows.Read)
-	if w.Import.Options.OnError.Exceeded(r.Rejected, judged, false) {
-		return true, end(ctx, tx, w.Account, w.Import.ID, bulk.StateFailed, tooManyRejects(r, w.Import.Options))
-	}
-	return finish(ctx, tx, r)
+// settleBatch moves the import on after one of its batches.
+func settleBatch(ctx context.Context, tx *txn, r *importRow, w bulk.BatchTask) (ending bool, err error) {
+	f := r.facts(w.Import.Options)
+	f.Judged = max(r.Sum(), w.Batch.Rows.Read)
+	return completeIfDone(ctx, tx, r, f)
 }

@@ -16,7 +16,7 @@ func (s *Store) Undecoded(ctx context.Context, limit int) ([]bulk.Undecoded, err
 	if err := s.read.SelectContext(ctx, &list, `
 		SELECT u.account_id, u.import_id, u.epoch, u.length, u.worked_at, `+s.engine.clock()+` - u.worked_at AS idle_ms
 		FROM imports i JOIN uploads u ON u.import_id = i.id
-		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.state IN ('receiving', 'paused') ORDER BY i.id LIMIT ?`, limit); err != nil {
+		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.`+acceptsBytes+` ORDER BY i.id LIMIT ?`, limit); err != nil {
 		return nil, s.error("list undecoded uploads", err)
 	}
 	out := make([]bulk.Undecoded, len(list))
@@ -35,8 +35,8 @@ func (s *Store) TakeDecoding(ctx context.Context, seen bulk.Undecoded) (u bulk.U
 		if err != nil {
 			return err
 		}
-		if r.Sealed || !acceptsBytes(r.State) {
-			return closed(r.State)
+		if _, err := r.State.Next(bulk.TriggerReceive, r.facts(bulk.Options{})); err != nil {
+			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE uploads SET epoch = epoch + 1, worked_at = `+s.engine.clock()+`
@@ -64,7 +64,7 @@ func (s *Store) Worked(ctx context.Context, account bulk.AccountID, id bulk.Impo
 	return s.tx(ctx, "show work", func(tx *txn) error {
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE uploads SET worked_at = `+s.engine.clock()+` WHERE account_id = ? AND import_id = ? AND epoch = ? AND EXISTS (
-				SELECT 1 FROM imports WHERE account_id = ? AND id = ? AND NOT sealed AND state IN ('receiving', 'paused'))`,
+				SELECT 1 FROM imports WHERE account_id = ? AND id = ? AND NOT sealed AND `+acceptsBytes+`)`,
 			account, id, epoch, account, id))
 		if err == nil && n == 0 {
 			return bulk.ErrSuperseded

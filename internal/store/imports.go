@@ -48,9 +48,6 @@ type importRow struct {
 
 var importColumns = columnsOf[importRow]()
 
-// dryRun reports whether batches are to be checked only, for now.
-func (r *importRow) dryRun(o bulk.Options) bool { return o.DryRun && !r.Approved }
-
 func (r *importRow) public() (bulk.Import, error) {
 	i := bulk.Import{
 		ID: r.ID, AccountID: r.Account, Dataset: r.Dataset, State: r.State, Mode: r.Mode, Filename: r.Filename, Priority: r.Priority,
@@ -244,7 +241,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		n.Account, r.ID, n.Size, n.Metadata, uploadLife.Seconds()); err != nil {
 		return imp, err
 	}
-	if err := event(ctx, tx, n.Account, r.ID, "state", "Import created."); err != nil {
+	if err := tx.milestone(ctx, r.key(), "state", "Import created."); err != nil {
 		return imp, err
 	}
 	return r.public()
@@ -292,12 +289,12 @@ func keepAnswer(ctx context.Context, tx *txn, n bulk.NewImport, imp bulk.Import)
 	return err
 }
 
-// event writes a milestone; the caller has changed the import in the same transaction.
-func event(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.ImportID, kind, text string) error {
+// milestone notes an event of the kind; the caller has changed the import in the same transaction.
+func (tx *txn) milestone(ctx context.Context, k importKey, kind, text string) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO import_events (account_id, import_id, seq, at, kind, text)
 		SELECT ?, ?, COALESCE(MAX(seq), 0) + 1, `+tx.clock+`, ?, ? FROM import_events WHERE account_id = ? AND import_id = ?`,
-		account, id, now(), kind, text, account, id)
+		k.Account, k.ID, now(), kind, text, k.Account, k.ID)
 	return err
 }
 
@@ -355,7 +352,7 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 		return r, err
 	}
 	if !r.Import.State.Terminal() {
-		return r, bulk.Errorf(bulk.KindConflict, "not_finished", "The import is still %s. Its receipt is made when it ends.", r.Import.State)
+		return r, bulk.Errorf(bulk.KindConflict, bulk.ErrNotFinished, "The import is %s; its receipt is written when it ends. Ask again then.", r.Import.State.Words())
 	}
 	r.Balanced = r.Import.Rows.Read == r.Import.Rows.Sum()
 	if r.Import.StartedAt != nil && r.Import.FinishedAt != nil {

@@ -71,7 +71,7 @@ func TestNoCommitWhileEnding(t *testing.T) {
 		f.stageOpen(imp, 1, 1)
 		inFlight := commitOf(f.work(imp, 0), row{1, "a", ""})
 		f.must(f.tx(t.Context(), "first half", func(tx *txn) error {
-			return end(t.Context(), tx, f.account, imp.ID, bulk.StateCancelled, nil)
+			return end(t.Context(), tx, importKey{f.account, imp.ID}, ending{outcome: bulk.StateCancelled})
 		}))
 		if _, err := f.Commit(t.Context(), inFlight); !errors.Is(err, bulk.ErrSkip) {
 			t.Fatalf("a commit during the cancel: %v", err)

@@ -23,7 +23,7 @@ func (s *Store) Commits() Commits { return Commits{s} }
 // Unpublished lists references of committed batches that were not announced, oldest first.
 func (c Commits) Unpublished(ctx context.Context, limit int) ([]bulk.BatchRef, error) {
 	out, err := refs(c.s.read.QueryxContext(ctx, selectRefs+`
-		WHERE state = 'committed' AND announced_at IS NULL ORDER BY committed_at, import_id, no LIMIT ?`, limit))
+		WHERE `+isCommitted+` AND announced_at IS NULL ORDER BY committed_at, import_id, no LIMIT ?`, limit))
 	return out, c.s.error("list unannounced batches", err)
 }
 
@@ -41,7 +41,7 @@ func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time
 // UnmirroredAge is the age of the oldest committed batch that analytics may lack, by the
 // ledger's own clock; 0 when they lack none.
 func (s *Store) UnmirroredAge(ctx context.Context) (time.Duration, error) {
-	age, err := s.age(ctx, `SELECT committed_at, %s FROM batches WHERE state = 'committed' AND mirrored_at IS NULL ORDER BY committed_at LIMIT 1`)
+	age, err := s.age(ctx, `SELECT committed_at, %s FROM batches WHERE `+isCommitted+` AND mirrored_at IS NULL ORDER BY committed_at LIMIT 1`)
 	return age, s.error("read age of what is not mirrored", err)
 }
 
@@ -54,7 +54,7 @@ func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, ago time.D
 	}
 	rows, err := s.read.QueryxContext(ctx, `
 		SELECT import_id, no, committed_at FROM batches
-		WHERE state = 'committed' AND mirrored_at IS NULL AND (committed_at, import_id, no) > (?, ?, ?) AND committed_at <= ?
+		WHERE `+isCommitted+` AND mirrored_at IS NULL AND (committed_at, import_id, no) > (?, ?, ?) AND committed_at <= ?
 		ORDER BY committed_at, import_id, no LIMIT ?`, after.At.UTC(), after.Import, after.No, clock.Add(-ago), limit)
 	if err != nil {
 		return nil, s.error("list unmirrored batches", err)
@@ -76,7 +76,7 @@ func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, ago time.D
 func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, err error) {
 	var b batchRow
 	err = s.read.GetContext(ctx, &b, `
-		SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND state = 'committed' AND mirrored_at IS NULL`, id.Import, id.No)
+		SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND `+isCommitted+` AND mirrored_at IS NULL`, id.Import, id.No)
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, bulk.ErrSkip
 	}
@@ -95,8 +95,8 @@ func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, 
 }
 
 // unmirroredBatch is true of an import i whose records analytics may lack.
-const unmirroredBatch = `EXISTS (
-	SELECT 1 FROM batches b WHERE b.account_id = i.account_id AND b.import_id = i.id AND b.state = 'committed' AND b.mirrored_at IS NULL)`
+var unmirroredBatch = `EXISTS (
+	SELECT 1 FROM batches b WHERE b.account_id = i.account_id AND b.import_id = i.id AND b.` + isCommitted + ` AND b.mirrored_at IS NULL)`
 
 // Unreported lists imports that ended, whose batches are all mirrored, but whose own
 // end is not, oldest first.

@@ -12,18 +12,18 @@ import (
 const sweepPage = 100
 
 // Sweep does what a process that died left undone: it fails uploads that nobody continued
-// in time, winds up ending imports, and forgets sessions and login links that expired. One
+// in time, finalizes ending imports, and forgets sessions and login links that expired. One
 // that fails does not keep it from the others; each failure is an error of its own.
 func (s *Store) Sweep(ctx context.Context) (failed []error) {
 	failed = append(failed, s.sweepImports(ctx, "expire the upload of", `
 		SELECT i.account_id, i.id FROM imports i JOIN uploads u ON u.import_id = i.id
-		WHERE NOT i.sealed AND i.finished_at IS NULL AND i.state <> 'cancelling' AND u.expires_at < `+s.engine.now(),
+		WHERE NOT i.sealed AND i.finished_at IS NULL AND i.`+isOpenEnded+` AND u.expires_at < `+s.engine.now(),
 		func(account bulk.AccountID, id bulk.ImportID) error {
 			return s.Refuse(ctx, account, id, bulk.Errorf(bulk.KindUnprocessed, bulk.ErrUploadExpired,
 				"The upload was not finished in time. Start a new import; upserting the same file is safe."))
 		})...)
-	failed = append(failed, s.sweepImports(ctx, "wind up", `SELECT i.account_id, i.id FROM imports i WHERE i.finished_at IS NULL AND i.state = 'cancelling'`,
-		func(account bulk.AccountID, id bulk.ImportID) error { return s.windUp(ctx, account, id) })...)
+	failed = append(failed, s.sweepImports(ctx, "finalize", `SELECT i.account_id, i.id FROM imports i WHERE i.finished_at IS NULL AND i.`+isEnding,
+		func(account bulk.AccountID, id bulk.ImportID) error { return s.finalize(ctx, importKey{account, id}) })...)
 	for _, table := range []string{"sessions", "login_links"} {
 		if err := s.forgetExpired(ctx, table); err != nil {
 			failed = append(failed, err)

@@ -72,33 +72,30 @@ func (s *Store) Tail(ctx context.Context, account bulk.AccountID, id bulk.Import
 // BeginUpload is TakeUpload for a file that comes whole: it is for who takes it first,
 // so that a repeated request cannot take it from one that is still sending.
 func (s *Store) BeginUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
-	return s.takeUpload(ctx, account, id, true)
+	return s.takeUpload(ctx, account, id, bulk.TriggerBegin)
 }
 
 // TakeUpload makes the caller the upload's one writer by raising its epoch.
 func (s *Store) TakeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Upload, error) {
-	return s.takeUpload(ctx, account, id, false)
+	return s.takeUpload(ctx, account, id, bulk.TriggerReceive)
 }
 
-func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID, first bool) (u bulk.Upload, err error) {
+func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.ImportID, t bulk.Trigger) (u bulk.Upload, err error) {
 	err = s.tx(ctx, "take upload", func(tx *txn) error {
 		r, err := lockImport(ctx, tx, account, id)
 		if err != nil {
 			return err
 		}
-		if r.Sealed || !acceptsBytes(r.State) {
-			return closed(r.State)
+		next, err := r.State.Next(t, r.facts(bulk.Options{}))
+		if err != nil {
+			return err
 		}
-		if first && r.State != bulk.StateOpen {
-			return bulk.Errorf(bulk.KindConflict, "upload_incomplete",
-				"Another request is sending this file, or was cut after %d bytes. Ask for the offset and continue there, or cancel the import and send the file under a new key.", r.ByteCounts.Received)
-		}
-		if r.State == bulk.StateOpen {
+		if next != r.State {
 			if _, err := tx.ExecContext(ctx, `
-				UPDATE imports SET state = 'receiving', started_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`, now(), account, id); err != nil {
+				UPDATE imports SET state = ?, started_at = `+tx.clock+`, version = version + 1 WHERE account_id = ? AND id = ?`, next, now(), account, id); err != nil {
 				return err
 			}
-			if err := event(ctx, tx, account, id, "state", "Receiving the file."); err != nil {
+			if err := tx.milestone(ctx, r.key(), "state", "Receiving the file."); err != nil {
 				return err
 			}
 		}
@@ -114,20 +111,12 @@ func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 			return err
 		}
 		if n == 0 {
-			return bulk.Errorf(bulk.KindConflict, "upload_closed", "The file is complete already; nothing more is to be sent.")
+			return bulk.Errorf(bulk.KindConflict, bulk.ErrUploadClosed, "The file is complete already; nothing more is to be sent.")
 		}
 		u, err = s.upload(ctx, tx, account, id)
 		return err
 	})
 	return u, err
-}
-
-func acceptsBytes(s bulk.State) bool {
-	return s == bulk.StateOpen || s == bulk.StateReceiving || s == bulk.StatePaused
-}
-
-func closed(s bulk.State) error {
-	return bulk.Errorf(bulk.KindConflict, "upload_closed", "The import is %s and takes no more bytes. To send the file again, start a new import.", inWords(s))
 }
 
 // Advance applies one durable step of an upload: compare-and-set on (epoch, offset).
@@ -167,11 +156,15 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 		if p.Seal == nil {
 			return nil
 		}
-		ending, err = finish(ctx, tx, &r)
+		o, err := r.options()
+		if err != nil {
+			return err
+		}
+		ending, err = completeIfDone(ctx, tx, &r, r.facts(o))
 		return err
 	})
 	if err == nil && ending {
-		return s.windUp(ctx, p.Account, p.Import)
+		return s.finalize(ctx, importKey{p.Account, p.Import})
 	}
 	return err
 }
@@ -204,9 +197,9 @@ func stage(ctx context.Context, tx *txn, p bulk.Progress) error {
 	b := p.Batch
 	n, err := changed(tx.ExecContext(ctx, `
 		INSERT INTO batches (account_id, import_id, no, state, priority, object, object_bytes, sha256, first_row, byte_from, byte_to, rows_read, staged_at)
-		SELECT account_id, id, ?, 'staged', priority, ?, ?, ?, ?, ?, ?, ?, `+tx.clock+` FROM imports WHERE account_id = ? AND id = ?
+		SELECT account_id, id, ?, ?, priority, ?, ?, ?, ?, ?, ?, ?, `+tx.clock+` FROM imports WHERE account_id = ? AND id = ?
 		ON CONFLICT DO NOTHING`,
-		b.No, b.Object, b.Size, b.SHA256, b.FirstRow, b.ByteFrom, b.ByteTo, b.Rows.Read, now(), p.Account, p.Import))
+		b.No, bulk.BatchStaged, b.Object, b.Size, b.SHA256, b.FirstRow, b.ByteFrom, b.ByteTo, b.Rows.Read, now(), p.Account, p.Import))
 	if err == nil && n == 0 {
 		return bulk.ErrSuperseded // someone staged this number before
 	}
@@ -219,8 +212,15 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, 
 	if err != nil {
 		return r, err
 	}
-	if r.Sealed || !acceptsBytes(r.State) {
-		return r, closed(r.State)
+	o, t := bulk.Options{}, bulk.TriggerReceive
+	if p.Seal != nil {
+		t = bulk.TriggerSeal
+		if o, err = r.options(); err != nil {
+			return r, err
+		}
+	}
+	if r.State, err = r.State.Next(t, r.facts(o)); err != nil {
+		return r, err
 	}
 	r.ByteCounts = bulk.ByteCounts{Total: p.Length, Received: p.Offset}
 	r.BlankLines = p.Boundary.Blank
@@ -239,10 +239,7 @@ func advanceImport(ctx context.Context, tx *txn, p bulk.Progress) (r importRow, 
 	}
 	if p.Seal != nil {
 		r.Sealed, r.SHA256 = true, &p.Seal.SHA256
-		if r.State != bulk.StatePaused {
-			r.State = r.running()
-		}
-		if err := event(ctx, tx, p.Account, p.Import, "sealed", fmt.Sprintf("The file is complete: %d rows in %d bytes.", r.Read, p.Offset)); err != nil {
+		if err := tx.milestone(ctx, r.key(), "sealed", fmt.Sprintf("The file is complete: %d rows in %d bytes.", r.Read, p.Offset)); err != nil {
 			return r, err
 		}
 	}
@@ -260,7 +257,7 @@ func describe(ctx context.Context, tx *txn, r *importRow, p bulk.Progress) error
 	}
 	text := string(b)
 	r.Layout = &text
-	return event(ctx, tx, p.Account, p.Import, "layout", fmt.Sprintf("Header read: %d columns, delimiter %q, encoding %s.",
+	return tx.milestone(ctx, r.key(), "layout", fmt.Sprintf("Header read: %d columns, delimiter %q, encoding %s.",
 		len(p.Layout.Header), string(rune(p.Layout.Dialect.Delimiter)), p.Layout.Dialect.Encoding))
 }
 

@@ -71,7 +71,7 @@ func Run(ctx context.Context, server Server, id bulk.ImportID, open func() (io.R
 	if err != nil {
 		return report, err
 	}
-	if imp.State != bulk.StateCompleted && imp.State != bulk.StateCompletedWithRejects || imp.Layout == nil && imp.Rows.Read > 0 {
+	if !imp.State.Completed() || imp.Layout == nil && imp.Rows.Read > 0 {
 		return report, bulk.Errorf(bulk.KindConflict, "not_completed", "The import is %s; only a completed one says what the store must hold.", imp.State)
 	}
 	dataset, err := server.Dataset(ctx, imp.Dataset)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -85,7 +84,7 @@ func (c Counts) Settled() int64 {
 
 // Ended reports whether nothing more will happen.
 func (i Imported) Ended() bool {
-	return slices.Contains([]string{"completed", "completed_with_rejects", "failed", "cancelled"}, i.State)
+	return !i.FinishedAt.IsZero()
 }
 
 // Customer is an account with one file to import.

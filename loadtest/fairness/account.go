@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +45,7 @@ type counts struct {
 }
 
 func (i imported) ended() bool {
-	return slices.Contains([]string{"completed", "completed_with_rejects", "failed", "cancelled"}, i.State)
+	return i.FinishedAt != nil
 }
 
 // change sets what an operator may set: weight, cap.

@@ -13,7 +13,6 @@ const importsChecked = new Counter('imports_checked');
 
 const patience = Number(__ENV.TIMEOUT || 600); // seconds without an end
 const passing = [0, 409, 423, 500, 502, 503, 504]; // a client comes again
-const ended = ['completed', 'completed_with_rejects', 'failed', 'cancelled', 'undone'];
 
 // post sends a small file in one request. The idempotency key makes it safe to repeat;
 // a file that was cut in the middle goes on by tus.
@@ -90,7 +89,7 @@ function sealed(api, id, total) {
 export function follow(api, id) {
   for (const begun = Date.now(); ; ) {
     const imp = api.ask('GET', `/v1/imports/${id}`, 200, undefined, 'GET /v1/imports/{id}');
-    if (ended.includes(imp.state)) return imp;
+    if (imp.finished_at !== null) return imp;
     const seconds = (Date.now() - begun) / 1000;
     if (seconds > patience) fail(`import ${id} is still ${imp.state} after ${patience} s: ${JSON.stringify(imp.rows)}`);
     sleep(seconds < 1 ? 0.05 : 0.25);

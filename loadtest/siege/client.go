@@ -80,6 +80,8 @@ type imported struct {
 	ID    string
 	State string
 	Rows  struct{ Read, Created, Updated int64 }
+
+	FinishedAt *time.Time `json:"finished_at"`
 }
 
 // send imports a file; a server that has no room is asked again.
@@ -100,8 +102,7 @@ func (c client) finished(ctx context.Context, imp imported) (imported, error) {
 		if err != nil && status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
 			return imp, err
 		}
-		switch imp.State {
-		case "completed", "completed_with_rejects", "failed", "cancelled":
+		if imp.FinishedAt != nil {
 			return imp, nil
 		}
 		if wait.For(ctx, 50*time.Millisecond) != nil {
