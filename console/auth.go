@@ -50,7 +50,7 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, a access, h 
 		return errOperatorsOnly
 	}
 	infoOf(r).account = p.Account
-	admitted, r, leave := s.watch.enter(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)), c, p, a)
+	admitted, r, leave := s.watch.enter(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)), admission{c, p, a})
 	defer leave() // after a panic as well
 	err = h(admitted, r)
 	leave()

@@ -163,7 +163,7 @@ func (s *Server) createFile(w http.ResponseWriter, r *http.Request, draft resuma
 	begun := replayed && !imp.Can(bulk.TriggerBegin) // by an earlier request
 	if !begun {
 		id := imp.ID
-		imp, err = s.receive(r, id, r.Body, n.Size, draft.Version > 0)
+		imp, err = s.receive(r, incoming{id, r.Body, n.Size, draft.Version > 0})
 		if r.Header.Get("Idempotency-Key") != "" && bulk.CodeOf(err) == bulk.ErrUploadClosed { // by one that was faster
 			if now, gone := s.Imports.Import(r.Context(), s.principal(r).Account, id); gone == nil && (now.Sealed || cut(now)) {
 				imp, err, begun = now, nil, true
@@ -191,23 +191,31 @@ func cut(imp bulk.Import) bool {
 	return !complete && imp.State.AcceptsBytes()
 }
 
-// receive streams a file into an open import and returns how that stands then. An
-// import for which there was no room is forgotten, unless the client can come back to
-// it: it was told where it is, or has an idempotency key.
-func (s *Server) receive(r *http.Request, id bulk.ImportID, body io.Reader, length int64, told bool) (bulk.Import, error) {
+// incoming is a whole file on its way into an open import.
+type incoming struct {
+	to     bulk.ImportID
+	body   io.Reader
+	length int64 // in bytes, -1: not known
+	told   bool  // the client knows where the import is
+}
+
+// receive streams a file into its import and returns how that stands then. An import
+// for which there was no room is forgotten, unless the client can come back to it: it
+// was told where it is, or has an idempotency key.
+func (s *Server) receive(r *http.Request, f incoming) (bulk.Import, error) {
 	who := s.principal(r).Account
-	if err := s.Uploads.Receive(r.Context(), who, id, body, length); err != nil {
-		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" && !told {
-			switch forgotten, gone := s.Imports.Forget(r.Context(), who, id); {
+	if err := s.Uploads.Receive(r.Context(), who, f.to, f.body, f.length); err != nil {
+		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" && !f.told {
+			switch forgotten, gone := s.Imports.Forget(r.Context(), who, f.to); {
 			case gone != nil:
 				err = errors.Join(err, gone)
 			case forgotten:
 				return bulk.Import{}, err
 			}
 		}
-		return bulk.Import{}, &importError{id, err}
+		return bulk.Import{}, &importError{f.to, err}
 	}
-	imp, err := s.Imports.Import(r.Context(), who, id)
+	imp, err := s.Imports.Import(r.Context(), who, f.to)
 	if err != nil {
 		return imp, fmt.Errorf("read import: %w", err)
 	}

@@ -46,7 +46,7 @@ func (s *Server) createPart(w http.ResponseWriter, r *http.Request, draft resuma
 	if err != nil {
 		return err
 	}
-	return s.createUpload(w, r, size, draft, resumable.DraftPiece)
+	return s.createUpload(w, r, announced{size, draft, resumable.DraftPiece})
 }
 
 // dispositionName returns the file's name that Content-Disposition says, "" for none.

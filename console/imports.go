@@ -32,7 +32,7 @@ type rejectGroupList struct {
 
 func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	limit, err := queryInt(r, "limit", 50, 1, 200)
+	limit, err := queryInt(r, "limit", bounds{50, 1, 200})
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,11 @@ func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := queryInt(r, "limit", bulk.MaxRejectGroups, 1, bulk.MaxRejectGroups)
+	limit, err := queryInt(r, "limit", bounds{bulk.MaxRejectGroups, 1, bulk.MaxRejectGroups})
 	if err != nil {
 		return err
 	}
-	after, err := queryInt(r, "cursor", 0, 1, 1<<30)
+	after, err := queryInt(r, "cursor", bounds{0, 1, 1 << 30})
 	if err != nil {
 		return err
 	}
@@ -131,11 +131,11 @@ func (s *Server) listBatches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := queryInt(r, "limit", 200, 1, 1000)
+	limit, err := queryInt(r, "limit", bounds{200, 1, 1000})
 	if err != nil {
 		return err
 	}
-	after, err := queryInt(r, "cursor", -1, 0, 1<<62)
+	after, err := queryInt(r, "cursor", bounds{-1, 0, 1 << 62})
 	if err != nil {
 		return err
 	}

@@ -78,15 +78,18 @@ func mediaType(r *http.Request) string {
 	return t
 }
 
-// queryInt returns a whole number of the query within [low, high].
-func queryInt(r *http.Request, name string, absent, low, high int64) (int64, error) {
+// bounds of a whole number, and what it is where none is given.
+type bounds struct{ absent, low, high int64 }
+
+// queryInt returns a whole number of the query within its bounds.
+func queryInt(r *http.Request, name string, b bounds) (int64, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
-		return absent, nil
+		return b.absent, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < low || n > high {
-		return 0, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s must be a whole number from %d to %d.", name, low, high)
+	if err != nil || n < b.low || n > b.high {
+		return 0, bulk.Errorf(bulk.KindInvalid, "bad_parameter", "%s must be a whole number from %d to %d.", name, b.low, b.high)
 	}
 	return n, nil
 }

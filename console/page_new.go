@@ -19,19 +19,26 @@ const maxField = 4 << 10
 
 func (s *Server) newImportPage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	return s.showNewImport(w, r, http.StatusOK, bulk.DatasetName(q.Get("dataset")), bulk.Mode(q.Get("mode")), "")
+	return s.showNewImport(w, r, bulk.NewImport{Dataset: bulk.DatasetName(q.Get("dataset")), Mode: bulk.Mode(q.Get("mode"))}, nil)
 }
 
-func (s *Server) showNewImport(w http.ResponseWriter, r *http.Request, status int, name bulk.DatasetName, mode bulk.Mode, notice string) error {
+// showNewImport shows the form with the dataset and mode of n, and why what was sent could
+// not be taken, if it was.
+func (s *Server) showNewImport(w http.ResponseWriter, r *http.Request, n bulk.NewImport, why error) error {
 	datasets, err := s.Datasets.ListDatasets(r.Context())
 	if err != nil {
 		return fmt.Errorf("list datasets: %w", err)
 	}
-	if mode != bulk.ModeCreate {
-		mode = bulk.ModeUpsert
+	if n.Mode != bulk.ModeCreate {
+		n.Mode = bulk.ModeUpsert
 	}
-	v := web.NewImportView{Page: s.pageData(r, web.SectionNew, "New import"), Datasets: datasets, Dataset: name, Mode: mode, Limits: s.Limits}
-	v.Scripts, v.Notice = []string{"vendor/tus.min.js", "upload.js"}, notice
+	v := web.NewImportView{Page: s.pageData(r, web.SectionNew, "New import"), Datasets: datasets, Dataset: n.Dataset, Mode: n.Mode, Limits: s.Limits}
+	v.Scripts = []string{"vendor/tus.min.js", "upload.js"}
+	status := http.StatusOK
+	if why != nil {
+		status, _ = classify(why)
+		v.Notice, _ = message(why)
+	}
 	return s.page(w, r, status, web.NewImport(v))
 }
 
@@ -57,14 +64,13 @@ func (s *Server) startImport(w http.ResponseWriter, r *http.Request) error {
 		n.Filename = path.Base(strings.ReplaceAll(file.FileName(), `\`, "/"))
 		imp, _, err = s.create(w, r, n)
 	}
-	if text, ok := message(err); ok {
-		status, _ := classify(err)
-		return s.showNewImport(w, r, status, n.Dataset, n.Mode, text)
+	if _, ok := message(err); ok {
+		return s.showNewImport(w, r, n, err)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = s.receive(r, imp.ID, file, -1, false); err != nil && bulk.KindOf(err) == "" {
+	if _, err = s.receive(r, incoming{to: imp.ID, body: file, length: -1}); err != nil && bulk.KindOf(err) == "" {
 		return err
 	}
 	// A file that was refused says why on the import's page.

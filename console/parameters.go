@@ -77,7 +77,10 @@ func strict(known []string, h handler) handler {
 		if err != nil {
 			return err
 		}
-		return handleWith(given, known, h, w, r)
+		if r, err = withParameters(r, given, known); err != nil {
+			return err
+		}
+		return h(w, r)
 	}
 }
 
@@ -89,17 +92,21 @@ func lenient(known []string, h handler) handler {
 			return err
 		}
 		given = slices.DeleteFunc(given, func(p parameter) bool { return p.value == "" && !p.bare && slices.Contains(known, p.name) })
-		return handleWith(given, known, h, w, r)
+		if r, err = withParameters(r, given, known); err != nil {
+			return err
+		}
+		return h(w, r)
 	}
 }
 
-func handleWith(given []parameter, known []string, h handler, w http.ResponseWriter, r *http.Request) error {
+// withParameters returns the request with a query of what is meant by the given ones.
+func withParameters(r *http.Request, given []parameter, known []string) (*http.Request, error) {
 	values, err := readParameters(given, known)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	as, at := r.WithContext(r.Context()), *r.URL
 	at.RawQuery = values.Encode()
 	as.URL = &at
-	return h(w, as)
+	return as, nil
 }

@@ -14,7 +14,7 @@ import (
 // is one object; as NDJSON (by the Accept header) it is a record a line, and the cursor
 // of the next page is in the Next-Cursor header.
 func (s *Server) listRecords(w http.ResponseWriter, r *http.Request) error {
-	limit, err := queryInt(r, "limit", 100, 1, 10_000)
+	limit, err := queryInt(r, "limit", bounds{100, 1, 10_000})
 	if err != nil {
 		return err
 	}

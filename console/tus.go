@@ -40,7 +40,7 @@ func (s *Server) createTus(w http.ResponseWriter, r *http.Request) error {
 	if err := notEmpty(size); err != nil {
 		return err
 	}
-	return s.createUpload(w, r, size, resumable.Draft{}, resumable.TusPiece)
+	return s.createUpload(w, r, announced{size: size, piece: resumable.TusPiece})
 }
 
 // tusLength returns the announced size, -1 when it is deferred.
@@ -56,11 +56,18 @@ func tusLength(r *http.Request) (int64, error) {
 	return n, nil
 }
 
-// createUpload makes an import whose file comes in pieces, the first of them perhaps
-// with this request.
-func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, size int64, draft resumable.Draft, piece string) error {
-	if r.ContentLength > size && size >= 0 {
-		return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, but this request has %d.", size, r.ContentLength)
+// announced is a file that comes in pieces.
+type announced struct {
+	size  int64           // in bytes, -1: not known
+	draft resumable.Draft // zero: it comes by tus
+	piece string          // media type of a piece
+}
+
+// createUpload makes an import of the file, whose first piece perhaps comes with this
+// request.
+func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, f announced) error {
+	if r.ContentLength > f.size && f.size >= 0 {
+		return bulk.Errorf(bulk.KindInvalid, bulk.ErrLengthMismatch, "The file was announced with %d bytes, but this request has %d.", f.size, r.ContentLength)
 	}
 	params, err := uploadParams(r)
 	if err != nil {
@@ -73,22 +80,22 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, size int64
 	if err := wholeDigests(r.Header, &n.Options); err != nil {
 		return err
 	}
-	n.Size, n.Metadata = size, r.Header.Get("Upload-Metadata")
+	n.Size, n.Metadata = f.size, r.Header.Get("Upload-Metadata")
 	imp, replayed, err := s.create(w, r, n)
 	if err != nil {
 		return err
 	}
 	at := contentPath(imp.ID)
-	draft.Announce(w, at, s.uploadLimits())
+	f.draft.Announce(w, at, s.uploadLimits())
 	answer := &creation{ResponseWriter: w, location: at}
 	if r.ContentLength != 0 && !replayed {
-		s.Content.ServeHTTP(answer, asPiece(r, imp.ID, piece))
+		s.Content.ServeHTTP(answer, asPiece(r, imp.ID, f.piece))
 		return nil
 	}
 	s.uploadLimits().Set(w.Header())
 	w.Header().Set("Upload-Offset", strconv.FormatInt(imp.Bytes.Received, 10))
-	if draft.Said {
-		draft.SetComplete(w.Header(), false)
+	if f.draft.Said {
+		f.draft.SetComplete(w.Header(), false)
 	}
 	answer.WriteHeader(http.StatusCreated)
 	return nil

@@ -82,10 +82,18 @@ func remembering(do func(ctx context.Context, failing bool) bool) func(context.C
 	}
 }
 
+// admission is who makes a request that was let in.
+type admission struct {
+	credential bulk.Credential
+	who        bulk.Principal
+	access     access
+}
+
 // enter takes a request in, until the caller calls leave: what it returns ends when the
 // credential does.
-func (k *watch) enter(w http.ResponseWriter, r *http.Request, c bulk.Credential, p bulk.Principal, a access) (*admittedWriter, *http.Request, func()) {
-	q := &running{who: p, access: a, conn: http.NewResponseController(w)}
+func (k *watch) enter(w http.ResponseWriter, r *http.Request, v admission) (*admittedWriter, *http.Request, func()) {
+	c := v.credential
+	q := &running{who: v.who, access: v.access, conn: http.NewResponseController(w)}
 	q.ctx, q.cancel = context.WithCancelCause(r.Context())
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -94,7 +102,7 @@ func (k *watch) enter(w http.ResponseWriter, r *http.Request, c bulk.Credential,
 	}
 	k.running[c][q] = struct{}{}
 	if !c.Session {
-		k.used[p.Key] = p
+		k.used[v.who.Key] = v.who
 	}
 	r = r.WithContext(q.ctx)
 	if r.Body != nil && r.Body != http.NoBody {
