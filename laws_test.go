@@ -45,12 +45,9 @@ var tooLong = map[string]bool{
 	"internal/store Store.RecordsBetween":    true,
 	"internal/store Store.fillPage":          true,
 	"internal/store Store.readRecords":       true,
-	"internal/store Store.steer":             true,
 	"internal/store addToImport":             true,
 	"internal/store closeBatch":              true,
 	"internal/store copyFrom":                true,
-	"internal/store end":                     true,
-	"internal/store event":                   true,
 	"internal/store markBatches":             true,
 	"internal/store openSession":             true,
 	"internal/store readImports":             true,
@@ -63,8 +60,6 @@ var tooLong = map[string]bool{
 	"processors/simulate program.row":        true,
 	"processors/simulate service":            true,
 	"processors/simulate smalls":             true,
-	"processors/validate Validator.reject":   true,
-	"processors/validate closest":            true,
 }
 
 // TestNoFunctionHasMoreThanFourParameters is about all code but tests and what is

@@ -21,15 +21,23 @@ func (v *Validator) Rejects(b Batch, also func(row int64) bulk.Code, fn func(bul
 		if code == "" {
 			continue
 		}
-		if err := fn(v.reject(b, i, col, code, values)); err != nil {
+		if err := fn(v.reject(b, i, broken{col, code, values})); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reject describes why record i was rejected; col is nil when the whole row is meant.
-func (v *Validator) reject(b Batch, i int, col *column, code bulk.Code, values []bulk.Value) bulk.Reject {
+// broken is the first rule that a record broke.
+type broken struct {
+	col    *column // nil when the whole row is meant
+	code   bulk.Code
+	values []bulk.Value // of the record, as far as they were read
+}
+
+// reject describes why record i was rejected.
+func (v *Validator) reject(b Batch, i int, rule broken) bulk.Reject {
+	col, code := rule.col, rule.code
 	r := bulk.Reject{Code: code, Value: offending(b, i, col)}
 	r.Row, r.Line, r.Offset = b.Row(i)
 	if b.Code(i) != "" {
@@ -44,7 +52,7 @@ func (v *Validator) reject(b Batch, i int, col *column, code bulk.Code, values [
 		r.Message = col.message(code, r.Value)
 	}
 	if code == bulk.CodeKeyTooLarge || code == bulk.CodeRowTooLarge {
-		r.Message = v.oversized(code, values)
+		r.Message = v.oversized(code, rule.values)
 	}
 	r.Cells = make([]string, v.columns)
 	for c := range r.Cells {

@@ -23,8 +23,14 @@ func Suggest(header []string, spec *bulk.Spec, mapping map[string]string) (field
 			confidence[i] = 1
 		}
 	}
-	unmapped, _ := spec.Unfed(fields)
-	for _, p := range closest(header, fields, mapping, spec, unmapped) {
+	var free []int // columns whose name says nothing and of which nothing was said
+	for i, h := range header {
+		if _, decided := mapping[h]; !decided && fields[i] == "" {
+			free = append(free, i)
+		}
+	}
+	unfed, _ := spec.Unfed(fields)
+	for _, p := range closest(header, free, spec, unfed) {
 		if fields[p.at] == "" && !slices.Contains(fields, p.field) {
 			fields[p.at], confidence[p.at] = p.field, p.score
 		}
@@ -67,19 +73,17 @@ const (
 	maxPairs    = 20_000 // more are not compared: nobody reads so many guesses
 )
 
-// closest lists the pairs of free columns with similar names, the best first.
-func closest(header, fields []string, mapping map[string]string, spec *bulk.Spec, unmapped []string) (pairs []pair) {
-	if len(header)*len(unmapped) > maxPairs {
+// closest lists the pairs of free source columns and unfed dataset columns with similar
+// names, the best first.
+func closest(header []string, free []int, spec *bulk.Spec, unfed []string) (pairs []pair) {
+	if len(header)*len(unfed) > maxPairs {
 		return nil
 	}
-	for i, h := range header {
-		if _, decided := mapping[h]; decided || fields[i] != "" {
-			continue
-		}
-		for _, name := range unmapped {
+	for _, i := range free {
+		for _, name := range unfed {
 			best := 0.0
 			for _, n := range append([]string{name}, spec.Column(name).Aliases...) {
-				best = max(best, similarity(h, n))
+				best = max(best, similarity(header[i], n))
 			}
 			if best >= closeEnough {
 				pairs = append(pairs, pair{i, name, min(best, almost)})
