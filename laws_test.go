@@ -53,13 +53,6 @@ var tooLong = map[string]bool{
 	"internal/store readImports":             true,
 	"internal/store selectRecords":           true,
 	"internal/store takeQuota":               true,
-	"processors/lease caller.call":           true,
-	"processors/simulate crowd":              true,
-	"processors/simulate limping":            true,
-	"processors/simulate plotText":           true,
-	"processors/simulate program.row":        true,
-	"processors/simulate service":            true,
-	"processors/simulate smalls":             true,
 }
 
 // TestNoFunctionHasMoreThanFourParameters is about all code but tests and what is

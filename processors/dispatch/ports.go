@@ -33,7 +33,7 @@ type Holders interface {
 type References interface {
 	// Poll waits for references or a change of assignment.
 	Poll(ctx context.Context) (bulk.Fetch, error)
-	// Done offsets a reference as finished; the offset of its partition is committed at
+	// Done marks a reference as finished; the offset of its partition is committed at
 	// the low watermark of finished references, never past an unfinished one.
 	Done(offset bulk.Offset)
 	// PartitionOf returns the partition that an account's references are in.

@@ -27,13 +27,15 @@ func newCaller(secret string, c *http.Client) caller {
 	return caller{secret, c}
 }
 
-// call sends in as JSON and reads the answer into out.
-func (c caller) call(ctx context.Context, method, url string, in, out any) (status int, err error) {
+// call posts in as JSON, or gets without one, and reads the answer into out.
+func (c caller) call(ctx context.Context, url string, in, out any) error {
 	var body io.Reader
+	method := http.MethodGet
 	if in != nil {
+		method = http.MethodPost
 		b, err := json.Marshal(in)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		body = bytes.NewReader(b)
 	}
@@ -41,23 +43,23 @@ func (c caller) call(ctx context.Context, method, url string, in, out any) (stat
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	peer.Authorize(req, c.secret)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer res.Body.Close()
 	defer io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
 	switch {
 	case res.StatusCode >= 300:
-		return res.StatusCode, fmt.Errorf("dispatcher answered %s", res.Status)
+		return fmt.Errorf("dispatcher answered %s", res.Status)
 	case res.StatusCode == http.StatusNoContent || out == nil:
-		return res.StatusCode, nil
+		return nil
 	}
 	if err := json.NewDecoder(res.Body).Decode(out); err != nil && !errors.Is(err, io.EOF) {
-		return res.StatusCode, err
+		return err
 	}
-	return res.StatusCode, nil
+	return nil
 }

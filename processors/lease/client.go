@@ -101,7 +101,7 @@ func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		var due drr.Demand
-		_, err := c.call(ctx, http.MethodPost, url+"/cluster/demand", c.demand(url), &due)
+		err := c.call(ctx, url+"/cluster/demand", c.demand(url), &due)
 		if err != nil {
 			due = drr.Demand{}
 		}
@@ -185,7 +185,7 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			ask.WaitMS = pollFor.Milliseconds()
 		}
 		var a schedule.Answer
-		_, err := c.call(ctx, http.MethodPost, q.Dispatcher+"/cluster/lease", ask, &a)
+		err := c.call(ctx, q.Dispatcher+"/cluster/lease", ask, &a)
 		if ctx.Err() != nil {
 			return bulk.Lease{}, ctx.Err()
 		}
@@ -258,14 +258,14 @@ func (c *Client) tell(ctx context.Context, path string, q holding) (url string, 
 		return "", err
 	}
 	var a heldAnswer
-	if _, err = c.call(ctx, http.MethodPost, granted+path, q, &a); err == nil && a.Held {
+	if err = c.call(ctx, granted+path, q, &a); err == nil && a.Held {
 		return granted, nil
 	}
 	for _, n := range c.cfg.Dispatchers(ctx) {
 		if n.URL == granted {
 			continue
 		}
-		if _, e := c.call(ctx, http.MethodPost, n.URL+path, q, &a); e == nil && a.Held {
+		if e := c.call(ctx, n.URL+path, q, &a); e == nil && a.Held {
 			return n.URL, nil
 		}
 	}

@@ -375,7 +375,7 @@ func TestWrongSecretGetsNothing(t *testing.T) {
 	s := httptest.NewServer(peer.Guard("another secret", Handler(bulk.NodeID(d.name), d)))
 	t.Cleanup(s.Close)
 	c := NewClient(Config{Secret: secret})
-	if _, err := c.call(t.Context(), "POST", s.URL+"/cluster/lease", leaseRequest{Node: "node", WaitMS: 10}, nil); err == nil || d.left != 1 {
+	if err := c.call(t.Context(), s.URL+"/cluster/lease", leaseRequest{Node: "node", WaitMS: 10}, nil); err == nil || d.left != 1 {
 		t.Fatalf("err %v, %d left", err, d.left)
 	}
 }

@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -67,7 +66,7 @@ func ask[T any](ctx context.Context, v peers, path string) <-chan T {
 	for _, n := range nodes {
 		calls.Go(func() {
 			var a T
-			if _, err := v.call(ctx, http.MethodGet, n.URL+path, nil, &a); err != nil {
+			if err := v.call(ctx, n.URL+path, nil, &a); err != nil {
 				v.log.DebugContext(ctx, "peer does not answer", "node", n.ID, "error", err)
 				return
 			}

@@ -6,7 +6,7 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// Knows reports whether a batch waits or is on lease here. A offset, if there is one, is
+// Knows reports whether a batch waits or is on lease here. An offset, if there is one, is
 // kept until the batch ends.
 func (s *Scheduler) Knows(id bulk.BatchID, offset *bulk.Offset) bool {
 	j := s.jobs[id]

@@ -22,15 +22,15 @@ const (
 // dayLargest ÷ r batches, each with the same Poisson rate.
 func day(length time.Duration, seed uint64) scene {
 	rnd := rand.New(rand.NewPCG(seed, 4))
-	accounts := make([]tenant, dayAccounts)
+	accounts := make([]account, dayAccounts)
 	sizes, sum := make([]int, dayAccounts), 0
 	for i := range accounts {
-		accounts[i] = tenant{id: bulk.AccountID(fmt.Sprint("account", i)), weight: 1, rows: fullRows, row: perRow, partition: rnd.Int32N(partsAll)}
+		accounts[i] = account{id: bulk.AccountID(fmt.Sprint("account", i)), weight: 1, rows: fullRows, row: perRow, partition: rnd.Int32N(partsAll)}
 		sizes[i] = max(1, int(math.Round(dayLargest/float64(i+1))))
 		sum += sizes[i]
 	}
 	mean := float64(sum) / dayAccounts * fullRows * perRow.Seconds() / (dayLoad * dayNodes * daySlots)
-	s := scene{nodes: dayNodes, slots: daySlots, dispatchers: 2, gaps: true, from: time.Minute, to: length}
+	s := scene{nodes: dayNodes, slots: daySlots, dispatchers: 2, gaps: true, span: span{time.Minute, length}}
 	for at := 0.0; ; {
 		at += rnd.ExpFloat64() * mean
 		when := time.Duration(at * 1e9)
@@ -38,7 +38,7 @@ func day(length time.Duration, seed uint64) scene {
 			return s
 		}
 		i := rnd.IntN(dayAccounts)
-		s.arrivals = append(s.arrivals, arrival{at: when, tenant: &accounts[i], batches: sizes[i], measured: true})
+		s.arrivals = append(s.arrivals, arrival{at: when, account: &accounts[i], batches: sizes[i], measured: true})
 	}
 }
 
@@ -47,7 +47,7 @@ func day(length time.Duration, seed uint64) scene {
 func longestGap(s scene) float64 {
 	longest := 0.0
 	for i := range s.arrivals {
-		for _, g := range s.arrivals[i].tenant.gaps {
+		for _, g := range s.arrivals[i].account.gaps {
 			longest = max(longest, g.longest)
 		}
 	}

@@ -14,10 +14,11 @@ const (
 // deaths is E8: a dispatcher dies and a node is lost every minute, while the nodes
 // become 200 and then 50.
 func deaths(seed uint64) scene {
+	measured := span{deathFrom, deathUntil}
 	return scene{
 		nodes: manyNodes, slots: deathSlots, dispatchers: dispersed,
-		tenants: whales(deathWhales, seed), arrivals: smalls(deathLoad, 50*deathSlots, deathFrom, deathUntil, seed),
-		from: deathFrom, to: deathUntil,
+		accounts: whales(deathWhales, seed), arrivals: smalls(deathLoad, 50*deathSlots, measured, seed),
+		span: measured,
 		faults: faults{
 			deaths: time.Minute, crashes: time.Minute,
 			resize: []resize{{100 * time.Second, 200}, {160 * time.Second, 50}},

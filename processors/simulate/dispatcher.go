@@ -14,7 +14,7 @@ import (
 type dispatcher struct {
 	alive    bool
 	schedule *schedule.Scheduler
-	queue    queue // its discipline
+	queue    recorded // its discipline
 	assigned []int32
 	lives    uint64 // starts so far
 	told     bool   // that it has work is on its way to the nodes
@@ -27,8 +27,8 @@ func (w *world) start(o int32) {
 	d.lives++
 	c := schedule.Config{
 		Discipline: func(predict func(bulk.BatchRef) time.Duration) schedule.Discipline {
-			d.queue = w.design.queue(w, predict, mix(w.seed+uint64(o)))
-			return d.queue
+			d.queue = recorded{queue: w.design.queue(w, predict, mix(w.seed+uint64(o)))}
+			return &d.queue
 		},
 		FirstLease:  uint64(o)<<48 | d.lives<<40,
 		NoCopies:    !w.design.copies || w.uncopied,
@@ -76,10 +76,9 @@ func (w *world) lease(o, at int32, lane drr.Lane) (b *batch, l bulk.Lease, newco
 	if d.queue.Waiting() > 0 { // nodes ask all the time whether there is more
 		w.announce(o)
 	}
-	b.ahead, b.paid = newcomer, d.queue.paid()
-	w.taken(b)
-	if b.attempts == 0 && b.load.files > 0 && !w.draining {
-		next := w.ledger.stage(b.load, w.now)
+	w.taken(b, d.queue.latest)
+	if b.attempts == 0 && b.imp.files > 0 && !w.draining {
+		next := w.ledger.stage(b.imp, w.now)
 		next.partition = b.partition
 		w.push(next)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
 )
 
 // faults are what goes wrong in a run, and how the number of nodes changes.
@@ -97,10 +98,10 @@ func (w *world) evict(p int32) {
 			continue
 		}
 		if b.queued {
-			w.taken(b)
+			w.taken(b, drr.Grant{})
 		}
 		if !d.alive && !b.committed {
-			b.load.felt = true
+			b.imp.felt = true
 		}
 	}
 }
@@ -151,7 +152,7 @@ func (w *world) own(p, o int32) {
 		}
 	}
 	slices.SortFunc(staged, func(x, y *batch) int {
-		return cmp.Or(x.ref.StagedAt.Compare(y.ref.StagedAt), cmp.Compare(x.load.no, y.load.no), cmp.Compare(x.no, y.no))
+		return cmp.Or(x.ref.StagedAt.Compare(y.ref.StagedAt), cmp.Compare(x.imp.no, y.imp.no), cmp.Compare(x.no, y.no))
 	})
 	for _, b := range staged {
 		if b.running == 0 && b.attempts > 0 {
@@ -216,7 +217,7 @@ func (w *world) crash() {
 		w.busy--
 		w.open--
 		b.running--
-		b.load.lost = true
+		b.imp.lost = true
 	}
 	w.plan(w.now+restart, recovers, i, 0)
 }

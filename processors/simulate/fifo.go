@@ -10,13 +10,13 @@ type fifo struct {
 	bare
 	batches  []*batch
 	head     int
-	accounts map[*tenant]int // with waiting batches
+	accounts map[*account]int // with waiting batches
 	predict  prediction
 	turns    float64 // what was served, in quanta for each account that waited
 }
 
 func newFIFO(w *world, predict prediction, _ uint64) queue {
-	return &fifo{bare: newBare(w), accounts: map[*tenant]int{}, predict: predict}
+	return &fifo{bare: newBare(w), accounts: map[*account]int{}, predict: predict}
 }
 
 // fileBatches is the length of one file of an account that never runs out: its
@@ -25,7 +25,7 @@ const fileBatches = 2000
 
 func (f *fifo) Push(ref bulk.BatchRef) bool {
 	b := f.batch(ref)
-	i := b.load
+	i := b.imp
 	switch {
 	case i.files == 0 || b.attempts > 0:
 		f.batches = append(f.batches, b)
@@ -37,7 +37,7 @@ func (f *fifo) Push(ref bulk.BatchRef) bool {
 		i.file = fileBatches - 1
 		f.batches = append(f.batches, b)
 	}
-	f.accounts[i.tenant]++
+	f.accounts[i.account]++
 	f.count++
 	return true
 }
@@ -49,10 +49,6 @@ func (f *fifo) PopFor(drr.Lane) (drr.Grant, bool) {
 	b := f.batches[f.head]
 	f.batches[f.head] = nil
 	f.head++
-	if f.head > 1<<16 && f.head > len(f.batches)/2 {
-		f.batches = append(f.batches[:0], f.batches[f.head:]...)
-		f.head = 0
-	}
 	f.left(b)
 	g := drr.Grant{Ref: b.ref, Cost: f.predict(b.ref)}
 	f.turns += ratio(g.Cost, quantum) / float64(len(f.accounts)+1)
@@ -61,8 +57,8 @@ func (f *fifo) PopFor(drr.Lane) (drr.Grant, bool) {
 
 func (f *fifo) left(b *batch) {
 	f.count--
-	if f.accounts[b.load.tenant]--; f.accounts[b.load.tenant] == 0 {
-		delete(f.accounts, b.load.tenant)
+	if f.accounts[b.imp.account]--; f.accounts[b.imp.account] == 0 {
+		delete(f.accounts, b.imp.account)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // batches of one import advance alike. Nothing waits, nothing is rounded, everything is known;
 // no real scheduler can be fairer, but one that lets newcomers go first can be faster for them.
 func idealTimes(s scene, seed uint64) []time.Duration {
-	f := fluid{slots: float64(s.nodes * s.slots), whales: float64(len(s.tenants))}
+	f := fluid{slots: float64(s.nodes * s.slots), whales: float64(len(s.accounts))}
 	var latencies []time.Duration
 	for i := 0; i < len(s.arrivals) || len(f.flows) > 0; {
 		end, who := f.next()
@@ -33,8 +33,8 @@ func idealTimes(s scene, seed uint64) []time.Duration {
 
 // wholes is the number of imports that are entered before the first arrival.
 func wholes(s scene) (n int) {
-	for i := range s.tenants {
-		n += s.tenants[i].files
+	for i := range s.accounts {
+		n += s.accounts[i].files
 	}
 	return n
 }
@@ -58,7 +58,7 @@ type current struct {
 func (f *fluid) add(a *arrival, no int32, seed uint64) {
 	c := current{arrived: a.at.Seconds(), measured: a.measured, left: make([]float64, a.batches)}
 	for b := range c.left {
-		c.left[b] = service(seed, no, b, 1, a.tenant.rows, a.tenant.row).Seconds()
+		c.left[b] = attempt{a.account, no, b, 1}.service(seed).Seconds()
 	}
 	slices.SortFunc(c.left, func(x, y float64) int {
 		if x > y {

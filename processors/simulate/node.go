@@ -171,7 +171,7 @@ func (w *world) begin(at int32, b *batch, l bulk.Lease) {
 	w.free--
 	w.busy++
 	w.found.grants++
-	took := service(w.seed, b.load.no, b.no, b.attempts, b.ref.Rows, b.load.row)
+	took := attempt{b.imp.account, b.imp.no, b.no, b.attempts}.service(w.seed)
 	took = time.Duration(float64(took) * w.nodes[s.node].slow)
 	w.plan(w.now+took, ends, at, s.turn)
 }
@@ -186,7 +186,7 @@ func (w *world) end(at, turn int32) {
 	s.batch = nil
 	w.busy--
 	b.running--
-	w.served(b.load.tenant, s.begun, w.now)
+	w.served(b.imp.account, s.begun, w.now)
 	if w.ledger.commit(b) {
 		w.committed(b)
 	} else {
@@ -212,7 +212,7 @@ func (w *world) release(b *batch) {
 }
 
 func (w *world) committed(b *batch) {
-	l := b.load
+	l := b.imp
 	if l.done == l.batches && l.measured {
 		w.pending--
 		w.found.samples = append(w.found.samples, sample{l.batches, w.now - l.arrived, l.felt, l.lost})
@@ -220,7 +220,7 @@ func (w *world) committed(b *batch) {
 }
 
 // served notes slot time in the windows of an account.
-func (w *world) served(t *tenant, begun, ended time.Duration) {
+func (w *world) served(t *account, begun, ended time.Duration) {
 	for i := range t.windows {
 		from := w.from + time.Duration(i)*w.window
 		if part := min(ended, from+w.window) - max(begun, from); part > 0 {

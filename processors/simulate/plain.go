@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -14,20 +15,16 @@ import (
 type plain struct {
 	bare
 	predict prediction
-	flows   map[*tenant]*flow
-	active  []*flow // a ring buffer
-	head    int
-	flowing int
-	sum     int // of the active weights
-	turns   int // rounds since the beginning
+	flows   map[*account]*flow
+	active  []*flow // in the order of their turns
+	sum     int     // of the active weights
+	turns   int     // rounds since the beginning
 	rand    *rand.Rand
-	spare   []*flow
 }
 
 type flow struct {
-	tenant  *tenant
+	account *account
 	batches []*batch
-	head    int
 	deficit time.Duration
 	open    bool // in its turn
 	round   int  // of its latest turn
@@ -36,17 +33,17 @@ type flow struct {
 const quantum = 250 * time.Millisecond
 
 func newPlain(w *world, predict prediction, seed uint64) queue {
-	return &plain{bare: newBare(w), predict: predict, flows: map[*tenant]*flow{}, rand: rand.New(rand.NewPCG(seed, seed))}
+	return &plain{bare: newBare(w), predict: predict, flows: map[*account]*flow{}, rand: rand.New(rand.NewPCG(seed, seed))}
 }
 
 func (p *plain) Push(ref bulk.BatchRef) bool {
 	b := p.batch(ref)
-	t := b.load.tenant
+	t := b.imp.account
 	f := p.flows[t]
 	if f == nil {
-		f = p.flow(t)
+		f = &flow{account: t}
 		p.flows[t] = f
-		p.toBack(f)
+		p.active = append(p.active, f)
 		p.sum += t.weight
 	}
 	f.batches = append(f.batches, b)
@@ -54,41 +51,28 @@ func (p *plain) Push(ref bulk.BatchRef) bool {
 	return true
 }
 
-func (p *plain) flow(t *tenant) *flow {
-	last := len(p.spare) - 1
-	if last < 0 {
-		return &flow{tenant: t}
-	}
-	f := p.spare[last]
-	p.spare = p.spare[:last]
-	*f = flow{tenant: t, batches: f.batches[:0]}
-	return f
-}
-
 func (p *plain) PopFor(drr.Lane) (drr.Grant, bool) {
-	for p.flowing > 0 {
-		f := p.active[p.head]
+	for len(p.active) > 0 {
+		f := p.active[0]
 		if !f.open {
 			f.open = true
 			if f.round == p.turns {
 				p.turns++
 			}
 			f.round = p.turns
-			f.deficit += quantum * time.Duration(f.tenant.weight)
+			f.deficit += quantum * time.Duration(f.account.weight)
 		}
-		b := f.batches[f.head]
+		b := f.batches[0]
 		cost := min(max(p.predict(b.ref), time.Microsecond), quantum)
 		if cost > f.deficit {
 			f.open = false
-			p.shift()
-			p.toBack(f)
+			p.active = append(p.active[1:], f)
 			continue
 		}
 		p.count--
 		f.deficit -= cost
-		f.take()
-		if len(f.batches) == f.head {
-			p.shift()
+		if f.batches = f.batches[1:]; len(f.batches) == 0 {
+			p.active = p.active[1:]
 			p.drop(f)
 		}
 		return drr.Grant{Ref: b.ref, Cost: cost}, true
@@ -96,20 +80,10 @@ func (p *plain) PopFor(drr.Lane) (drr.Grant, bool) {
 	return drr.Grant{}, false
 }
 
-func (f *flow) take() {
-	f.batches[f.head] = nil
-	f.head++
-	if f.head > 16 && f.head > len(f.batches)/2 {
-		f.batches = append(f.batches[:0], f.batches[f.head:]...)
-		f.head = 0
-	}
-}
-
 // drop forgets an empty flow with its deficit.
 func (p *plain) drop(f *flow) {
-	p.sum -= f.tenant.weight
-	delete(p.flows, f.tenant)
-	p.spare = append(p.spare, f)
+	p.sum -= f.account.weight
+	delete(p.flows, f.account)
 }
 
 func (p *plain) Demand() drr.Demand { return drr.Demand{Round: p.sum} }
@@ -117,60 +91,17 @@ func (p *plain) Weight() int        { return p.sum }
 func (p *plain) rounds() float64    { return float64(p.turns) }
 
 func (p *plain) Shuffle() {
-	all := p.ordered()
-	p.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	p.reorder(all)
+	p.rand.Shuffle(len(p.active), func(i, j int) { p.active[i], p.active[j] = p.active[j], p.active[i] })
 }
 
 func (p *plain) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
-	var kept []*flow
-	for _, f := range p.ordered() {
-		batches := f.batches[:0]
-		for _, b := range f.batches[f.head:] {
-			if gone(b.ref.Account) {
-				p.count--
-			} else {
-				batches = append(batches, b)
-			}
-		}
-		if f.batches, f.head = batches, 0; len(batches) == 0 {
+	p.active = slices.DeleteFunc(p.active, func(f *flow) bool {
+		kept := slices.DeleteFunc(f.batches, func(b *batch) bool { return gone(b.ref.Account) })
+		p.count -= len(f.batches) - len(kept)
+		if f.batches = kept; len(kept) == 0 {
 			p.drop(f)
-		} else {
-			kept = append(kept, f)
 		}
-	}
-	p.reorder(kept)
+		return len(kept) == 0
+	})
 	return nil
-}
-
-func (p *plain) ordered() []*flow {
-	all := make([]*flow, p.flowing)
-	for i := range all {
-		all[i] = p.active[(p.head+i)%len(p.active)]
-	}
-	return all
-}
-
-func (p *plain) reorder(flows []*flow) {
-	p.head, p.flowing = 0, 0
-	for _, f := range flows {
-		p.toBack(f)
-	}
-}
-
-func (p *plain) shift() {
-	p.active[p.head] = nil
-	p.head = (p.head + 1) % len(p.active)
-	p.flowing--
-}
-
-func (p *plain) toBack(f *flow) {
-	if p.flowing == len(p.active) {
-		all := p.ordered()
-		p.active = make([]*flow, max(16, 2*p.flowing))
-		copy(p.active, all)
-		p.head = 0
-	}
-	p.active[(p.head+p.flowing)%len(p.active)] = f
-	p.flowing++
 }

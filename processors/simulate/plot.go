@@ -23,7 +23,7 @@ type curve struct {
 	title, class string
 	bold         bool
 	values       []float64
-	label        float64 // height of its name
+	height       float64 // of its name
 }
 
 // Plot draws E1 as an SVG: how much longer than alone small imports take, by the number of
@@ -36,8 +36,8 @@ func Plot(w io.Writer, rows []Row) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, plotHead, plotWidth, plotHeight, plotWidth, plotHeight, plotStyle, plotWidth-1, plotHeight-1)
-	plotText(&b, 24, 36, "title", "start", "How long a small import takes beside huge ones")
-	plotText(&b, 24, 60, "note", "start", "p99, in times of what it takes alone. 100 nodes × 8 slots, simulated; mean of all seeds. Less is better.")
+	label{24, 36, "title", "start", "How long a small import takes beside huge ones"}.draw(&b)
+	label{24, 60, "note", "start", "p99, in times of what it takes alone. 100 nodes × 8 slots, simulated; mean of all seeds. Less is better."}.draw(&b)
 	plotGrid(&b)
 	for _, c := range curves(rows) {
 		c.draw(&b)
@@ -73,9 +73,9 @@ func curves(rows []Row) []curve {
 		all = append(all, curveOf(rows, d.Name, d.Title, i))
 	}
 	all = append(all, curveOf(rows, Ideal, "ideal sharing (GPS)", len(Designs)))
-	slices.SortFunc(all, func(x, y curve) int { return cmp.Compare(x.label, y.label) })
+	slices.SortFunc(all, func(x, y curve) int { return cmp.Compare(x.height, y.height) })
 	for i := len(all) - 2; i >= 0; i-- { // the lowest stays, others give way upwards
-		all[i].label = min(all[i].label, all[i+1].label-labelStep)
+		all[i].height = min(all[i].height, all[i+1].height-labelStep)
 	}
 	slices.SortFunc(all, func(x, y curve) int { return cmp.Compare(y.class, x.class) }) // ours on top
 	return all
@@ -86,7 +86,7 @@ func curveOf(rows []Row, design, title string, i int) curve {
 	for _, r := range rows {
 		c.values = append(c.values, r.Figures[design].Mean)
 	}
-	c.label = plotY(c.values[len(c.values)-1])
+	c.height = plotY(c.values[len(c.values)-1])
 	return c
 }
 
@@ -104,7 +104,7 @@ func (c curve) draw(b *strings.Builder) {
 	for i, v := range c.values {
 		fmt.Fprintf(b, "<circle class=\"f%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>\n", c.class, plotX(i), plotY(v), radius)
 	}
-	plotText(b, plotRight+16, c.label+5, "name f"+c.class, "start", fmt.Sprintf("%s: %s×", c.title, times(c.values[len(c.values)-1])))
+	label{plotRight + 16, c.height + 5, "name f" + c.class, "start", fmt.Sprintf("%s: %s×", c.title, times(c.values[len(c.values)-1]))}.draw(b)
 }
 
 // plotGrid draws both axes, each in steps of equal ratio, and the target.
@@ -112,19 +112,25 @@ func plotGrid(b *strings.Builder) {
 	for _, v := range []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
 		y := plotY(v)
 		fmt.Fprintf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", plotLeft, plotRight, y, y)
-		plotText(b, plotLeft-12, y+5, "tick", "end", times(v)+"×")
+		label{plotLeft - 12, y + 5, "tick", "end", times(v) + "×"}.draw(b)
 	}
 	for i, s := range besides {
-		plotText(b, plotX(i), plotBottom+26, "tick", "middle", fmt.Sprint(s.whales))
+		label{plotX(i), plotBottom + 26, "tick", "middle", fmt.Sprint(s.whales)}.draw(b)
 	}
-	plotText(b, (plotLeft+plotRight)/2, plotBottom+54, "note", "middle", "accounts that always have work (whales) beside the small imports")
+	label{(plotLeft + plotRight) / 2, plotBottom + 54, "note", "middle", "accounts that always have work (whales) beside the small imports"}.draw(b)
 	y := plotY(1.25)
 	fmt.Fprintf(b, "<line class=\"target\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", plotLeft, plotRight, y, y)
-	plotText(b, plotX(0)+112, y-5, "tick", "start", "target: 1.25×")
+	label{plotX(0) + 112, y - 5, "tick", "start", "target: 1.25×"}.draw(b)
 }
 
-func plotText(b *strings.Builder, x, y float64, class, anchor, text string) {
-	fmt.Fprintf(b, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", class, x, y, anchor, text)
+// label is a text in the plot; anchor says which end of it is at x.
+type label struct {
+	x, y                float64
+	class, anchor, text string
+}
+
+func (l label) draw(b *strings.Builder) {
+	fmt.Fprintf(b, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", l.class, l.x, l.y, l.anchor, l.text)
 }
 
 // times renders a multiple as people say it.

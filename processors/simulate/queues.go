@@ -12,7 +12,18 @@ import (
 type queue interface {
 	schedule.Discipline
 	rounds() float64 // of all accounts with work, since the beginning
-	paid() int       // rounds in which the account of the latest grant paid debt off before
+}
+
+// recorded remembers the latest grant of a queue.
+type recorded struct {
+	queue
+	latest drr.Grant
+}
+
+func (r *recorded) PopFor(lane drr.Lane) (g drr.Grant, ok bool) {
+	g, ok = r.queue.PopFor(lane)
+	r.latest = g
+	return g, ok
 }
 
 // Design is a way to decide what runs next.
@@ -41,23 +52,13 @@ var Designs = []Design{
 }
 
 // ours is the queue that runs in production.
-type ours struct {
-	*drr.Queue
-	latest drr.Grant
-}
+type ours struct{ *drr.Queue }
 
 func newOurs(_ *world, predict prediction, seed uint64) queue {
-	return &ours{Queue: drr.New(drr.Config{Seed: seed, Cost: predict})}
+	return ours{drr.New(drr.Config{Seed: seed, Cost: predict})}
 }
 
-func (o *ours) PopFor(lane drr.Lane) (drr.Grant, bool) {
-	g, ok := o.Queue.PopFor(lane)
-	o.latest = g
-	return g, ok
-}
-
-func (o *ours) rounds() float64 { return float64(o.Rounds()) }
-func (o *ours) paid() int       { return o.latest.Paid }
+func (o ours) rounds() float64 { return float64(o.Rounds()) }
 
 // bare is what the other designs are made of: the batches that wait are theirs, and what
 // people may change meanwhile they know nothing of.
@@ -74,4 +75,3 @@ func (q *bare) batch(ref bulk.BatchRef) *batch { return q.w.ledger.batches[ref.N
 func (q *bare) Adopt(bulk.BatchRef) bool                { return true }
 func (q *bare) Finish(bulk.BatchID, time.Duration) bool { return true }
 func (q *bare) Waiting() int                            { return q.count }
-func (q *bare) paid() int                               { return 0 }

@@ -116,10 +116,10 @@ func (p *program) run(ctx context.Context) error {
 }
 
 // row declares a measure; target may be nil.
-func (p *program) row(experiment, title, setting, measure string, target *Target, anchor string) *Row {
+func (p *program) row(e experiment, setting, measure string, target *Target) *Row {
 	r := &Row{
-		Experiment: experiment, Title: title, Setting: setting, Measure: measure, Target: target,
-		Seeds: p.Seeds, Anchor: anchor, values: map[string][]float64{},
+		Experiment: e.id, Title: e.title, Setting: setting, Measure: measure, Target: target,
+		Seeds: p.Seeds, Anchor: e.anchor, values: map[string][]float64{},
 	}
 	p.rows = append(p.rows, r)
 	return r

@@ -33,13 +33,20 @@ func lognormal(sigma float64) *[quantiles]float64 {
 	return &t
 }
 
-// service returns what the attempt of a batch takes on a node of normal speed. It
+// attempt is one of an account to work on a batch of an import.
+type attempt struct {
+	of        *account
+	imp       int32 // of the run
+	batch, no int   // of the import, of the batch
+}
+
+// service returns what the attempt takes on a node of normal speed. It
 // depends on nothing else, so every design meets the same batches.
-func service(seed uint64, imp int32, no, attempt int, rows int64, row time.Duration) time.Duration {
-	h := mix(seed ^ mix(uint64(imp)<<32|uint64(no)))
+func (a attempt) service(seed uint64) time.Duration {
+	h := mix(seed ^ mix(uint64(a.imp)<<32|uint64(a.batch)))
 	own := content[h%quantiles]
-	met := circumstance[mix(h+uint64(attempt))%quantiles]
-	return time.Duration(float64(rows) * float64(row) * own * met)
+	met := circumstance[mix(h+uint64(a.no))%quantiles]
+	return time.Duration(float64(a.of.rows) * float64(a.of.row) * own * met)
 }
 
 // mix is the finalizer of splitmix64 (Steele, Lea and Flood, 2014).

@@ -10,10 +10,10 @@ const settled = 15 * time.Second
 
 // crew returns a scene of accounts that all have work for ever, in which slot time is
 // measured by windows.
-func crew(accounts []tenant, windows int, window time.Duration) scene {
+func crew(accounts []account, windows int, window time.Duration) scene {
 	return scene{
-		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed, tenants: accounts,
-		from: settled, to: settled + time.Duration(windows)*window, window: window,
+		nodes: manyNodes, slots: slotsEach, dispatchers: dispersed, accounts: accounts,
+		span: span{settled, settled + time.Duration(windows)*window}, window: window,
 	}
 }
 
@@ -62,45 +62,45 @@ func splitters(span time.Duration, seed uint64) scene {
 }
 
 // deserved returns every account's slot time ÷ weight in a window.
-func deserved(tenants []tenant, window int) []float64 {
-	x := make([]float64, len(tenants))
-	for i := range tenants {
-		x[i] = tenants[i].windows[window].Seconds() / float64(tenants[i].weight)
+func deserved(accounts []account, window int) []float64 {
+	x := make([]float64, len(accounts))
+	for i := range accounts {
+		x[i] = accounts[i].windows[window].Seconds() / float64(accounts[i].weight)
 	}
 	return x
 }
 
 // worstJain is Jain's index of the window in which it is least.
-func worstJain(tenants []tenant) float64 {
+func worstJain(accounts []account) float64 {
 	worst := 1.0
-	for i := range tenants[0].windows {
-		worst = min(worst, jain(deserved(tenants, i)))
+	for i := range accounts[0].windows {
+		worst = min(worst, jain(deserved(accounts, i)))
 	}
 	return worst
 }
 
 // worstShare is how far off its due the account is that is furthest, over all windows.
-func worstShare(tenants []tenant) float64 {
-	total := make([]float64, len(tenants))
+func worstShare(accounts []account) float64 {
+	total := make([]float64, len(accounts))
 	sum, weights := 0.0, 0.0
-	for i := range tenants {
-		for _, w := range tenants[i].windows {
+	for i := range accounts {
+		for _, w := range accounts[i].windows {
 			total[i] += w.Seconds()
 		}
 		sum += total[i]
-		weights += float64(tenants[i].weight)
+		weights += float64(accounts[i].weight)
 	}
 	worst := 0.0
-	for i := range tenants {
-		due := sum * float64(tenants[i].weight) / weights
+	for i := range accounts {
+		due := sum * float64(accounts[i].weight) / weights
 		worst = max(worst, math.Abs(total[i]/due-1))
 	}
 	return worst
 }
 
 // gain is how far the slot time of the first account is off the mean of all.
-func gain(tenants []tenant) float64 {
-	x := deserved(tenants, 0)
+func gain(accounts []account) float64 {
+	x := deserved(accounts, 0)
 	mean := 0.0
 	for _, v := range x {
 		mean += v / float64(len(x))

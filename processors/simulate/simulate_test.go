@@ -111,8 +111,8 @@ func ascending(t *testing.T, r Row, designs ...string) {
 func few(seed uint64) scene {
 	return scene{
 		nodes: 10, slots: 2, dispatchers: 4,
-		tenants: whales(5, seed), arrivals: smalls(0.3, 20, time.Second, 90*time.Second, seed),
-		from: time.Second, to: 90 * time.Second, slow: 0.1, slower: 4,
+		accounts: whales(5, seed), arrivals: smalls(0.3, 20, span{time.Second, 90 * time.Second}, seed),
+		span: span{time.Second, 90 * time.Second}, slow: 0.1, slower: 4,
 		faults: faults{deaths: 20 * time.Second, crashes: 15 * time.Second, resize: []resize{{30 * time.Second, 16}, {60 * time.Second, 6}}},
 	}
 }
@@ -187,7 +187,7 @@ func TestLostAndDoubledWorkIsNoticed(t *testing.T) {
 				return &losing{queue: newPlain(w, predict, seed), again: tt.again}
 			}}
 			s := few(1)
-			s.tenants, s.faults, s.slow = nil, faults{}, 0
+			s.accounts, s.faults, s.slow = nil, faults{}, 0
 			if _, err := runScene(s, d, 1); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
@@ -198,10 +198,10 @@ func TestLostAndDoubledWorkIsNoticed(t *testing.T) {
 // The fluid is worked out by hand: two slots, an account that always has work, and one
 // with two batches at 0 s.
 func TestIdealSharesMaxMin(t *testing.T) {
-	s := scene{nodes: 1, slots: 2, tenants: whales(1, 1)}
-	a := &tenant{id: "a", weight: 1, rows: fullRows, row: perRow}
-	s.arrivals = []arrival{{tenant: a, batches: 2, measured: true}}
-	first, second := service(1, 1, 0, 1, fullRows, perRow), service(1, 1, 1, 1, fullRows, perRow)
+	s := scene{nodes: 1, slots: 2, accounts: whales(1, 1)}
+	a := &account{id: "a", weight: 1, rows: fullRows, row: perRow}
+	s.arrivals = []arrival{{account: a, batches: 2, measured: true}}
+	first, second := attempt{a, 1, 0, 1}.service(1), attempt{a, 1, 1, 1}.service(1)
 	short, long := min(first, second), max(first, second)
 	want := 2*short + (long - short) // both at half speed; then the longer one has a slot for itself
 	got := idealTimes(s, 1)
@@ -213,8 +213,9 @@ func TestIdealSharesMaxMin(t *testing.T) {
 func TestServiceTimes(t *testing.T) {
 	sum, squares := 0.0, 0.0
 	const n = 20_000
+	of := &whales(1, 1)[0]
 	for no := range n {
-		x := service(7, 3, no, 1, fullRows, perRow).Seconds()
+		x := attempt{of, 3, no, 1}.service(7).Seconds()
 		sum += x
 		squares += x * x
 	}
@@ -222,7 +223,7 @@ func TestServiceTimes(t *testing.T) {
 	if cv := math.Sqrt(squares/n-mean*mean) / mean; math.Abs(mean-0.2) > 0.002 || math.Abs(cv-0.25) > 0.01 {
 		t.Errorf("mean %.4f s and coefficient of variation %.3f, want 0.2 and 0.25", mean, cv)
 	}
-	if service(7, 3, 1, 1, fullRows, perRow) == service(7, 3, 1, 2, fullRows, perRow) {
+	if (attempt{of, 3, 1, 1}).service(7) == (attempt{of, 3, 1, 2}).service(7) {
 		t.Error("a second attempt takes exactly as long as the first")
 	}
 }

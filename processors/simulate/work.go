@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
 )
 
-// tenant is an account.
-type tenant struct {
+// account is one whose imports are simulated.
+type account struct {
 	id        bulk.AccountID
 	weight    int
 	rows      int64         // of each of its batches
@@ -27,7 +28,7 @@ type gap struct {
 	since, longest float64
 }
 
-func (t *tenant) gap(dispatcher int32, of int) *gap {
+func (t *account) gap(dispatcher int32, of int) *gap {
 	if t.gaps == nil {
 		t.gaps = make([]gap, of)
 	}
@@ -42,17 +43,17 @@ func (g *gap) push(round float64) {
 
 // take ends a gap. What runs ahead of the round did not wait for it, and a round in which
 // an account pays for what it had too much is none of waiting.
-func (g *gap) take(round float64, b *batch) {
-	if !b.ahead {
-		g.longest = max(g.longest, round-g.since-float64(b.paid))
+func (g *gap) take(round float64, by drr.Grant) {
+	if !by.Ahead {
+		g.longest = max(g.longest, round-g.since-float64(by.Paid))
 	}
 	g.waiting--
 	g.since = round
 }
 
-// load is an import with its part of the ledger.
-type load struct {
-	*tenant
+// importState is an import with its part of the ledger.
+type importState struct {
+	*account
 	id      bulk.ImportID
 	no      int32 // of the import in the run
 	batches int   // it has in all; 0: another comes whenever one is taken
@@ -70,15 +71,13 @@ type load struct {
 // batch is a row of the ledger, and what the nodes do with it.
 type batch struct {
 	ref       bulk.BatchRef // its No is the batch's place in the ledger
-	load      *load
+	imp       *importState
 	no        int // in its import
 	partition int32
 	attempts  int // so far
 	running   int // of these, now
 	committed bool
 	queued    bool // it waits in a queue
-	ahead     bool // it was granted ahead of the round
-	paid      int  // rounds in which its account paid debt off before
 	free      bool
 }
 
@@ -87,7 +86,7 @@ type batch struct {
 type ledger struct {
 	batches   []*batch
 	spare     []*batch
-	idle      []*load
+	idle      []*importState
 	imports   int32
 	staged    int
 	committed int
@@ -95,16 +94,16 @@ type ledger struct {
 	refused   int    // commits of batches that were committed already
 }
 
-// enter returns a fresh import of a tenant.
-func (l *ledger) enter(t *tenant, batches int, now time.Duration) *load {
-	var i *load
+// enter returns a fresh import of a account.
+func (l *ledger) enter(t *account, batches int, now time.Duration) *importState {
+	var i *importState
 	if last := len(l.idle) - 1; last >= 0 {
 		i, l.idle = l.idle[last], l.idle[:last]
-		*i = load{id: i.id}
+		*i = importState{id: i.id}
 	} else {
-		i = &load{id: bulk.ImportID("i" + strconv.Itoa(int(l.imports)))}
+		i = &importState{id: bulk.ImportID("i" + strconv.Itoa(int(l.imports)))}
 	}
-	i.tenant, i.no, i.batches, i.arrived = t, l.imports, batches, now
+	i.account, i.no, i.batches, i.arrived = t, l.imports, batches, now
 	l.imports++
 	return i
 }
@@ -113,7 +112,7 @@ func (l *ledger) enter(t *tenant, batches int, now time.Duration) *load {
 var epoch = time.Unix(1_700_000_000, 0).UTC()
 
 // stage enters the next batch of an import.
-func (l *ledger) stage(i *load, now time.Duration) *batch {
+func (l *ledger) stage(i *importState, now time.Duration) *batch {
 	var b *batch
 	if last := len(l.spare) - 1; last >= 0 {
 		b, l.spare = l.spare[last], l.spare[:last]
@@ -122,9 +121,9 @@ func (l *ledger) stage(i *load, now time.Duration) *batch {
 		b = &batch{ref: bulk.BatchRef{No: int64(len(l.batches))}}
 		l.batches = append(l.batches, b)
 	}
-	b.load, b.no, b.partition = i, i.staged, i.partition
-	b.ref.Account, b.ref.Import, b.ref.Rows, b.ref.StagedAt = i.tenant.id, i.id, i.rows, epoch.Add(now)
-	l.balance += b.offset()
+	b.imp, b.no, b.partition = i, i.staged, i.partition
+	b.ref.Account, b.ref.Import, b.ref.Rows, b.ref.StagedAt = i.account.id, i.id, i.rows, epoch.Add(now)
+	l.balance += b.hash()
 	i.staged++
 	l.staged++
 	return b
@@ -137,22 +136,22 @@ func (l *ledger) commit(b *batch) bool {
 		return false
 	}
 	b.committed = true
-	b.load.done++
+	b.imp.done++
 	l.committed++
-	l.balance -= b.offset()
+	l.balance -= b.hash()
 	return true
 }
 
-// offset is different for every batch of a run.
-func (b *batch) offset() uint64 { return mix(uint64(b.load.no)<<32 | uint64(b.no)) }
+// hash is different for every batch of a run.
+func (b *batch) hash() uint64 { return mix(uint64(b.imp.no)<<32 | uint64(b.no)) }
 
 // release gives the place of a batch back that nobody works on or waits for.
 func (l *ledger) release(b *batch) {
 	if !b.committed || b.running > 0 || b.free {
 		return
 	}
-	i := b.load
-	b.free, b.load = true, nil
+	i := b.imp
+	b.free, b.imp = true, nil
 	l.spare = append(l.spare, b)
 	if i.gone++; i.gone == i.batches {
 		l.idle = append(l.idle, i)

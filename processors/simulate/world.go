@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
 	"bulkhead/processors/schedule"
 )
 
@@ -14,10 +15,10 @@ import (
 type scene struct {
 	nodes, slots int // slots of each node
 	dispatchers  int
-	tenants      []tenant      // with files that never end
+	accounts     []account     // with files that never end
 	arrivals     []arrival     // imports, by time
-	from, to     time.Duration // what happens between them is measured
-	window       time.Duration // of the slot time of the tenants; 0: not measured
+	span                       // what happens in it is measured
+	window       time.Duration // of the slot time of the accounts; 0: not measured
 	slow         float64       // share of the nodes that are slower
 	slower       float64       // how many times
 	blind        bool          // predictions are rows × perRow for ever: nothing is learnt
@@ -29,7 +30,7 @@ type scene struct {
 // arrival is an import that comes at a moment.
 type arrival struct {
 	at       time.Duration
-	tenant   *tenant
+	account  *account
 	batches  int
 	measured bool
 }
@@ -48,7 +49,7 @@ type world struct {
 	dispatchers []dispatcher
 	owners      []int32 // dispatcher by partition, -1: none
 	partitions  map[bulk.AccountID]int32
-	endless     []*load
+	endless     []*importState
 
 	upcoming int // arrival
 	pending  int // measured imports that have not ended
@@ -134,7 +135,7 @@ func newWorld(s scene, d Design, seed uint64) *world {
 		if a.measured {
 			w.pending++
 		}
-		w.partitions[a.tenant.id] = a.tenant.partition
+		w.partitions[a.account.id] = a.account.partition
 	}
 	w.found.samples = make([]sample, 0, w.pending)
 	w.build()
@@ -170,8 +171,8 @@ func (w *world) build() {
 
 // settle brings in the files that never end; dispatchers start in random order.
 func (w *world) settle() {
-	for i := range w.tenants {
-		t := &w.tenants[i]
+	for i := range w.accounts {
+		t := &w.accounts[i]
 		w.partitions[t.id] = t.partition
 		if w.window > 0 {
 			t.windows = make([]time.Duration, (w.to-w.from)/w.window)
@@ -189,7 +190,7 @@ func (w *world) settle() {
 
 // fill stages what an endless file has waiting: at a design that schedules at nodes
 // it waits at every one.
-func (w *world) fill(l *load) {
+func (w *world) fill(l *importState) {
 	parts := 1
 	if w.design.local {
 		parts = len(w.owners)
@@ -240,7 +241,7 @@ func (w *world) arrive() {
 	if w.upcoming++; w.upcoming < len(w.arrivals) {
 		w.plan(w.arrivals[w.upcoming].at, arrives, 0, 0)
 	}
-	l := w.ledger.enter(a.tenant, a.batches, w.now)
+	l := w.ledger.enter(a.account, a.batches, w.now)
 	l.measured = a.measured
 	for range a.batches {
 		b := w.ledger.stage(l, w.now)
@@ -267,12 +268,12 @@ func (w *world) tick(o int32) {
 func (w *world) push(b *batch) {
 	o := w.owners[b.partition]
 	if o < 0 {
-		b.load.felt = true
+		b.imp.felt = true
 		return
 	}
 	d := &w.dispatchers[o]
 	d.schedule.Add(w.clock(), b.ref, &bulk.Offset{Partition: b.partition})
-	if t := b.load.tenant; t.weight > 1 {
+	if t := b.imp.account; t.weight > 1 {
 		d.schedule.Steer(w.clock(), bulk.Controls{Weights: map[bulk.AccountID]int{t.id: t.weight}}, schedule.Subjects{})
 	}
 	if b.running == 0 {
@@ -285,16 +286,16 @@ func (w *world) queued(b *batch) {
 	b.queued = true
 	w.waiting++
 	if o := w.owners[b.partition]; w.gaps {
-		b.load.gap(o, len(w.dispatchers)).push(w.dispatchers[o].queue.rounds())
+		b.imp.gap(o, len(w.dispatchers)).push(w.dispatchers[o].queue.rounds())
 	}
 }
 
-// taken notes that a batch left its queue.
-func (w *world) taken(b *batch) {
+// taken notes that a batch left its queue, by a grant or with its dispatcher.
+func (w *world) taken(b *batch, by drr.Grant) {
 	b.queued = false
 	w.waiting--
 	if o := w.owners[b.partition]; w.gaps {
-		b.load.gap(o, len(w.dispatchers)).take(w.dispatchers[o].queue.rounds(), b)
+		b.imp.gap(o, len(w.dispatchers)).take(w.dispatchers[o].queue.rounds(), by)
 	}
 }
 
