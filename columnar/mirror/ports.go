@@ -57,9 +57,8 @@ type Records interface {
 	ListDatasets(ctx context.Context) ([]bulk.Dataset, error)
 	// NewestOp is the op_seq of a dataset's newest import.
 	NewestOp(ctx context.Context, dataset bulk.DatasetName) (int64, error)
-	// RecordsBetween calls use for at most limit of an account's live records whose keys
-	// lie after one and up to another (nil: no bound), ascending, until it returns false.
-	RecordsBetween(ctx context.Context, account bulk.AccountID, spec bulk.Spec, after, upTo []bulk.Value, limit int, use func(bulk.Record) bool) error
+	// RecordsBetween calls use for the live records of the range, ascending, until it returns false.
+	RecordsBetween(ctx context.Context, in bulk.RecordRange, use func(bulk.Record) bool) error
 	// ImportsAfter lists an account's imports in any state, by id, after one.
 	ImportsAfter(ctx context.Context, account bulk.AccountID, after bulk.ImportID, limit int) ([]bulk.Import, error)
 	// EndedBatches lists an account's batches that need no work any more, by import and

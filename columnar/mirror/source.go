@@ -40,7 +40,7 @@ func (s recordsSource) each(ctx context.Context, account bulk.AccountID, in span
 	for n := sourcePage; n == sourcePage; {
 		n = 0
 		var used error
-		if err := s.RecordsBetween(ctx, account, s.dataset.Spec, in.after, in.upTo, sourcePage, func(r bulk.Record) bool {
+		if err := s.RecordsBetween(ctx, bulk.RecordRange{Account: account, Spec: s.dataset.Spec, After: in.after, UpTo: in.upTo, Limit: sourcePage}, func(r bulk.Record) bool {
 			n++
 			in.after = make([]any, len(key))
 			for i, k := range key {

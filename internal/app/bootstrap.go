@@ -69,7 +69,7 @@ func loginLink(ctx context.Context, st *store.Store, url string) (string, error)
 		return "", err
 	}
 	token := bulk.NewToken()
-	if err := st.CreateLogin(ctx, account, user, bulk.HashSecret(token), loginLife); err != nil {
+	if err := st.CreateLogin(ctx, bulk.LoginLink{Account: account, User: user, Hash: bulk.HashSecret(token), Life: loginLife}); err != nil {
 		return "", err
 	}
 	return url + "/login/" + token, nil

@@ -53,3 +53,11 @@ type APIKey struct {
 	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
 	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
 }
+
+// LoginLink signs a person in, once.
+type LoginLink struct {
+	Account AccountID
+	User    UserID
+	Hash    string        // of the secret in it
+	Life    time.Duration // until it expires
+}

@@ -21,6 +21,16 @@ type RecordPage struct {
 	Next    string // cursor of the next page; "" at the end
 }
 
+// RecordRange are an account's live records between two keys, each given by its values in
+// the order of the spec's key.
+type RecordRange struct {
+	Account AccountID
+	Spec    Spec
+	After   []Value // nil: from the first
+	UpTo    []Value // inclusive; nil: to the last
+	Limit   int     // at most so many
+}
+
 // Record is one live record with where it came from.
 type Record struct {
 	Values []Value  // belongs to RecordPage.Columns; text of the canonical form for decimal, date and timestamp

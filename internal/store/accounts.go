@@ -96,7 +96,7 @@ func (s *Store) Usage(ctx context.Context, id bulk.AccountID) (u bulk.Usage, err
 		return u, err
 	}
 	u = bulk.Usage{Records: a.RecordsUsed, Quota: a.RecordQuota, ByDataset: []bulk.DatasetUsage{}}
-	err = s.own(ctx, "read usage", id, func(q reader) error {
+	err = s.asAccount(ctx, "read usage", id, func(q reader) error {
 		return q.SelectContext(ctx, &u.ByDataset, `SELECT `+columnsOf[bulk.DatasetUsage]()+` FROM dataset_usage WHERE account_id = ? ORDER BY `+s.engine.bytewise("dataset"), id)
 	})
 	return u, err

@@ -13,31 +13,28 @@ import (
 // What analytics should hold, read in the order of its keys and between two of them. Keys
 // compare as their canonical text does, byte by byte, and numbers by value, on every engine.
 
-// RecordsBetween calls use for at most limit of an account's live records whose keys lie
-// after one and up to another (nil: no bound), ascending, until it returns false. Values
-// have every column of the spec.
-func (s *Store) RecordsBetween(ctx context.Context, account bulk.AccountID, spec bulk.Spec, after, upTo []bulk.Value, limit int, use func(bulk.Record) bool) error {
-	var columns, key []string
-	for _, c := range spec.Columns {
-		columns = append(columns, c.Name)
+// RecordsBetween calls use for the live records of the range, ascending, until it returns
+// false. Values have every column of the spec.
+func (s *Store) RecordsBetween(ctx context.Context, in bulk.RecordRange, use func(bulk.Record) bool) error {
+	var key []string
+	for _, k := range in.Spec.Key {
+		key = append(key, s.engine.ordered(*in.Spec.Column(k)))
 	}
-	for _, k := range spec.Key {
-		key = append(key, s.engine.ordered(*spec.Column(k)))
-	}
-	where, args := "", []any{spec.Name, account}
-	if after != nil {
-		where += fmt.Sprintf(` AND (%s) > %s`, strings.Join(key, ", "), tuples(1, len(key)))
-		args = append(args, after...)
-	}
-	if upTo != nil {
-		where += fmt.Sprintf(` AND (%s) <= %s`, strings.Join(key, ", "), tuples(1, len(key)))
-		args = append(args, upTo...)
+	where, args := "", []any{in.Spec.Name, in.Account}
+	for _, bound := range []struct {
+		is  string
+		key []bulk.Value
+	}{{">", in.After}, {"<=", in.UpTo}} {
+		if bound.key != nil {
+			where += fmt.Sprintf(` AND (%s) %s %s`, strings.Join(key, ", "), bound.is, tuples(1, len(key)))
+			args = append(args, bound.key...)
+		}
 	}
 	query := fmt.Sprintf(`
 		SELECT %s, t._op_seq, t._row_no, COALESCE(i.id, '') FROM %q t
 		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
-		WHERE t._account_id = ?%s ORDER BY %s LIMIT %d`, prefixed(columns), spec.Table(), where, strings.Join(key, ", "), limit)
-	return s.error("read records", s.readRecords(ctx, s.read, spec, query, args, use))
+		WHERE t._account_id = ?%s ORDER BY %s LIMIT %d`, prefixed(columnNames(in.Spec)), in.Spec.Table(), where, strings.Join(key, ", "), in.Limit)
+	return s.error("read records", s.readRecords(ctx, s.read, recordQuery{in.Spec, query, args}, use))
 }
 
 // Clock is the time by which imports and batches are dated.

@@ -32,7 +32,7 @@ func (r batchRow) public() bulk.Batch {
 // Batches lists the batches of an import by number, after the given one of it (No -1 for all).
 func (s *Store) Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error) {
 	var rows []batchRow
-	err := s.own(ctx, "list batches", account, func(q reader) error {
+	err := s.asAccount(ctx, "list batches", account, func(q reader) error {
 		if err := hasImport(ctx, q, account, after.Import); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *Store) Batches(ctx context.Context, account bulk.AccountID, after bulk.
 // BatchRejects reads the rows of a batch that only its transaction could reject.
 func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (map[bulk.Code]bulk.RowSet, error) {
 	var d, q, u []byte
-	if err := s.own(ctx, "read batch rejects", account, func(r reader) error {
+	if err := s.asAccount(ctx, "read batch rejects", account, func(r reader) error {
 		row := r.QueryRowxContext(ctx, `SELECT duplicate_rows, over_quota_rows, unstorable_rows FROM batches WHERE account_id = ? AND import_id = ? AND no = ?`, account, id.Import, id.No)
 		return noRows(row.Scan(&d, &q, &u), "batch")
 	}); err != nil {
@@ -68,7 +68,7 @@ func (s *Store) BatchRejects(ctx context.Context, account bulk.AccountID, id bul
 
 // ImportSpec reads the spec that an import was created with.
 func (s *Store) ImportSpec(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (spec bulk.Spec, err error) {
-	err = s.own(ctx, "read spec of import", account, func(q reader) error {
+	err = s.asAccount(ctx, "read spec of import", account, func(q reader) error {
 		r, err := getImport(ctx, q, account, id)
 		if err == nil {
 			spec, err = s.spec(ctx, q, r.Dataset, r.SpecVersion)
@@ -194,7 +194,7 @@ func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.
 		if err != nil {
 			return err
 		}
-		return markBatches(ctx, tx, "published_at", bulk.BatchStaged, ids, at.Add(-ago))
+		return tx.markBatches(ctx, batchMark{"published_at", bulk.BatchStaged, at.Add(-ago)}, ids)
 	})
 }
 
@@ -216,13 +216,20 @@ func (s *Store) age(ctx context.Context, query string) (time.Duration, error) {
 	return max(0, asOf(clock).Sub(at)), err
 }
 
+// batchMark is a time to note at batches that are in the state.
+type batchMark struct {
+	column string
+	state  bulk.BatchState
+	at     time.Time
+}
+
 // markBatches notes a time at those of the batches that are in the state. It goes by
 // their ids: relays and the mirror mark the same batches at once, and in different orders
 // would lock each other out.
-func markBatches(ctx context.Context, tx *txn, column string, state bulk.BatchState, ids []bulk.BatchID, at time.Time) error {
-	mark := fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = ?`, column)
+func (t *txn) markBatches(ctx context.Context, m batchMark, ids []bulk.BatchID) error {
+	mark := fmt.Sprintf(`UPDATE batches SET %s = ? WHERE import_id = ? AND no = ? AND state = ?`, m.column)
 	for _, id := range slices.SortedFunc(slices.Values(ids), byID) {
-		if _, err := tx.ExecContext(ctx, mark, at.UTC(), id.Import, id.No, state); err != nil {
+		if _, err := t.ExecContext(ctx, mark, m.at.UTC(), id.Import, id.No, m.state); err != nil {
 			return err
 		}
 	}

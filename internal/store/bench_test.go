@@ -45,7 +45,7 @@ func BenchmarkBareCopy(b *testing.B) {
 			r := &postgresRows{store: f.Store, tx: tx}
 			all := others(c, nil)
 			r.begin(c, all)
-			_, err := copyFrom(b.Context(), tx, []string{things.Table()}, columns, &rowSource{r: r, rows: all})
+			_, err := tx.copyFrom(b.Context(), things.Table(), columns, &rowSource{r: r, rows: all})
 			return err
 		}))
 	})

@@ -21,7 +21,7 @@ import (
 // (unstorable); they never fail the batch.
 func (s *Store) Commit(ctx context.Context, c bulk.ValidatedBatch) (counts bulk.Counts, err error) {
 	counts, err = s.commit(ctx, c, nil)
-	if s.engine.fault(err) != faultOfTheData {
+	if s.engine.fault(err) != faultData {
 		return counts, err
 	}
 	refused, ferr := s.refusedRows(ctx, c, others(c, nil))
@@ -53,68 +53,74 @@ func others(c bulk.ValidatedBatch, refused []int) (rows []int) {
 	return rows
 }
 
+// batchOutcome is what became of a batch.
+type batchOutcome struct {
+	state   bulk.BatchState
+	counts  bulk.Counts
+	rejects rejectedRows  // by the transaction alone; none where only checked
+	took    time.Duration // to commit it; 0 where only checked
+}
+
 func (s *Store) apply(ctx context.Context, c bulk.ValidatedBatch, refused []int) (counts bulk.Counts, err error) {
-	ending := false
-	err = s.tx(ctx, "commit batch", func(tx *txn) error {
-		begun := time.Now()
-		if err := claim(ctx, tx, c.Task); err != nil {
-			return err
-		}
-		l, err := s.land(ctx, tx, c, others(c, refused))
+	err = s.settleBatch(ctx, "commit batch", c, func(tx *txn) (batchOutcome, error) {
+		m, err := s.merge(ctx, tx, c, others(c, refused))
 		if err != nil {
-			return err
+			return batchOutcome{}, err
 		}
-		defer l.table.close()
-		over, err := takeQuota(ctx, tx, c, l.table, l.out.created)
+		defer m.table.close()
+		over, err := m.chargeQuota(ctx, tx)
 		if err != nil {
-			return err
+			return batchOutcome{}, err
 		}
-		rejects := rejectedRows{bulk.CodeDuplicateKey: l.out.duplicate, bulk.CodeOverQuota: over, bulk.CodeUnstorable: slices.Concat(refused, l.out.unstorable)}
+		rejects := rejectedRows{bulk.CodeDuplicateKey: m.out.duplicate, bulk.CodeOverQuota: over, bulk.CodeUnstorable: slices.Concat(refused, m.out.unstorable)}
 		counts = bulk.Counts{
-			Read: c.Task.Batch.Rows.Read, Created: int64(len(l.out.created) - len(over)), Updated: l.out.updated,
-			Superseded: c.Superseded + l.out.superseded, Rejected: c.Rejected + rejects.count(bulk.CodeDuplicateKey, bulk.CodeUnstorable), OverQuota: int64(len(over)),
+			Read: c.Task.Batch.Rows.Read, Created: int64(len(m.out.created) - len(over)), Updated: m.out.updated,
+			Superseded: c.Superseded + m.out.superseded, Rejected: c.Rejected + rejects.count(bulk.CodeDuplicateKey, bulk.CodeUnstorable), OverQuota: int64(len(over)),
 		}
 		if counts.Sum() != counts.Read {
-			return fmt.Errorf("batch %d of %s does not balance: %+v", c.Task.Batch.No, c.Task.Import.ID, counts)
+			return batchOutcome{}, fmt.Errorf("batch %d of %s does not balance: %+v", c.Task.Batch.No, c.Task.Import.ID, counts)
 		}
-		imp, err := addToImport(ctx, tx, c.Task, counts, "batches_committed = batches_committed + 1")
-		if err != nil {
-			return err
-		}
-		if err := addRejectGroups(ctx, tx, c.Task, slices.Concat(c.RejectGroups, rejects.groups(c))); err != nil {
-			return err
-		}
-		if err := closeBatch(ctx, tx, c, bulk.BatchCommitted, counts, rejects, time.Since(begun)); err != nil {
-			return err
-		}
-		ending, err = settleBatch(ctx, tx, &imp, c.Task)
-		return err
+		return batchOutcome{state: bulk.BatchCommitted, counts: counts, rejects: rejects}, nil
 	})
-	if err == nil && ending {
-		err = s.finalize(ctx, importKey{c.Task.Account, c.Task.Import.ID})
-	}
 	return counts, err
 }
 
 // Check records what a dry run found in a batch; it commits no row.
 func (s *Store) Check(ctx context.Context, c bulk.ValidatedBatch) error {
+	return s.settleBatch(ctx, "check batch", c, func(*txn) (batchOutcome, error) {
+		return batchOutcome{state: bulk.BatchChecked, counts: bulk.Counts{Read: c.Task.Batch.Rows.Read, Rejected: c.Rejected}}, nil
+	})
+}
+
+// settleBatch works on a batch that nobody else did, carries what became of it to its
+// import, and moves that on.
+func (s *Store) settleBatch(ctx context.Context, op string, c bulk.ValidatedBatch, work func(tx *txn) (batchOutcome, error)) error {
 	ending := false
-	err := s.tx(ctx, "check batch", func(tx *txn) error {
+	err := s.tx(ctx, op, func(tx *txn) error {
+		begun := time.Now()
 		if err := claim(ctx, tx, c.Task); err != nil {
 			return err
 		}
-		counts := bulk.Counts{Read: c.Task.Batch.Rows.Read, Rejected: c.Rejected}
-		imp, err := addToImport(ctx, tx, c.Task, counts, "batches_total = batches_total")
+		o, err := work(tx)
 		if err != nil {
 			return err
 		}
-		if err := addRejectGroups(ctx, tx, c.Task, c.RejectGroups); err != nil {
+		r, err := addToImport(ctx, tx, c.Task, o)
+		if err != nil {
 			return err
 		}
-		if err := closeBatch(ctx, tx, c, bulk.BatchChecked, counts, nil, 0); err != nil {
+		if err := addRejectGroups(ctx, tx, c.Task, slices.Concat(c.RejectGroups, o.rejects.groups(c))); err != nil {
 			return err
 		}
-		ending, err = settleBatch(ctx, tx, &imp, c.Task)
+		if o.state == bulk.BatchCommitted {
+			o.took = time.Since(begun)
+		}
+		if err := closeBatch(ctx, tx, c, o); err != nil {
+			return err
+		}
+		f := r.facts(c.Task.Import.Options)
+		f.Judged = max(r.Sum(), c.Task.Batch.Rows.Read)
+		ending, err = completeIfDone(ctx, tx, &r, f)
 		return err
 	})
 	if err == nil && ending {
@@ -132,50 +138,6 @@ func claim(ctx context.Context, tx *txn, w bulk.BatchTask) error {
 		return bulk.ErrSkip
 	}
 	return err
-}
-
-// takeQuota charges the created rows to the account and returns those for which
-// there was no room, last rows first to go; they leave the table again before
-// anyone could see them.
-func takeQuota(ctx context.Context, tx *txn, c bulk.ValidatedBatch, table rowTable, created []int) (over []int, err error) {
-	if len(created) == 0 {
-		return nil, nil
-	}
-	const charge = `UPDATE accounts SET records_used = records_used + ? WHERE id = ? AND records_used + ? <= record_quota`
-	n, err := changed(tx.ExecContext(ctx, charge, len(created), c.Task.Account, len(created)))
-	if err != nil {
-		return nil, err
-	}
-	if n == 0 {
-		var a struct {
-			Used  int64 `db:"records_used"`
-			Quota int64 `db:"record_quota"`
-		}
-		if err := tx.GetContext(ctx, &a, `SELECT records_used, record_quota FROM accounts WHERE id = ?`+tx.lock, c.Task.Account); err != nil {
-			return nil, err
-		}
-		over = overQuota(c, created, int(max(0, min(a.Quota-a.Used, int64(len(created))))))
-		if err := table.remove(ctx, over); err != nil {
-			return nil, err
-		}
-		if _, err := tx.ExecContext(ctx, charge, len(created)-len(over), c.Task.Account, len(created)-len(over)); err != nil {
-			return nil, err
-		}
-	}
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO dataset_usage (account_id, dataset, records) VALUES (?, ?, ?)
-		ON CONFLICT (account_id, dataset) DO UPDATE SET records = dataset_usage.records + excluded.records`,
-		c.Task.Account, c.Task.Import.Dataset, len(created)-len(over))
-	return over, err
-}
-
-// overQuota picks the created rows beyond the room, in file order.
-func overQuota(c bulk.ValidatedBatch, created []int, room int) []int {
-	inOrder := slices.Clone(created)
-	slices.SortFunc(inOrder, func(a, b int) int { return int(c.Records.RowNo[a] - c.Records.RowNo[b]) })
-	over := inOrder[room:]
-	slices.Sort(over)
-	return over
 }
 
 // rejectedRows are those that only the transaction could reject, by their index.
@@ -256,10 +218,11 @@ func addRejectGroups(ctx context.Context, tx *txn, w bulk.BatchTask, groups []bu
 }
 
 // closeBatch notes what became of a claimed batch.
-func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.BatchState, n bulk.Counts, rejects rejectedRows, took time.Duration) error {
-	d, err1 := rowSet(c, rejects[bulk.CodeDuplicateKey]).MarshalBinary()
-	q, err2 := rowSet(c, rejects[bulk.CodeOverQuota]).MarshalBinary()
-	u, err3 := rowSet(c, rejects[bulk.CodeUnstorable]).MarshalBinary()
+func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, o batchOutcome) error {
+	n := o.counts
+	d, err1 := rowSet(c, o.rejects[bulk.CodeDuplicateKey]).MarshalBinary()
+	q, err2 := rowSet(c, o.rejects[bulk.CodeOverQuota]).MarshalBinary()
+	u, err3 := rowSet(c, o.rejects[bulk.CodeUnstorable]).MarshalBinary()
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
@@ -268,8 +231,8 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.Bat
 			rows_created = ?, rows_updated = ?, rows_superseded = ?, rows_rejected = ?, rows_over_quota = ?,
 			duplicate_rows = ?, over_quota_rows = ?, unstorable_rows = ?, read_ms = ?, validate_ms = ?, commit_ms = ?
 		WHERE account_id = ? AND import_id = ? AND no = ? AND `+isStaged,
-		to, c.Lease.Node, to == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Lease.Attempt, c.Lease.Waits.Queued.Milliseconds(), c.Lease.Waits.Paused.Milliseconds(),
-		c.Lease.Waits.Backoff.Milliseconds(), c.Lease.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), took.Milliseconds(),
+		o.state, c.Lease.Node, o.state == bulk.BatchCommitted, now(), c.Task.LeasedAt, c.Lease.Attempt, c.Lease.Waits.Queued.Milliseconds(), c.Lease.Waits.Paused.Milliseconds(),
+		c.Lease.Waits.Backoff.Milliseconds(), c.Lease.Waits.Failed.Milliseconds(), n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, d, q, u, c.Read.Milliseconds(), c.Validate.Milliseconds(), o.took.Milliseconds(),
 		c.Task.Account, c.Task.Import.ID, c.Task.Batch.No))
 	if err == nil && closed == 0 {
 		return bulk.ErrSkip
@@ -280,23 +243,20 @@ func closeBatch(ctx context.Context, tx *txn, c bulk.ValidatedBatch, to bulk.Bat
 // addToImport adds a batch's outcome to its import, which it locks and returns. It rolls
 // everything back if the import ended meanwhile: after a cancel not one more row lands.
 // A dry run that was approved while this batch was being checked comes again, too.
-func addToImport(ctx context.Context, tx *txn, w bulk.BatchTask, n bulk.Counts, batches string) (r importRow, err error) {
+func addToImport(ctx context.Context, tx *txn, w bulk.BatchTask, o batchOutcome) (r importRow, err error) {
+	n, committed := o.counts, 0
+	if o.state == bulk.BatchCommitted {
+		committed = 1
+	}
 	err = tx.GetContext(ctx, &r, `
 		UPDATE imports SET rows_created = rows_created + ?, rows_updated = rows_updated + ?, rows_superseded = rows_superseded + ?,
-			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, `+batches+`,
+			rows_rejected = rows_rejected + ?, rows_over_quota = rows_over_quota + ?, batches_staged = batches_staged - 1, batches_committed = batches_committed + ?,
 			version = version + 1
 		WHERE account_id = ? AND id = ? AND `+acceptsCommits+` AND (NOT ? OR NOT approved)
 		RETURNING `+importColumns,
-		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, w.Account, w.Import.ID, w.DryRun)
+		n.Created, n.Updated, n.Superseded, n.Rejected, n.OverQuota, committed, w.Account, w.Import.ID, w.DryRun)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, bulk.ErrSkip
 	}
 	return r, err
-}
-
-// settleBatch moves the import on after one of its batches.
-func settleBatch(ctx context.Context, tx *txn, r *importRow, w bulk.BatchTask) (ending bool, err error) {
-	f := r.facts(w.Import.Options)
-	f.Judged = max(r.Sum(), w.Batch.Rows.Read)
-	return completeIfDone(ctx, tx, r, f)
 }

@@ -137,15 +137,15 @@ func (s *Store) OpenSession(ctx context.Context, keyHash, sessionHash string, li
 		} else if err != nil {
 			return err
 		}
-		return openSession(ctx, tx, p, sessionHash, life)
+		return tx.openSession(ctx, p, sessionHash, life)
 	})
 }
 
 // CreateLogin stores a one-time login link by its hash.
-func (s *Store) CreateLogin(ctx context.Context, account bulk.AccountID, user bulk.UserID, hash string, life time.Duration) error {
+func (s *Store) CreateLogin(ctx context.Context, l bulk.LoginLink) error {
 	return s.tx(ctx, "create login link", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO login_links (account_id, hash, user_id, expires_at) VALUES (?, ?, ?, `+tx.ahead()+`)`,
-			account, hash, user, life.Seconds())
+			l.Account, l.Hash, l.User, l.Life.Seconds())
 		return err
 	})
 }
@@ -167,15 +167,15 @@ func (s *Store) RedeemLogin(ctx context.Context, linkHash, sessionHash string, l
 		} else if err != nil {
 			return err
 		}
-		return openSession(ctx, tx, p, sessionHash, life)
+		return tx.openSession(ctx, p, sessionHash, life)
 	})
 }
 
 // openSession stores a session. Its name and rights are not looked at any more: they
 // are those of its key or person, see Principals.
-func openSession(ctx context.Context, tx *txn, p bulk.Principal, hash string, life time.Duration) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (account_id, hash, user_id, key_id, name, operator, expires_at) VALUES (?, ?, ?, ?, ?, ?, `+tx.ahead()+`)`,
+func (t *txn) openSession(ctx context.Context, p bulk.Principal, hash string, life time.Duration) error {
+	_, err := t.ExecContext(ctx, `
+		INSERT INTO sessions (account_id, hash, user_id, key_id, name, operator, expires_at) VALUES (?, ?, ?, ?, ?, ?, `+t.ahead()+`)`,
 		p.Account, hash, p.User, p.Key, p.Name, p.Operator, life.Seconds())
 	return err
 }

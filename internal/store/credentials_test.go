@@ -54,10 +54,10 @@ func TestCredentials(t *testing.T) {
 
 		user, err := f.CreateUser(ctx, f.account, "Operator", true)
 		f.must(err)
-		f.must(f.CreateLogin(ctx, f.account, user, "link", time.Minute))
+		f.must(f.CreateLogin(ctx, bulk.LoginLink{Account: f.account, User: user, Hash: "link", Life: time.Minute}))
 		f.must(f.RedeemLogin(ctx, "link", "session2", time.Hour))
 		wantKind(t, f.RedeemLogin(ctx, "link", "session3", time.Hour), bulk.KindUnauthorized)
-		f.must(f.CreateLogin(ctx, f.account, user, "old", -time.Minute))
+		f.must(f.CreateLogin(ctx, bulk.LoginLink{Account: f.account, User: user, Hash: "old", Life: -time.Minute}))
 		wantKind(t, f.RedeemLogin(ctx, "old", "session4", time.Hour), bulk.KindUnauthorized)
 
 		wantKind(t, f.RevokeKey(ctx, f.newAccount("other", 1), k.ID), bulk.KindNotFound)
@@ -117,7 +117,7 @@ func TestSessionsFollowTheirKeyAndPerson(t *testing.T) {
 		f.must(f.OpenSession(ctx, "hash", "by key", time.Hour))
 		user, err := f.CreateUser(ctx, f.account, "Operator", true)
 		f.must(err)
-		f.must(f.CreateLogin(ctx, f.account, user, "link", time.Minute))
+		f.must(f.CreateLogin(ctx, bulk.LoginLink{Account: f.account, User: user, Hash: "link", Life: time.Minute}))
 		f.must(f.RedeemLogin(ctx, "link", "by link", time.Hour))
 		if !f.ofSession("by key").Operator || !f.ofSession("by link").Operator {
 			t.Fatal("no operators")
@@ -127,7 +127,7 @@ func TestSessionsFollowTheirKeyAndPerson(t *testing.T) {
 		if a, b := f.ofSession("by key"), f.ofSession("by link"); a.Operator || b.Operator || a == nobody || b == nobody {
 			t.Fatal("still operators, or gone", a, b)
 		}
-		f.must(f.CreateLogin(ctx, f.account, user, "late link", time.Minute))
+		f.must(f.CreateLogin(ctx, bulk.LoginLink{Account: f.account, User: user, Hash: "late link", Life: time.Minute}))
 		change(`UPDATE api_keys SET revoked_at = created_at WHERE id = ?`, k.ID)
 		change(`DELETE FROM users WHERE id = ?`, user)
 		if a, b := f.ofSession("by key"), f.ofSession("by link"); a != nobody || b != nobody {
@@ -141,7 +141,7 @@ func TestLoginLinkWorksOnceOfManyAtOnce(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		user, err := f.CreateUser(t.Context(), f.account, "Operator", true)
 		f.must(err)
-		f.must(f.CreateLogin(t.Context(), f.account, user, "link", time.Minute))
+		f.must(f.CreateLogin(t.Context(), bulk.LoginLink{Account: f.account, User: user, Hash: "link", Life: time.Minute}))
 		var all sync.WaitGroup
 		var in atomic.Int32
 		for i := range 8 {

@@ -20,7 +20,7 @@ type engine interface {
 	columnType(t bulk.Type) string       // of a typed table
 	ordered(c bulk.Column) string        // expression over a column of table t by which keys are in order
 	tableOptions() string                // that follow CREATE TABLE
-	wall() string                        // statement that narrows a transaction to one account (?), "" for none
+	rls() string                         // statement that narrows a transaction to one account (?), "" for none
 	afterTable(table string) []string    // statements that follow the creation of a typed table
 	fault(err error) fault               // what an error speaks of
 	trouble(err error) *bulk.Error       // why writes fail for the machine's sake; nil: that is not it

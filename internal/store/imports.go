@@ -84,7 +84,7 @@ func lockImport(ctx context.Context, tx *txn, account bulk.AccountID, id bulk.Im
 
 // Import reads one import.
 func (s *Store) Import(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (i bulk.Import, err error) {
-	err = s.own(ctx, "read import", account, func(q reader) error {
+	err = s.asAccount(ctx, "read import", account, func(q reader) error {
 		r, err := getImport(ctx, q, account, id)
 		if err == nil {
 			i, err = r.public()
@@ -141,15 +141,21 @@ func (s *Store) ListImports(ctx context.Context, account bulk.AccountID, f bulk.
 		add(`id < ?`, f.Cursor) // identifiers sort by age
 	}
 	query := fmt.Sprintf(`SELECT %s FROM imports WHERE %s ORDER BY id DESC LIMIT %d`, listedColumns, strings.Join(where, " AND "), f.Limit+1)
-	err = s.own(ctx, "list imports", account, func(q reader) error {
-		out, next, err = readImports(ctx, q, f.Limit, query, args)
+	err = s.asAccount(ctx, "list imports", account, func(q reader) error {
+		out, next, err = readImports(ctx, q, f.Limit, statement{query, args})
 		return err
 	})
 	return out, next, err
 }
 
-func readImports(ctx context.Context, q reader, limit int, query string, args []any) (out []bulk.Import, next string, err error) {
-	rows, err := q.QueryxContext(ctx, query, args...)
+// statement is SQL with its arguments.
+type statement struct {
+	query string
+	args  []any
+}
+
+func readImports(ctx context.Context, q reader, limit int, st statement) (out []bulk.Import, next string, err error) {
+	rows, err := q.QueryxContext(ctx, st.query, st.args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -301,7 +307,7 @@ func (tx *txn) milestone(ctx context.Context, k importKey, kind, text string) er
 // ImportEvents lists milestones after the sequence number, oldest first.
 func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
 	out := []bulk.Event{}
-	err := s.own(ctx, "list events", account, func(q reader) error {
+	err := s.asAccount(ctx, "list events", account, func(q reader) error {
 		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
@@ -327,7 +333,7 @@ func (s *Store) RejectGroupPage(ctx context.Context, account bulk.AccountID, id 
 		Count    int64     `db:"rejects"`
 		Examples string    `db:"examples"`
 	}
-	err := s.own(ctx, "list reject groups", account, func(q reader) error {
+	err := s.asAccount(ctx, "list reject groups", account, func(q reader) error {
 		if err := hasImport(ctx, q, account, id); err != nil {
 			return err
 		}
@@ -374,7 +380,7 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 // what was never processed do not count.
 func (s *Store) working(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (time.Duration, error) {
 	var batches []bulk.Batch
-	err := s.own(ctx, "time batches", account, func(q reader) error {
+	err := s.asAccount(ctx, "time batches", account, func(q reader) error {
 		return q.SelectContext(ctx, &batches, `
 			SELECT committed_at, read_ms, validate_ms, commit_ms FROM batches WHERE account_id = ? AND import_id = ? AND committed_at IS NOT NULL`, account, id)
 	})

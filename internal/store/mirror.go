@@ -34,7 +34,7 @@ func (c Commits) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time
 		if err != nil {
 			return err
 		}
-		return markBatches(ctx, tx, "announced_at", bulk.BatchCommitted, ids, at.Add(-ago))
+		return tx.markBatches(ctx, batchMark{"announced_at", bulk.BatchCommitted, at.Add(-ago)}, ids)
 	})
 }
 
@@ -116,7 +116,7 @@ func (s *Store) MarkMirrored(ctx context.Context, batches []bulk.BatchID, import
 	return s.tx(ctx, "mark mirrored", func(tx *txn) error {
 		at, err := readClock(ctx, tx, s.engine)
 		if err == nil {
-			err = markBatches(ctx, tx, "mirrored_at", bulk.BatchCommitted, batches, at)
+			err = tx.markBatches(ctx, batchMark{"mirrored_at", bulk.BatchCommitted, at}, batches)
 		}
 		if err != nil {
 			return err
@@ -152,9 +152,7 @@ const recordsByKey = 100
 // them, with every column of the import's spec, in no order. Records has no Keys.
 // Each key has its values in the order of the spec's Key.
 func (s *Store) LandedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (out bulk.Records, err error) {
-	for _, c := range w.Spec.Columns {
-		out.Columns = append(out.Columns, c.Name)
-	}
+	out.Columns = columnNames(w.Spec)
 	is := []string{`t._account_id = ?`}
 	for _, k := range w.Spec.Key {
 		is = append(is, fmt.Sprintf(`t.%q = ?`, k))
@@ -168,7 +166,7 @@ func (s *Store) LandedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bu
 		for _, k := range chunk {
 			args = append(append(args, string(w.Account)), k...)
 		}
-		if err := s.readRecords(ctx, s.read, w.Spec, query, args, func(r bulk.Record) bool {
+		if err := s.readRecords(ctx, s.read, recordQuery{w.Spec, query, args}, func(r bulk.Record) bool {
 			if r.OpSeq == w.OpSeq && r.Row >= w.Batch.FirstRow && r.Row < w.Batch.FirstRow+w.Batch.Rows.Read {
 				out.RowNo = append(out.RowNo, r.Row)
 				out.Values = append(out.Values, r.Values)

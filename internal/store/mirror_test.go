@@ -235,7 +235,7 @@ func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
 			t.Errorf("got %v, want %v", got.Values, values)
 		}
 		var keys []bulk.Value
-		f.must(f.RecordsBetween(t.Context(), f.account, spec, nil, nil, 10, func(r bulk.Record) bool {
+		f.must(f.RecordsBetween(t.Context(), bulk.RecordRange{Account: f.account, Spec: spec, Limit: 10}, func(r bulk.Record) bool {
 			keys = append(keys, r.Values...)
 			return true
 		}))
@@ -265,7 +265,7 @@ func TestRecordsBetweenKeysOfEveryType(t *testing.T) {
 				f.must(err)
 			}
 			read := func(after, upTo []bulk.Value, limit int) (got []bulk.Value) {
-				f.must(f.RecordsBetween(t.Context(), f.account, spec, after, upTo, limit, func(r bulk.Record) bool {
+				f.must(f.RecordsBetween(t.Context(), bulk.RecordRange{Account: f.account, Spec: spec, After: after, UpTo: upTo, Limit: limit}, func(r bulk.Record) bool {
 					got = append(got, r.Values[0])
 					return true
 				}))

@@ -114,7 +114,7 @@ func (postgresEngine) ordered(c bulk.Column) string {
 func (postgresEngine) tableOptions() string { return "" }
 
 // Both settings end with the transaction.
-func (postgresEngine) wall() string {
+func (postgresEngine) rls() string {
 	return `SELECT set_config('bulkhead.account', ?, true), set_config('role', 'bulkhead_reader', true)`
 }
 
@@ -133,19 +133,19 @@ func (postgresEngine) fault(err error) fault {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case !ok && broken(err):
-		return faultPasses
+		return faultRetryable
 	case !ok:
 		return notDatabase
 	case e.Code == "57014": // the caller itself gave up
 		return faultUnknown
 	case e.Code == "25P03", e.Code == "25006": // idle in a transaction too long, read-only for now
-		return faultPasses
+		return faultRetryable
 	}
 	switch e.Code[:2] {
 	case "08", "40", "53", "55", "57", "58":
-		return faultPasses
+		return faultRetryable
 	case "22", "23", "54":
-		return faultOfTheData
+		return faultData
 	}
 	return faultUnknown
 }
@@ -204,13 +204,13 @@ func (s *Store) Reap(ctx context.Context, stuckFor time.Duration) (int64, error)
 }
 
 // copyFrom streams rows into a table within the transaction.
-func copyFrom(ctx context.Context, tx *txn, table []string, columns []string, src pgx.CopyFromSource) (n int64, err error) {
-	err = tx.conn.Raw(func(c any) error {
+func (t *txn) copyFrom(ctx context.Context, table string, columns []string, src pgx.CopyFromSource) (n int64, err error) {
+	err = t.conn.Raw(func(c any) error {
 		conn, ok := c.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("copy needs a pgx connection, have %T", c)
 		}
-		n, err = conn.Conn().CopyFrom(ctx, pgx.Identifier(table), columns, src)
+		n, err = conn.Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, src)
 		return err
 	})
 	return n, err

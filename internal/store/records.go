@@ -21,9 +21,7 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 	if err != nil {
 		return p, err
 	}
-	for _, c := range d.Columns {
-		p.Columns = append(p.Columns, c.Name)
-	}
+	p.Columns = columnNames(d.Spec)
 	var after []any
 	if cursor != "" {
 		if after, err = decodeCursor(cursor, d.Spec); err != nil {
@@ -31,8 +29,8 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 		}
 	}
 	more := false
-	if err := s.own(ctx, "list records", account, func(q reader) error {
-		more, err = s.fillPage(ctx, q, &p, d.Spec, account, after, limit)
+	if err := s.asAccount(ctx, "list records", account, func(q reader) error {
+		more, err = s.fillPage(ctx, q, bulk.RecordRange{Account: account, Spec: d.Spec, After: after, Limit: limit}, &p)
 		return err
 	}); err != nil || !more {
 		return p, err
@@ -46,11 +44,12 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.D
 const recordsAtOnce = 100
 
 // fillPage reads records until the page is full, and reports whether more follow.
-func (s *Store) fillPage(ctx context.Context, q reader, p *bulk.RecordPage, spec bulk.Spec, account bulk.AccountID, after []any, limit int) (more bool, err error) {
+func (s *Store) fillPage(ctx context.Context, q reader, in bulk.RecordRange, p *bulk.RecordPage) (more bool, err error) {
+	limit := in.Limit
 	for bytes := 0; ; {
 		had, ask := len(p.Records), min(recordsAtOnce, limit+1-len(p.Records))
-		query, args := selectRecords(spec, p.Columns, account, after, ask)
-		err := s.readRecords(ctx, q, spec, query, args, func(r bulk.Record) bool {
+		in.Limit = ask
+		err := s.readRecords(ctx, q, selectRecords(in), func(r bulk.Record) bool {
 			if more = len(p.Records) == limit || bytes >= bulk.PageBytes; more {
 				return false
 			}
@@ -61,32 +60,46 @@ func (s *Store) fillPage(ctx context.Context, q reader, p *bulk.RecordPage, spec
 		if err != nil || more || len(p.Records)-had < ask {
 			return more, err
 		}
-		after = keyOf(spec, p.Records[len(p.Records)-1])
+		in.After = keyOf(in.Spec, p.Records[len(p.Records)-1])
 	}
 }
 
-// selectRecords reads the account's records after a key, nil for all.
-func selectRecords(spec bulk.Spec, columns []string, account bulk.AccountID, after []any, limit int) (query string, args []any) {
-	query = fmt.Sprintf(`
+// recordQuery selects records of a spec: its columns, op_seq, row and import.
+type recordQuery struct {
+	spec  bulk.Spec
+	query string
+	args  []any
+}
+
+// selectRecords reads records in key order; the upper bound is not for it.
+func selectRecords(in bulk.RecordRange) recordQuery {
+	query := fmt.Sprintf(`
 		SELECT %s, t._op_seq, t._row_no, COALESCE(i.id, '') FROM %q t
 		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
-		WHERE t._account_id = ?`, prefixed(columns), spec.Table())
-	args = []any{spec.Name, account}
-	if after != nil {
-		query += fmt.Sprintf(` AND (%s) > %s`, prefixed(spec.Key), tuples(1, len(spec.Key)))
-		args = append(args, after...)
+		WHERE t._account_id = ?`, prefixed(columnNames(in.Spec)), in.Spec.Table())
+	args := []any{in.Spec.Name, in.Account}
+	if in.After != nil {
+		query += fmt.Sprintf(` AND (%s) > %s`, prefixed(in.Spec.Key), tuples(1, len(in.Spec.Key)))
+		args = append(args, in.After...)
 	}
-	return query + fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(spec.Key), limit), args
+	return recordQuery{in.Spec, query + fmt.Sprintf(` ORDER BY %s LIMIT %d`, prefixed(in.Spec.Key), in.Limit), args}
+}
+
+func columnNames(spec bulk.Spec) (names []string) {
+	for _, c := range spec.Columns {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // readRecords calls each with every record of the query, until it says false.
-func (s *Store) readRecords(ctx context.Context, q reader, spec bulk.Spec, query string, args []any, each func(bulk.Record) bool) error {
-	rows, err := q.QueryxContext(ctx, query, args...)
+func (s *Store) readRecords(ctx context.Context, q reader, rq recordQuery, each func(bulk.Record) bool) error {
+	rows, err := q.QueryxContext(ctx, rq.query, rq.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	n := len(spec.Columns)
+	n := len(rq.spec.Columns)
 	for rows.Next() {
 		r := bulk.Record{Values: make([]bulk.Value, n)}
 		dest := make([]any, 0, n+3)
@@ -96,7 +109,7 @@ func (s *Store) readRecords(ctx context.Context, q reader, spec bulk.Spec, query
 		if err := rows.Scan(append(dest, &r.OpSeq, &r.Row, &r.Import)...); err != nil {
 			return err
 		}
-		for i, c := range spec.Columns {
+		for i, c := range rq.spec.Columns {
 			r.Values[i] = s.engine.value(c.Type, r.Values[i])
 		}
 		if !each(r) {

@@ -16,8 +16,8 @@ type fault int
 const (
 	notDatabase    fault = iota // no error of the database
 	faultUnknown                // neither of the others: of the statement, the session, the schema
-	faultPasses                 // the same call may succeed later
-	faultOfTheData              // the database does not take what it was given
+	faultRetryable              // the same call may succeed later
+	faultData                   // the database does not take what it was given
 )
 
 // refusedRows finds those of the rows that the database does not take, by halves: each
@@ -28,7 +28,7 @@ func (s *Store) refusedRows(ctx context.Context, c bulk.ValidatedBatch, rows []i
 	switch {
 	case err == nil:
 		return nil, nil
-	case s.engine.fault(err) != faultOfTheData:
+	case s.engine.fault(err) != faultData:
 		return nil, err
 	case len(rows) == 1:
 		return rows, nil
@@ -44,11 +44,11 @@ func (s *Store) refusedRows(ctx context.Context, c bulk.ValidatedBatch, rows []i
 // errRehearsed rolls back what went well.
 var errRehearsed = errors.New("rehearsed")
 
-// rehearse lands rows and takes them back.
+// rehearse merges rows and takes them back.
 func (s *Store) rehearse(ctx context.Context, c bulk.ValidatedBatch, rows []int) error {
 	for {
 		err := s.tx(ctx, "rehearse batch", func(tx *txn) error {
-			if _, err := s.land(ctx, tx, c, rows); err != nil {
+			if _, err := s.merge(ctx, tx, c, rows); err != nil {
 				return err
 			}
 			return errRehearsed

@@ -107,8 +107,8 @@ func TestUpsertThatWouldOverflowIsAReject(t *testing.T) {
 // What the database says decides what becomes of a batch.
 func TestFaults(t *testing.T) {
 	for code, want := range map[string]fault{
-		"22021": faultOfTheData, "22P02": faultOfTheData, "23514": faultOfTheData, "54000": faultOfTheData,
-		"40001": faultPasses, "40P01": faultPasses, "53100": faultPasses, "57P01": faultPasses, "08006": faultPasses, "55P03": faultPasses, "25P03": faultPasses,
+		"22021": faultData, "22P02": faultData, "23514": faultData, "54000": faultData,
+		"40001": faultRetryable, "40P01": faultRetryable, "53100": faultRetryable, "57P01": faultRetryable, "08006": faultRetryable, "55P03": faultRetryable, "25P03": faultRetryable,
 		"0A000": faultUnknown, "26000": faultUnknown, "42703": faultUnknown, "42P01": faultUnknown, "57014": faultUnknown, "XX000": faultUnknown, "P0001": faultUnknown,
 	} {
 		if got := (postgresEngine{}).fault(fmt.Errorf("commit: %w", &pgconn.PgError{Code: code})); got != want {

@@ -85,7 +85,7 @@ func (sqliteEngine) ordered(c bulk.Column) string { return fmt.Sprintf(`t.%q`, c
 func (sqliteEngine) tableOptions() string { return "WITHOUT ROWID" }
 
 // One process has the file, and it is the console itself.
-func (sqliteEngine) wall() string { return "" }
+func (sqliteEngine) rls() string { return "" }
 
 func (sqliteEngine) afterTable(string) []string { return nil }
 
@@ -96,9 +96,9 @@ func (sqliteEngine) fault(err error) fault {
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY:
-		return faultPasses
+		return faultRetryable
 	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
-		return faultOfTheData
+		return faultData
 	}
 	return faultUnknown
 }

@@ -225,7 +225,7 @@ func (s *Store) tx(ctx context.Context, op string, fn func(tx *txn) error) error
 // later fails with a violated constraint, begins again and sees what the earlier made.
 func (s *Store) makeOnce(ctx context.Context, op string, fn func(tx *txn) error) error {
 	err := s.tx(ctx, op, fn)
-	if s.engine.fault(err) == faultOfTheData {
+	if s.engine.fault(err) == faultData {
 		err = s.tx(ctx, op, fn)
 	}
 	return err

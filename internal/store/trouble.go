@@ -26,7 +26,7 @@ func (s *Store) error(op string, err error) error {
 	switch {
 	case err == nil || bulk.KindOf(err) != "":
 		return err
-	case s.engine.fault(err) == faultPasses:
+	case s.engine.fault(err) == faultRetryable:
 		why := cmp.Or(s.engine.trouble(err), busy())
 		err = fmt.Errorf("%s: %w (%w)", op, why, err)
 		if bulk.TakesNoWrites(why) {

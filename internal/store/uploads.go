@@ -268,7 +268,7 @@ func (s *Store) Silences(ctx context.Context, account bulk.AccountID) (map[bulk.
 		Import bulk.ImportID `db:"import_id"`
 		MS     int64         `db:"ms"`
 	}
-	err := s.own(ctx, "read silences", account, func(q reader) error {
+	err := s.asAccount(ctx, "read silences", account, func(q reader) error {
 		return q.SelectContext(ctx, &rows, `
 			SELECT u.import_id, `+s.engine.clock()+` - u.worked_at AS ms FROM imports i JOIN uploads u ON u.account_id = i.account_id AND u.import_id = i.id
 			WHERE i.account_id = ? AND NOT i.sealed AND i.finished_at IS NULL AND NOT (u.spooled AND u.byte_offset = u.length)`, account)

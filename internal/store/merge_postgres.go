@@ -43,7 +43,7 @@ func (r *postgresRows) close() {}
 
 func (r *postgresRows) insert(ctx context.Context, rows []int) (int64, error) {
 	if len(rows) == len(r.all) && !r.staged && !r.overlapping() {
-		n, err := copyFrom(ctx, r.tx, []string{r.c.Task.Spec.Table()}, r.columns, &rowSource{r: r, rows: rows})
+		n, err := r.tx.copyFrom(ctx, r.c.Task.Spec.Table(), r.columns, &rowSource{r: r, rows: rows})
 		if uniqueViolation(err) {
 			r.store.expectOverlap(r.c.Task.Import.ID)
 			return 0, errKeyExists
@@ -68,7 +68,7 @@ func (r *postgresRows) stage(ctx context.Context) error {
 		CREATE TEMP TABLE _staged ON COMMIT DROP AS SELECT 0 AS _i, %s FROM %q WITH NO DATA`, quoted(r.columns), r.c.Task.Spec.Table())); err != nil {
 		return err
 	}
-	if _, err := copyFrom(ctx, r.tx, []string{"_staged"}, append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: r.all, numbered: true}); err != nil {
+	if _, err := r.tx.copyFrom(ctx, "_staged", append([]string{"_i"}, r.columns...), &rowSource{r: r, rows: r.all, numbered: true}); err != nil {
 		return err
 	}
 	_, err := r.tx.Tx.ExecContext(ctx, `ANALYZE _staged`)

@@ -16,11 +16,11 @@ type reader interface {
 	QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row
 }
 
-// own reads for one account behind the second wall: where the engine has one, the
+// asAccount reads for one account behind the second wall: where the engine has one, the
 // database itself shows no row of another account, whatever the query says.
-func (s *Store) own(ctx context.Context, op string, account bulk.AccountID, fn func(q reader) error) error {
-	wall := s.engine.wall()
-	if wall == "" {
+func (s *Store) asAccount(ctx context.Context, op string, account bulk.AccountID, fn func(q reader) error) error {
+	rls := s.engine.rls()
+	if rls == "" {
 		return s.error(op, fn(s.read))
 	}
 	tx, err := s.read.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -28,7 +28,7 @@ func (s *Store) own(ctx context.Context, op string, account bulk.AccountID, fn f
 		return s.error(op, err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, tx.Rebind(wall), string(account)); err != nil {
+	if _, err := tx.ExecContext(ctx, tx.Rebind(rls), string(account)); err != nil {
 		return s.error(op, err)
 	}
 	if err := fn(&txn{Tx: tx}); err != nil {

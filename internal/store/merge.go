@@ -40,8 +40,8 @@ type owner struct {
 	kept    bulk.Width // of the record, if this batch overwrites it; see [selectKept]
 }
 
-// landed says what became of a batch's rows.
-type landed struct {
+// merged says what became of a batch's rows.
+type merged struct {
 	created    []int
 	updated    int64
 	superseded int64 // this row, or an earlier row of the same import that it displaced
@@ -49,21 +49,21 @@ type landed struct {
 	unstorable []int // with what the record keeps it would be too large
 }
 
-// landing puts a batch's rows into their table and settles repeated keys by
+// merge puts a batch's rows into their table and settles repeated keys by
 // (op_seq, row_no).
 //
 // It hopes for new keys first: rows are inserted, skipping what exists. Only a
 // chunk that met an existing key is looked at row by row, and as soon as half of
 // one does, the next chunks look first.
-type landing struct {
+type merge struct {
 	c      bulk.ValidatedBatch
 	table  rowTable
 	widths *widths
-	out    landed
+	out    merged
 }
 
-// land puts these rows of a batch into their table. The table must be closed.
-func (s *Store) land(ctx context.Context, tx *txn, c bulk.ValidatedBatch, rows []int) (*landing, error) {
+// merge puts these rows of a batch into their table. The table must be closed.
+func (s *Store) merge(ctx context.Context, tx *txn, c bulk.ValidatedBatch, rows []int) (*merge, error) {
 	if c.Task.Import.Options.DryRun {
 		// It was approved after imports with a newer spec, whose columns its records may have.
 		d, err := dataset(ctx, tx, c.Task.Import.Dataset)
@@ -72,19 +72,19 @@ func (s *Store) land(ctx context.Context, tx *txn, c bulk.ValidatedBatch, rows [
 		}
 		c.Task.Spec = d.Spec
 	}
-	l := &landing{c: c, table: s.engine.rows(s, tx), widths: newWidths(c)}
-	l.table.begin(c, rows)
-	if err := l.run(ctx, rows); err != nil {
-		l.table.close()
+	m := &merge{c: c, table: s.engine.rows(s, tx), widths: newWidths(c)}
+	m.table.begin(c, rows)
+	if err := m.run(ctx, rows); err != nil {
+		m.table.close()
 		return nil, err
 	}
-	return l, nil
+	return m, nil
 }
 
-func (l *landing) run(ctx context.Context, rows []int) error {
+func (m *merge) run(ctx context.Context, rows []int) error {
 	lookFirst := false
-	for chunk := range slices.Chunk(rows, l.table.chunk()) {
-		conflicts, err := l.chunk(ctx, chunk, lookFirst)
+	for chunk := range slices.Chunk(rows, m.table.chunk()) {
+		conflicts, err := m.chunk(ctx, chunk, lookFirst)
 		if err != nil {
 			return err
 		}
@@ -93,24 +93,24 @@ func (l *landing) run(ctx context.Context, rows []int) error {
 	return nil
 }
 
-// chunk lands rows and returns how many of their keys existed before.
-func (l *landing) chunk(ctx context.Context, rows []int, lookFirst bool) (conflicts int, err error) {
+// chunk merges rows and returns how many of their keys existed before.
+func (m *merge) chunk(ctx context.Context, rows []int, lookFirst bool) (conflicts int, err error) {
 	if !lookFirst {
-		n, err := l.table.insert(ctx, rows)
+		n, err := m.table.insert(ctx, rows)
 		if err != nil {
 			return 0, err
 		}
 		if n == int64(len(rows)) {
-			l.out.created = append(l.out.created, rows...)
+			m.out.created = append(m.out.created, rows...)
 			return 0, nil
 		}
 	}
-	owners, err := l.table.owners(ctx, rows)
+	owners, err := m.table.owners(ctx, rows)
 	if err != nil {
 		return 0, err
 	}
-	fresh, winners := l.settle(rows, owners)
-	if err := l.table.overwrite(ctx, winners); err != nil {
+	fresh, winners := m.settle(rows, owners)
+	if err := m.table.overwrite(ctx, winners); err != nil {
 		return 0, err
 	}
 	if len(fresh) == 0 {
@@ -118,33 +118,33 @@ func (l *landing) chunk(ctx context.Context, rows []int, lookFirst bool) (confli
 	}
 	// Another transaction may have taken one of these keys since they were looked
 	// up; then they are settled once more, now that its row can be seen.
-	more, err := l.chunk(ctx, fresh, false)
+	more, err := m.chunk(ctx, fresh, false)
 	return len(owners) + more, err
 }
 
 // settle decides for each row by who holds its key, and returns the rows to insert
 // and those to overwrite with.
-func (l *landing) settle(rows []int, owners map[int]owner) (fresh, winners []int) {
+func (m *merge) settle(rows []int, owners map[int]owner) (fresh, winners []int) {
 	for _, i := range rows {
 		o, exists := owners[i]
-		switch own := exists && o.op == l.c.Task.OpSeq; {
+		switch own := exists && o.op == m.c.Task.OpSeq; {
 		case !exists:
 			fresh = append(fresh, i)
-		case own && o.row == l.c.Records.RowNo[i]:
-			l.out.created = append(l.out.created, i) // inserted just now
-		case own && o.row > l.c.Records.RowNo[i]:
-			l.out.superseded++
-		case !own && l.c.Task.Import.Mode == bulk.ModeCreate:
-			l.out.duplicate = append(l.out.duplicate, i)
-		case o.op > l.c.Task.OpSeq:
-			l.out.superseded++ // a later import was here first
-		case l.widths.overflow(i, o.kept):
-			l.out.unstorable = append(l.out.unstorable, i)
+		case own && o.row == m.c.Records.RowNo[i]:
+			m.out.created = append(m.out.created, i) // inserted just now
+		case own && o.row > m.c.Records.RowNo[i]:
+			m.out.superseded++
+		case !own && m.c.Task.Import.Mode == bulk.ModeCreate:
+			m.out.duplicate = append(m.out.duplicate, i)
+		case o.op > m.c.Task.OpSeq:
+			m.out.superseded++ // a later import was here first
+		case m.widths.overflow(i, o.kept):
+			m.out.unstorable = append(m.out.unstorable, i)
 		case own:
-			l.out.superseded++
+			m.out.superseded++
 			winners = append(winners, i)
 		default:
-			l.out.updated++
+			m.out.updated++
 			winners = append(winners, i)
 		}
 	}
