@@ -29,7 +29,7 @@ type api struct {
 func newAPI(t *testing.T, change ...func(*Config)) *api {
 	t.Helper()
 	w := &apiWorld{
-		accounts: map[bulk.AccountID]*bulk.Account{}, keys: map[string]*apiKey{}, sessions: map[string]bulk.Principal{}, links: map[string]bulk.Principal{},
+		accounts: map[bulk.AccountID]*bulk.Account{}, keys: map[string]*bulk.APIKey{}, sessions: map[string]bulk.Principal{}, links: map[string]bulk.Principal{},
 		imports: map[bulk.ImportID]*bulk.Import{}, answers: map[string]apiAnswer{}, events: map[bulk.ImportID][]bulk.Event{}, files: map[bulk.ImportID][]byte{},
 		datasets: map[bulk.DatasetName]bulk.Dataset{}, records: map[bulk.AccountID]bulk.RecordPage{},
 	}

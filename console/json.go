@@ -49,7 +49,7 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 // readDeadline bounds how long a client may take to send a small body; the returned function
 // lifts the bound, which would otherwise cancel the request while it is worked on.
 func (s *Server) readDeadline(w http.ResponseWriter) (done func()) {
-	conn, end := http.NewResponseController(w), time.Now().Add(time.Duration(s.Limits.IdleSeconds)*time.Second)
+	conn, end := http.NewResponseController(w), time.Now().Add(s.Limits.Idle())
 	conn.SetReadDeadline(end) // not every connection has deadlines
 	return func() {
 		if time.Now().Before(end) { // else nobody is to wait for the rest

@@ -103,8 +103,7 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, f announce
 
 // uploadLimits are those of a new upload.
 func (s *Server) uploadLimits() resumable.Limits {
-	life := time.Duration(s.Limits.UploadExpiryDays * 24 * float64(time.Hour))
-	return resumable.Limits{FileBytes: s.Limits.FileBytes, Expires: time.Now().Add(life)}
+	return resumable.Limits{FileBytes: s.Limits.FileBytes, Expires: time.Now().Add(s.Limits.UploadLife())}
 }
 
 // asPiece makes the content of a creation the first piece of its upload.

@@ -17,7 +17,7 @@ import (
 type apiWorld struct {
 	mu       sync.Mutex
 	accounts map[bulk.AccountID]*bulk.Account
-	keys     map[string]*apiKey // by hash
+	keys     map[string]*bulk.APIKey // by hash
 	sessions map[string]bulk.Principal
 	links    map[string]bulk.Principal
 	imports  map[bulk.ImportID]*bulk.Import
@@ -41,11 +41,6 @@ type apiWorld struct {
 	lookups  [][]bulk.Credential // of principals
 	uses     []bulk.Principal    // that were noted
 	away     error               // what looking up principals and noting uses answer
-}
-
-type apiKey struct {
-	bulk.APIKey
-	hash string
 }
 
 type apiAnswer struct {
@@ -165,14 +160,14 @@ func (w *apiWorld) SetCap(_ context.Context, id bulk.AccountID, limit *int) erro
 }
 
 func (w *apiWorld) CreateKey(_ context.Context, k bulk.APIKey, hash string) error {
-	w.keys[hash] = &apiKey{k, hash}
+	w.keys[hash] = &k
 	return nil
 }
 
 func (w *apiWorld) ListKeys(_ context.Context, account bulk.AccountID) (out []bulk.APIKey, err error) {
 	for _, k := range w.keys {
 		if k.Account == account {
-			out = append(out, k.APIKey)
+			out = append(out, *k)
 		}
 	}
 	return out, nil

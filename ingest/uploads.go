@@ -94,7 +94,7 @@ func New(c Config) (*Uploads, error) {
 func (u *Uploads) Content() http.Handler { return u.content }
 
 // idle is how long a request may go without a byte.
-func (u *Uploads) idle() time.Duration { return time.Duration(u.Limits.IdleSeconds) * time.Second }
+func (u *Uploads) idle() time.Duration { return u.Limits.Idle() }
 
 // outlive returns a context that ends a while after ctx does, so that what a
 // request brought is stored although its client has left.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -98,7 +97,7 @@ func (r *resources) Ready(ctx context.Context) error {
 
 // serve answers requests until ctx ends; onShutdown may be nil.
 func (r *resources) serve(ctx context.Context, l net.Listener, h http.Handler, onShutdown func()) error {
-	return httpserver.Serve(ctx, l, httpserver.Config{Handler: h, Stall: time.Duration(r.limits.IdleSeconds) * time.Second, OnShutdown: onShutdown, Log: r.log})
+	return httpserver.Serve(ctx, l, httpserver.Config{Handler: h, Stall: r.limits.Idle(), OnShutdown: onShutdown, Log: r.log})
 }
 
 // unready logs why a process is not ready and returns what may be said of it outside.

@@ -243,7 +243,8 @@ type DatasetUsage struct {
 	Records int64       `json:"records" db:"records"`
 }
 
-// Limits are the bounds on input; all are settings.
+// Limits are the bounds on input. EventStreams is a setting of a process, the others are
+// the same everywhere, see [DefaultLimits]; tests have smaller ones.
 type Limits struct {
 	FileBytes        int64   `json:"file_bytes"`
 	RecordBytes      int     `json:"record_bytes"`
@@ -256,9 +257,17 @@ type Limits struct {
 	IdleSeconds      int     `json:"idle_seconds"`       // without a byte
 	PreviewBytes     int     `json:"preview_bytes"`
 	SpecColumns      int     `json:"dataset_columns"`
-	KeyBytes         int     `json:"key_bytes"`          // of a record; this and the next are the store's and no settings
+	KeyBytes         int     `json:"key_bytes"`          // of a record; this and the next are what the store holds
 	RowBytes         int     `json:"row_bytes"`          // as [Width] counts them
 	UploadExpiryDays float64 `json:"upload_expiry_days"` // an upload that nobody continued fails then
+}
+
+// Idle is how long a client may go without moving a byte.
+func (l Limits) Idle() time.Duration { return time.Duration(l.IdleSeconds) * time.Second }
+
+// UploadLife is how long an upload that nobody continues is kept.
+func (l Limits) UploadLife() time.Duration {
+	return time.Duration(l.UploadExpiryDays * 24 * float64(time.Hour))
 }
 
 // DefaultLimits are generous for people and tight for accidents.

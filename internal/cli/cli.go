@@ -125,7 +125,9 @@ func parse(g *grammar, args []string, stdout, stderr io.Writer) (command *kong.C
 
 func newParser(g *grammar, more ...kong.Option) (*kong.Kong, error) {
 	return kong.New(g, append(more, kong.Name("bulkhead"), kong.UsageOnError(), kong.ShortUsageOnError(), kong.PostBuild(addExamples),
-		kong.Vars{"version": buildVersion(), "max_weight": strconv.Itoa(bulk.MaxWeight), "max_batch_rows": strconv.Itoa(bulk.MaxBatchRows)},
+		kong.Vars{
+			"version": buildVersion(), "max_weight": strconv.Itoa(bulk.MaxWeight), "max_batch_rows": strconv.Itoa(bulk.MaxBatchRows), "event_streams": strconv.Itoa(bulk.DefaultLimits().EventStreams),
+		},
 		kong.Description("Imports CSV files of any size for many accounts at once: fair, exactly once, in bounded memory."))...)
 }
 

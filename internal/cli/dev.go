@@ -13,7 +13,7 @@ type devCommand struct {
 	Analytics string `help:"auto, off, chdb, or a clickhouse:// address." default:"auto" env:"BULKHEAD_ANALYTICS"`
 	Demo      bool   `help:"Also make a sample file and import it."`
 
-	EventStreams   int      `help:"Live event streams that an account may have open; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
+	EventStreams   int      `help:"Live event streams that an account may have open; default: ${event_streams}." env:"BULKHEAD_EVENT_STREAMS"`
 	AllowedOrigins []string `help:"Origins whose pages may use the API with a key, https://HOST,…; default: none." env:"BULKHEAD_ALLOWED_ORIGINS" placeholder:"ORIGIN"`
 }
 

@@ -17,7 +17,7 @@ import (
 func clientConfig(url string) config.Client { return config.Client{URL: url, APIKey: "bhk_test"} }
 
 // openImport makes an import that waits for size bytes.
-func openImport(t *testing.T, s *fakeServer, c *client, size int64) {
+func openImport(t *testing.T, c *client, size int64) {
 	t.Helper()
 	if _, err := c.create(t.Context(), newImport{Dataset: "contacts", Size: &size}); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestUploadSurvivesCutConnections(t *testing.T) {
 	s := newFakeServer(t)
 	s.cuts, s.cutEach = 20, 100_000
 	c, data := s.fastClient(t), randomFile(3_000_000)
-	openImport(t, s, c, int64(len(data)))
+	openImport(t, c, int64(len(data)))
 	var sent atomic.Int64
 	if err := c.upload(t.Context(), upload{"imp_1", bytes.NewReader(data), int64(len(data)), sent.Store}, 0); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestUploadSurvivesCutConnections(t *testing.T) {
 func TestUploadWaitsForABusyServer(t *testing.T) {
 	s := newFakeServer(t)
 	c, data := s.fastClient(t), randomFile(1000)
-	openImport(t, s, c, int64(len(data)))
+	openImport(t, c, int64(len(data)))
 	answers := []int{http.StatusServiceUnavailable, http.StatusLocked, http.StatusInternalServerError, http.StatusConflict, http.StatusTooManyRequests}
 	s.fail = func(r *http.Request) (status int) {
 		if r.Method == http.MethodPatch && len(answers) > 0 {
@@ -131,7 +131,7 @@ func TestCreateRepeatsWithOneKey(t *testing.T) {
 		}
 		return 0
 	}
-	openImport(t, s, c, 1)
+	openImport(t, c, 1)
 	if len(s.keys) != 1 || len(s.created) != 1 {
 		t.Errorf("got keys %v and %d creations, want one of each", s.keys, len(s.created))
 	}
@@ -190,7 +190,7 @@ func TestStreamGivesUp(t *testing.T) {
 func TestUploadWaitsForRoom(t *testing.T) {
 	s := newFakeServer(t)
 	c, data := s.fastClient(t), randomFile(1000)
-	openImport(t, s, c, int64(len(data)))
+	openImport(t, c, int64(len(data)))
 	c.retry.giveUp = time.Nanosecond
 	refusals := 5
 	s.busy = func(r *http.Request) bool {

@@ -20,7 +20,7 @@ type RoleConfig struct {
 	Listen        string   `help:"Address of this process." default:":8080" env:"BULKHEAD_LISTEN" placeholder:"HOST:PORT"`
 	Advertise     string   `help:"URL under which other roles reach this process; default: http://HOSTNAME:PORT." env:"BULKHEAD_ADVERTISE" placeholder:"URL"`
 	ClusterSecret string   `help:"Shared by every process of the cluster, 16 bytes or more." env:"BULKHEAD_CLUSTER_SECRET"`
-	EventStreams  int      `help:"Live event streams that an account may have open at a console; default: 200." env:"BULKHEAD_EVENT_STREAMS"`
+	EventStreams  int      `help:"Live event streams that an account may have open at a console; default: ${event_streams}." env:"BULKHEAD_EVENT_STREAMS"`
 	Slots         int      `help:"Batches that a processor works on at once; default: one a CPU." env:"BULKHEAD_SLOTS"`
 	BatchRows     int      `help:"Rows that ingest puts into one batch, 1 to ${max_batch_rows}; default: ${max_batch_rows}." env:"BULKHEAD_BATCH_ROWS"`
 

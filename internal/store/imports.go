@@ -184,7 +184,7 @@ func readImports(ctx context.Context, q reader, limit int, st statement) (out []
 }
 
 // uploadLife is how long an upload may stand unfinished.
-var uploadLife = time.Duration(bulk.DefaultLimits().UploadExpiryDays * 24 * float64(time.Hour))
+var uploadLife = bulk.DefaultLimits().UploadLife()
 
 // CreateImport creates an import in state open with its upload at offset 0.
 func (s *Store) CreateImport(ctx context.Context, n bulk.NewImport, maxOpen int) (imp bulk.Import, replayed bool, err error) {
