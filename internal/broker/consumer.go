@@ -98,7 +98,7 @@ func (c *Consumer) Poll(ctx context.Context) (bulk.Fetch, error) {
 	}
 }
 
-// Done offsets a reference as finished. A offset of an earlier assignment is ignored.
+// Done marks a reference as finished. An offset of an earlier assignment is ignored.
 func (c *Consumer) Done(offset bulk.Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

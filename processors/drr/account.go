@@ -6,7 +6,7 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// account is a tenant with work, or with a debt that rounds have not yet paid off.
+// account is one with work, or with a debt that rounds have not yet paid off.
 type account struct {
 	id      bulk.AccountID
 	weight  int
