@@ -206,8 +206,8 @@ func (c *chdbEngine) start(ctx context.Context) error {
 	if err := child.Start(); err != nil {
 		return fmt.Errorf("start chdb: %w", err)
 	}
-	wait := &patience{limit: c.silence, over: func() { child.Process.Kill() }} //nolint:errcheck // it may have ended
-	c.child, c.stdin, c.stdout = child, patientWriter{stdin, wait}, bufio.NewReader(patientReader{stdout, wait})
+	dog := &watchdog{limit: c.silence, expired: func() { child.Process.Kill() }} //nolint:errcheck // it may have ended
+	c.child, c.stdin, c.stdout = child, watchedWriter{stdin, dog}, bufio.NewReader(watchedReader{stdout, dog})
 	for _, sql := range c.setUp() {
 		if _, err := c.exchange(ctx, []byte(sql)); err != nil {
 			c.kill()

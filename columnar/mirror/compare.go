@@ -15,15 +15,15 @@ import (
 type source interface {
 	// accounts lists those that may have rows.
 	accounts(ctx context.Context) ([]bulk.AccountID, error)
-	// each calls use for the account's rows in the span, ascending by key.
-	each(ctx context.Context, account bulk.AccountID, s span, use func(row []any) error) error
+	// each calls use for the account's rows in the range, ascending by key.
+	each(ctx context.Context, account bulk.AccountID, s keyRange, use func(row []any) error) error
 }
 
 // The sizes of a comparison.
 const (
-	spanRows = 8192 // of the store, that are compared by one digest at first
-	leafRows = 32   // that are looked at one by one
-	pageRows = 10_000
+	rangeRows = 8192 // of the store, that are compared by one digest at first
+	leafRows  = 32   // that are looked at one by one
+	pageRows  = 10_000
 )
 
 // comparison is the work on one table.
@@ -112,12 +112,12 @@ type accountComparison struct {
 	*comparison
 	account bulk.AccountID
 	wrong   map[bulk.Wrong]int64
-	differ  []span
+	differ  []keyRange
 }
 
-// part is a span with the digest of what the store has in it.
+// part is a range with the digest of what the store has in it.
 type part struct {
-	span
+	keyRange
 	digest
 }
 
@@ -127,7 +127,7 @@ func (a *accountComparison) run(ctx context.Context, there digest, stale bool) e
 		return err
 	}
 	if stale && a.table.exact { // before anything is written twice here; logs are written again by design
-		if err := a.findDoubled(ctx, parts); err != nil {
+		if err := a.findDuplicates(ctx, parts); err != nil {
 			return err
 		}
 	}
@@ -151,18 +151,18 @@ func (a *accountComparison) run(ctx context.Context, there digest, stale bool) e
 	return nil
 }
 
-// parts cuts the account's keys into spans of so many rows of the store; together they
+// parts cuts the account's keys into ranges of so many rows of the store; together they
 // cover every key.
 func (a *accountComparison) parts(ctx context.Context) (out []part, total digest, err error) {
 	now := part{}
-	err = a.source.each(ctx, a.account, span{}, func(row []any) error {
+	err = a.source.each(ctx, a.account, keyRange{}, func(row []any) error {
 		hash := a.table.hash(row)
 		total.add(hash)
 		now.add(hash)
-		if now.rows == spanRows {
+		if now.rows == rangeRows {
 			now.upTo = a.table.keyOf(row)
 			out = append(out, now)
-			now = part{span: span{after: now.upTo}}
+			now = part{keyRange: keyRange{after: now.upTo}}
 		}
 		return nil
 	})
@@ -170,8 +170,8 @@ func (a *accountComparison) parts(ctx context.Context) (out []part, total digest
 	return append(out, now), total, err
 }
 
-// ask is the digest of what analytics show in a span.
-func (a *accountComparison) ask(ctx context.Context, s span) (d digest, err error) {
+// ask is the digest of what analytics show in a range.
+func (a *accountComparison) ask(ctx context.Context, s keyRange) (d digest, err error) {
 	a.cost.Questions++
 	err = a.engine.Query(ctx, fmt.Sprintf("SELECT toString(count()), toString(sum(%s)) FROM %s FINAL WHERE %s AND %s = 0",
 		a.table.hashSQL(), ident(a.table.name), a.table.where(a.account, s), ident(colDeleted)), func(row []any) (err error) {
@@ -181,56 +181,56 @@ func (a *accountComparison) ask(ctx context.Context, s span) (d digest, err erro
 	return d, err
 }
 
-// keyed is a row of the store as far as halving needs it.
-type keyed struct {
+// hashedRow is a row of the store as far as bisecting needs it.
+type hashedRow struct {
 	key  []any
 	hash uint64
 }
 
 func (a *accountComparison) compare(ctx context.Context, p part) error {
-	there, err := a.ask(ctx, p.span)
+	there, err := a.ask(ctx, p.keyRange)
 	if err != nil || there == p.digest {
 		return err
 	}
-	a.differ = append(a.differ, p.span)
+	a.differ = append(a.differ, p.keyRange)
 	if there.rows == 0 {
-		return a.settle(ctx, p.span)
+		return a.repair(ctx, p.keyRange)
 	}
-	var rows []keyed
-	if err := a.source.each(ctx, a.account, p.span, func(row []any) error {
-		rows = append(rows, keyed{a.table.keyOf(row), a.table.hash(row)})
+	var rows []hashedRow
+	if err := a.source.each(ctx, a.account, p.keyRange, func(row []any) error {
+		rows = append(rows, hashedRow{a.table.keyOf(row), a.table.hash(row)})
 		return nil
 	}); err != nil {
 		return err
 	}
-	return a.halve(ctx, p.span, there, rows)
+	return a.bisect(ctx, p.keyRange, there, rows)
 }
 
-// halve looks for what differs in a span that does: one question tells about both halves.
-func (a *accountComparison) halve(ctx context.Context, s span, there digest, rows []keyed) error {
+// bisect looks for what differs in a range that does: one question tells about both halves.
+func (a *accountComparison) bisect(ctx context.Context, s keyRange, there digest, rows []hashedRow) error {
 	if len(rows) <= leafRows || there.rows == 0 {
-		return a.settle(ctx, s)
+		return a.repair(ctx, s)
 	}
 	left, right := rows[:len(rows)/2], rows[len(rows)/2:]
 	middle := left[len(left)-1].key
-	lower, upper := span{s.after, middle}, span{middle, s.upTo}
+	lower, upper := keyRange{s.after, middle}, keyRange{middle, s.upTo}
 	first, err := a.ask(ctx, lower)
 	if err != nil {
 		return err
 	}
 	second := digest{there.rows - first.rows, there.sum - first.sum}
 	if first != sumOf(left) {
-		if err := a.halve(ctx, lower, first, left); err != nil {
+		if err := a.bisect(ctx, lower, first, left); err != nil {
 			return err
 		}
 	}
 	if second != sumOf(right) {
-		return a.halve(ctx, upper, second, right)
+		return a.bisect(ctx, upper, second, right)
 	}
 	return nil
 }
 
-func sumOf(rows []keyed) (d digest) {
+func sumOf(rows []hashedRow) (d digest) {
 	for _, r := range rows {
 		d.add(r.hash)
 	}
@@ -258,14 +258,14 @@ func (a *accountComparison) repaired(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// findDoubled counts rows that are stored more than once. Those that a retry doubled would
+// findDuplicates counts rows that are stored more than once. Those that a retry doubled would
 // fold by themselves some time.
-func (a *accountComparison) findDoubled(ctx context.Context, parts []part) error {
+func (a *accountComparison) findDuplicates(ctx context.Context, parts []part) error {
 	doubled := int64(0)
 	for _, p := range parts {
 		a.cost.Questions++
 		if err := a.engine.Query(ctx, fmt.Sprintf("SELECT toString(count() - uniqExact(%s, %s, %s)), '0' FROM %s WHERE %s",
-			idents(append(slices.Clone(a.table.key), colVersion)), ident(colDeleted), a.table.hashSQL(), ident(a.table.name), a.table.where(a.account, p.span)), func(row []any) error {
+			idents(append(slices.Clone(a.table.key), colVersion)), ident(colDeleted), a.table.hashSQL(), ident(a.table.name), a.table.where(a.account, p.keyRange)), func(row []any) error {
 			d, err := readDigest(row)
 			doubled += d.rows
 			return err
@@ -287,9 +287,9 @@ type winner struct {
 	hash    uint64
 }
 
-// winners reads them in a span, by key, at most pageRows.
-func (a *accountComparison) winners(ctx context.Context, s span) (out []winner, err error) {
-	columns, keys, order := a.table.keyed(), "", ident(a.table.key[0])
+// winners reads them in a range, by key, at most pageRows.
+func (a *accountComparison) winners(ctx context.Context, s keyRange) (out []winner, err error) {
+	columns, keys, order := a.table.keyColumns(), "", ident(a.table.key[0])
 	for _, c := range columns {
 		keys += "toString(" + ident(c.Name) + "), "
 		order += ", " + ident(c.Name)

@@ -123,8 +123,8 @@ func cellSQL(c Column) string {
 	return "ifNull(concat(" + text + "),'~')"
 }
 
-// keyed are the key's columns, the account left out.
-func (t table) keyed() []Column {
+// keyColumns are the key's columns, the account left out.
+func (t table) keyColumns() []Column {
 	out := make([]Column, 0, len(t.key)-1)
 	for _, k := range t.key[1:] {
 		out = append(out, t.columns[slices.IndexFunc(t.columns, func(c Column) bool { return c.Name == k })])
@@ -141,14 +141,14 @@ func (t table) keyOf(row []any) []any {
 	return out
 }
 
-// span is a range of an account's keys: after one, up to another, nil for no bound.
-type span struct{ after, upTo []any }
+// keyRange is a range of an account's keys: after one, up to another, nil for no bound.
+type keyRange struct{ after, upTo []any }
 
-// where renders the condition that a row is the account's and in the span, in a form for
+// where renders the condition that a row is the account's and in the range, in a form for
 // which both engines use the index.
-func (t table) where(account bulk.AccountID, s span) string {
+func (t table) where(account bulk.AccountID, s keyRange) string {
 	out := ident(t.key[0]) + " = " + literal(string(account))
-	columns := t.keyed()
+	columns := t.keyColumns()
 	if len(s.after) > 0 {
 		out += " AND (" + beyond(columns, s.after, ">", ">") + ")"
 	}

@@ -20,28 +20,28 @@ func (m *Mirror) load(ctx context.Context, ids []bulk.BatchID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	works, err := m.landed(ctx, ids)
-	if err != nil || len(works) == 0 {
+	tasks, err := m.readTasks(ctx, ids)
+	if err != nil || len(tasks) == 0 {
 		return err
 	}
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
-	done := make([]bulk.BatchTask, 0, len(works))
-	for group := range byDataset(works) {
+	done := make([]bulk.BatchTask, 0, len(tasks))
+	for group := range byDataset(tasks) {
 		loaded, err := m.loadDataset(ctx, group)
 		if err != nil {
 			return err
 		}
 		done = append(done, loaded...)
 	}
-	return m.finish(ctx, done)
+	return m.reportLoaded(ctx, done)
 }
 
-// landed reads the batches that are still to be mirrored, by dataset, import and number.
-func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.BatchTask, err error) {
+// readTasks reads the batches that are still to be mirrored, by dataset, import and number.
+func (m *Mirror) readTasks(ctx context.Context, ids []bulk.BatchID) (tasks []bulk.BatchTask, err error) {
 	for _, id := range ids {
-		w, err := m.cfg.Ledger.Landed(ctx, id)
+		w, err := m.cfg.Ledger.CommittedTask(ctx, id)
 		if errors.Is(err, bulk.ErrSkip) {
 			continue
 		}
@@ -49,20 +49,20 @@ func (m *Mirror) landed(ctx context.Context, ids []bulk.BatchID) (works []bulk.B
 			return nil, err
 		}
 		if err != nil {
-			m.left(ctx, id, err)
+			m.skip(ctx, id, err)
 			continue
 		}
-		works = append(works, w)
+		tasks = append(tasks, w)
 	}
-	slices.SortFunc(works, func(a, b bulk.BatchTask) int {
+	slices.SortFunc(tasks, func(a, b bulk.BatchTask) int {
 		return cmp.Or(cmp.Compare(a.Spec.Name, b.Spec.Name), cmp.Compare(a.OpSeq, b.OpSeq), cmp.Compare(a.Batch.No, b.Batch.No))
 	})
-	return works, nil
+	return tasks, nil
 }
 
 // prepare makes the database and the tables of imports once a connection to an engine.
 func (m *Mirror) prepare(ctx context.Context) error {
-	if m.logs {
+	if m.prepared {
 		return nil
 	}
 	if err := m.cfg.Engine.Prepare(ctx); err != nil {
@@ -78,7 +78,7 @@ func (m *Mirror) prepare(ctx context.Context) error {
 	if err := ensureLogs(ctx, m.cfg.Engine, d); err != nil {
 		return err
 	}
-	m.logs = true
+	m.prepared = true
 	return nil
 }
 
@@ -98,12 +98,12 @@ func (m *Mirror) findLoss(ctx context.Context) error {
 }
 
 // byDataset yields runs of one dataset.
-func byDataset(works []bulk.BatchTask) func(yield func([]bulk.BatchTask) bool) {
+func byDataset(tasks []bulk.BatchTask) func(yield func([]bulk.BatchTask) bool) {
 	return func(yield func([]bulk.BatchTask) bool) {
-		for from, to := 0, 0; from < len(works); from = to {
-			for to = from; to < len(works) && works[to].Spec.Name == works[from].Spec.Name; to++ {
+		for from, to := 0, 0; from < len(tasks); from = to {
+			for to = from; to < len(tasks) && tasks[to].Spec.Name == tasks[from].Spec.Name; to++ {
 			}
-			if !yield(works[from:to]) {
+			if !yield(tasks[from:to]) {
 				return
 			}
 		}
@@ -112,16 +112,16 @@ func byDataset(works []bulk.BatchTask) func(yield func([]bulk.BatchTask) bool) {
 
 // loadDataset copies batches of one dataset, ordered by op_seq: the last one's spec is
 // the newest and, as a dataset only grows, has every column of the others.
-func (m *Mirror) loadDataset(ctx context.Context, works []bulk.BatchTask) (done []bulk.BatchTask, err error) {
-	t := datasetTable(works[len(works)-1].Spec)
-	if m.tables[works[0].Spec.Name] < len(t.columns) {
+func (m *Mirror) loadDataset(ctx context.Context, tasks []bulk.BatchTask) (done []bulk.BatchTask, err error) {
+	t := datasetTable(tasks[len(tasks)-1].Spec)
+	if m.tables[tasks[0].Spec.Name] < len(t.columns) {
 		if err := t.ensure(ctx, m.cfg.Engine); err != nil {
 			return nil, err
 		}
-		m.tables[works[0].Spec.Name] = len(t.columns)
+		m.tables[tasks[0].Spec.Name] = len(t.columns)
 	}
 	err = m.cfg.Engine.Insert(ctx, t.name, t.columns, func(w Writer) error {
-		for _, work := range works {
+		for _, work := range tasks {
 			into := &rowWriter{Writer: w, table: t}
 			err := m.cfg.Applied.Read(ctx, work, func(r bulk.Records) error { return into.batch(work, r) })
 			switch {
@@ -130,7 +130,7 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.BatchTask) (done 
 			case err != nil && ctx.Err() != nil:
 				return err
 			case err != nil:
-				m.left(ctx, work.ID(), err)
+				m.skip(ctx, work.ID(), err)
 				continue
 			}
 			done = append(done, work)
@@ -143,18 +143,18 @@ func (m *Mirror) loadDataset(ctx context.Context, works []bulk.BatchTask) (done 
 	return done, nil
 }
 
-// mostComplaints bounds what is remembered of complaints; beyond it they are said again.
-const mostComplaints = 10_000
+// maxLogged bounds how many skipped batches are remembered; beyond it they are logged again.
+const maxLogged = 10_000
 
-// left says once that a batch was left out.
-func (m *Mirror) left(ctx context.Context, id bulk.BatchID, err error) {
-	if _, said := m.complain[id]; said {
+// skip says once that a batch is left out.
+func (m *Mirror) skip(ctx context.Context, id bulk.BatchID, err error) {
+	if _, said := m.logged[id]; said {
 		return
 	}
-	if len(m.complain) >= mostComplaints {
-		clear(m.complain)
+	if len(m.logged) >= maxLogged {
+		clear(m.logged)
 	}
-	m.complain[id] = struct{}{}
+	m.logged[id] = struct{}{}
 	m.cfg.Log.ErrorContext(ctx, "batch cannot be mirrored now", "batch", id.String(), "error", err)
 }
 

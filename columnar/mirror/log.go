@@ -21,10 +21,10 @@ func logTable(name string, key []string, columns ...Column) table {
 }
 
 const (
-	text    = "String"
-	integer = "Int64"
-	number  = "Nullable(Int64)"
-	maybe   = "Nullable(" + moment + ")"
+	text            = "String"
+	integer         = "Int64"
+	nullableInteger = "Nullable(Int64)"
+	nullableMoment  = "Nullable(" + moment + ")"
 )
 
 func outcomes() []Column {
@@ -64,11 +64,11 @@ func importsTable() table {
 		{"batches_committed", integer},
 		{"batches_quarantined", integer},
 		{"created_at", moment},
-		{"started_at", maybe},
-		{"finished_at", maybe},
+		{"started_at", nullableMoment},
+		{"finished_at", nullableMoment},
 		{"seconds", "Nullable(Float64)"},
 		{"paused_ms", integer},
-		{"approval_ms", number},
+		{"approval_ms", nullableInteger},
 	}
 	return logTable("imports", []string{"account_id", "import_id"}, append(columns, outcomes()...)...)
 }
@@ -113,18 +113,18 @@ func batchesTable() table {
 		{"failures", integer},
 		{"node", text},
 		{"staged_at", moment},
-		{"published_at", maybe},
-		{"leased_at", maybe},
-		{"committed_at", maybe},
-		{"total_ms", number},
+		{"published_at", nullableMoment},
+		{"leased_at", nullableMoment},
+		{"committed_at", nullableMoment},
+		{"total_ms", nullableInteger},
 		{"attempts", integer},
-		{"queue_ms", number},
-		{"paused_ms", number},
-		{"backoff_ms", number},
-		{"failed_ms", number},
-		{"read_ms", number},
-		{"validate_ms", number},
-		{"commit_ms", number},
+		{"queue_ms", nullableInteger},
+		{"paused_ms", nullableInteger},
+		{"backoff_ms", nullableInteger},
+		{"failed_ms", nullableInteger},
+		{"read_ms", nullableInteger},
+		{"validate_ms", nullableInteger},
+		{"commit_ms", nullableInteger},
 	}
 	return logTable("batches", []string{"account_id", "import_id", "batch_no"}, append(columns, outcomes()...)...)
 }

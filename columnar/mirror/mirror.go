@@ -38,12 +38,12 @@ const (
 // Mirror copies. One goroutine does all the work, so rounds never overlap.
 type Mirror struct {
 	cfg      Config
-	logs     bool                            // the tables of imports are there
+	prepared bool                            // the tables of imports are there
 	tables   map[bulk.DatasetName]int        // columns of the dataset tables that are there
 	accounts map[bulk.AccountID]bulk.Account // as last written
 	written  map[bulk.ImportID]int64         // versions of imports in flight, as last written
 	failures int                             // in a row
-	complain map[bulk.BatchID]struct{}       // batches whose failure was logged
+	logged   map[bulk.BatchID]struct{}       // batches whose failure was logged
 	hints    chan []bulk.Message             // from the feed
 	answered atomic.Pointer[time.Time]       // when the engine did last; nil: never
 }
@@ -61,7 +61,7 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	return &Mirror{
 		cfg: cfg, tables: map[bulk.DatasetName]int{}, accounts: map[bulk.AccountID]bulk.Account{},
-		complain: map[bulk.BatchID]struct{}{}, hints: make(chan []bulk.Message),
+		logged: map[bulk.BatchID]struct{}{}, hints: make(chan []bulk.Message),
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	beside.Go(func() { m.watch(ctx) })
+	beside.Go(func() { m.probe(ctx) })
 	if m.cfg.Feed != nil {
 		beside.Go(func() { m.poll(ctx) })
 	}
@@ -81,7 +81,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var err error
 		if wait := time.Until(due); wait > 0 {
-			err = m.follow(ctx, wait)
+			err = m.loadHints(ctx, wait)
 		} else {
 			err = m.sweep(ctx)
 			due = time.Now().Add(m.cfg.Sweep)
@@ -115,8 +115,8 @@ func (m *Mirror) poll(ctx context.Context) {
 	}
 }
 
-// follow loads what the feed brings within the time.
-func (m *Mirror) follow(ctx context.Context, wait time.Duration) error {
+// loadHints loads what the feed brings within the time.
+func (m *Mirror) loadHints(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	var refs []bulk.Message
@@ -138,12 +138,12 @@ func (m *Mirror) follow(ctx context.Context, wait time.Duration) error {
 			return nil
 		}
 	}
-	return m.take(ctx, refs)
+	return m.loadMessages(ctx, refs)
 }
 
-// take loads the batches of references. What fails is the sweep's, so the references
+// loadMessages loads the batches of references. What fails is the sweep's, so the references
 // are done either way.
-func (m *Mirror) take(ctx context.Context, refs []bulk.Message) error {
+func (m *Mirror) loadMessages(ctx context.Context, refs []bulk.Message) error {
 	unique := map[bulk.BatchID]struct{}{}
 	for _, r := range refs {
 		unique[r.Ref.ID()] = struct{}{}
@@ -194,8 +194,8 @@ func (m *Mirror) EngineUp() bool {
 	return at != nil && time.Since(*at) < upFor
 }
 
-// watch asks the engine for a sign of life, beside all other work, which may hang.
-func (m *Mirror) watch(ctx context.Context) {
+// probe asks the engine for a sign of life, beside all other work, which may hang.
+func (m *Mirror) probe(ctx context.Context) {
 	look := func(ctx context.Context) {
 		within, cancel := context.WithTimeout(ctx, silence)
 		defer cancel()
@@ -209,7 +209,7 @@ func (m *Mirror) watch(ctx context.Context) {
 }
 
 func (m *Mirror) failed(ctx context.Context, err error) {
-	m.logs, m.tables, m.accounts, m.written = false, map[bulk.DatasetName]int{}, map[bulk.AccountID]bulk.Account{}, nil // perhaps another engine answers next
+	m.prepared, m.tables, m.accounts, m.written = false, map[bulk.DatasetName]int{}, map[bulk.AccountID]bulk.Account{}, nil // perhaps another engine answers next
 	if m.failures++; m.failures == 1 && ctx.Err() == nil {
 		m.cfg.Log.WarnContext(ctx, "analytics are not reached, imports go on and the mirror tries on", "error", err)
 	}

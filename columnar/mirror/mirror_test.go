@@ -315,7 +315,7 @@ type asked struct {
 	failing bool
 }
 
-func (a *asked) Landed(_ context.Context, id bulk.BatchID) (bulk.BatchTask, error) {
+func (a *asked) CommittedTask(_ context.Context, id bulk.BatchID) (bulk.BatchTask, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.landed = append(a.landed, id)

@@ -12,9 +12,9 @@ type Ledger interface {
 	// Unmirrored lists batches that were committed so long ago and are not marked, oldest
 	// first, after the given one (zero: from the beginning).
 	Unmirrored(ctx context.Context, after bulk.Committed, ago time.Duration, limit int) ([]bulk.Committed, error)
-	// Landed reads a committed batch that is not marked, its spec as it was when the
+	// CommittedTask reads a committed batch that is not marked, its spec as it was when the
 	// import was created; bulk.ErrSkip says that there is no such batch.
-	Landed(ctx context.Context, id bulk.BatchID) (bulk.BatchTask, error)
+	CommittedTask(ctx context.Context, id bulk.BatchID) (bulk.BatchTask, error)
 	// MarkMirrored marks batches as mirrored, and in the same transaction each of the
 	// imports that ended, is unchanged since it was read, and has no other batch to mirror.
 	MarkMirrored(ctx context.Context, batches []bulk.BatchID, imports []bulk.Import) error

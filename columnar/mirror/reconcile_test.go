@@ -241,7 +241,7 @@ func TestHashesAgree(t *testing.T) {
 		}
 		w.must(insertRows(t.Context(), w.engine, table, rows))
 		a := accountComparison{comparison: &comparison{engine: w.engine, table: table, cost: &bulk.Reconciliation{}}, account: "acc_1"}
-		if got, err := a.ask(t.Context(), span{}); err != nil || got != want {
+		if got, err := a.ask(t.Context(), keyRange{}); err != nil || got != want {
 			t.Errorf("the engine says %+v, %v; Go says %+v", got, err, want)
 		}
 		for i, c := range table.columns[:len(kinds)+1] {
@@ -255,7 +255,7 @@ func TestHashesAgree(t *testing.T) {
 			}))
 		}
 		for _, row := range rows[:5] {
-			s := span{[]any{row[1].(int64) - 1}, []any{row[1]}}
+			s := keyRange{[]any{row[1].(int64) - 1}, []any{row[1]}}
 			if got, err := a.ask(t.Context(), s); err != nil || got != (digest{1, table.hash(row)}) {
 				t.Errorf("row %v: the engine says %+v, %v; Go says %v", row[1], got, err, table.hash(row))
 			}

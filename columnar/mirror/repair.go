@@ -19,18 +19,18 @@ const (
 	purgeWithin = 10 * time.Minute
 )
 
-// doomed are the rows of a key whose version is greater.
-type doomed struct {
+// purgeTarget are the rows of a key whose version is greater.
+type purgeTarget struct {
 	key   []any
 	above uint64
 }
 
-// settle makes a span equal to the store, row by row.
+// repair makes a range equal to the store, row by row.
 //
 // Analytics are read before the store: what only they have then is gone from the store, or
 // was replaced by a greater version. Its tombstone outranks that row alone, so what arrives
-// meanwhile is never buried.
-func (a *accountComparison) settle(ctx context.Context, s span) error {
+// meanwhile is never outranked.
+func (a *accountComparison) repair(ctx context.Context, s keyRange) error {
 	for {
 		page, err := a.winners(ctx, s)
 		if err != nil {
@@ -40,19 +40,19 @@ func (a *accountComparison) settle(ctx context.Context, s span) error {
 		if !last {
 			now.upTo = page[len(page)-1].key
 		}
-		if err := a.settlePage(ctx, now, page); err != nil || last {
+		if err := a.repairPage(ctx, now, page); err != nil || last {
 			return err
 		}
 		s.after = now.upTo
 	}
 }
 
-func (a *accountComparison) settlePage(ctx context.Context, s span, page []winner) error {
+func (a *accountComparison) repairPage(ctx context.Context, s keyRange, page []winner) error {
 	there := make(map[string]winner, len(page))
 	for _, w := range page {
 		there[keyText(w.key)] = w
 	}
-	var hidden []doomed
+	var hidden []purgeTarget
 	var rows [][]any
 	err := a.source.each(ctx, a.account, s, func(row []any) error {
 		key := a.table.keyOf(row)
@@ -69,7 +69,7 @@ func (a *accountComparison) settlePage(ctx context.Context, s span, page []winne
 			return nil
 		}
 		if w.version > version { // no import wrote that, and it would stay on top
-			hidden = append(hidden, doomed{key, version})
+			hidden = append(hidden, purgeTarget{key, version})
 			a.fold = true // the row itself may be there below
 		}
 		rows = append(rows, row)
@@ -89,7 +89,7 @@ func (a *accountComparison) settlePage(ctx context.Context, s span, page []winne
 		}
 		a.wrong[bulk.WrongForeign]++
 		if !a.table.exact || w.version > a.newest { // a tombstone would outrank what is to come
-			hidden = append(hidden, doomed{w.key, w.version - 1})
+			hidden = append(hidden, purgeTarget{w.key, w.version - 1})
 			continue
 		}
 		rows = append(rows, a.tombstone(w))
@@ -98,7 +98,7 @@ func (a *accountComparison) settlePage(ctx context.Context, s span, page []winne
 }
 
 // replace takes rows away for good and adds others.
-func (a *accountComparison) replace(ctx context.Context, gone *[]doomed, rows [][]any) error {
+func (a *accountComparison) replace(ctx context.Context, gone *[]purgeTarget, rows [][]any) error {
 	for some := range slices.Chunk(*gone, purgeAtOnce) {
 		if err := a.purge(ctx, some); err != nil {
 			return err
@@ -160,9 +160,9 @@ func (a *accountComparison) flush(ctx context.Context) error {
 }
 
 // purge removes rows that nothing can outrank, and waits until they are gone.
-func (a *accountComparison) purge(ctx context.Context, rows []doomed) error {
+func (a *accountComparison) purge(ctx context.Context, rows []purgeTarget) error {
 	conditions := make([]string, len(rows))
-	columns := a.table.keyed()
+	columns := a.table.keyColumns()
 	for i, r := range rows {
 		is := fmt.Sprintf("%s > %d", ident(colVersion), r.above)
 		if r.above == math.MaxUint64 { // below zero

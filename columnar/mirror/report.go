@@ -8,15 +8,15 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// finish writes what is known of loaded batches and of their imports, then marks them.
-func (m *Mirror) finish(ctx context.Context, works []bulk.BatchTask) error {
-	if len(works) == 0 {
+// reportLoaded writes what is known of loaded batches and of their imports, then marks them.
+func (m *Mirror) reportLoaded(ctx context.Context, tasks []bulk.BatchTask) error {
+	if len(tasks) == 0 {
 		return nil
 	}
 	var rows [][]any
-	ids := make([]bulk.BatchID, len(works))
+	ids := make([]bulk.BatchID, len(tasks))
 	imports := map[bulk.ImportID]bulk.Import{}
-	for i, w := range works {
+	for i, w := range tasks {
 		ids[i] = w.ID()
 		if _, known := imports[w.Import.ID]; !known {
 			now, err := m.cfg.Ledger.Import(ctx, w.Account, w.Import.ID) // it may have ended meanwhile
@@ -27,11 +27,11 @@ func (m *Mirror) finish(ctx context.Context, works []bulk.BatchTask) error {
 		}
 		rows = append(rows, batchRow(imports[w.Import.ID], w.Batch))
 	}
-	return m.write(ctx, ids, rows, imports)
+	return m.writeAndMark(ctx, ids, rows, imports)
 }
 
-// write adds rows about batches and imports, then marks both.
-func (m *Mirror) write(ctx context.Context, ids []bulk.BatchID, batches [][]any, imports map[bulk.ImportID]bulk.Import) error {
+// writeAndMark adds rows about batches and imports, then marks both.
+func (m *Mirror) writeAndMark(ctx context.Context, ids []bulk.BatchID, batches [][]any, imports map[bulk.ImportID]bulk.Import) error {
 	var rows, rejects [][]any
 	read := make([]bulk.Import, 0, len(imports))
 	for i := range maps.Values(imports) {
@@ -107,7 +107,7 @@ func (m *Mirror) report(ctx context.Context) error {
 		for _, i := range ended {
 			imports[i.ID] = i
 		}
-		if err := m.write(ctx, nil, nil, imports); err != nil {
+		if err := m.writeAndMark(ctx, nil, nil, imports); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func (m *Mirror) reportInFlight(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := m.write(ctx, nil, nil, imports); err != nil {
+		if err := m.writeAndMark(ctx, nil, nil, imports); err != nil {
 			return err
 		}
 		for id, i := range imports {

@@ -63,7 +63,7 @@ func (s *serverEngine) dialer(secure *tls.Config, within time.Duration) func(ctx
 		if err != nil {
 			return nil, err
 		}
-		return patientConn{c, &s.silence}, nil
+		return deadlineConn{c, &s.silence}, nil
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 // sourcePage is how many rows are read of the store at once.
 const sourcePage = 5_000
 
-// listed are the store's accounts, for every table.
-func listed(ctx context.Context, r Records) ([]bulk.AccountID, error) {
+// accountIDs are the store's accounts, for every table.
+func accountIDs(ctx context.Context, r Records) ([]bulk.AccountID, error) {
 	all, err := r.ListAccounts(ctx)
 	out := make([]bulk.AccountID, len(all))
 	for i, a := range all {
@@ -29,10 +29,10 @@ type recordsSource struct {
 }
 
 func (s recordsSource) accounts(ctx context.Context) ([]bulk.AccountID, error) {
-	return listed(ctx, s.Records)
+	return accountIDs(ctx, s.Records)
 }
 
-func (s recordsSource) each(ctx context.Context, account bulk.AccountID, in span, use func(row []any) error) error {
+func (s recordsSource) each(ctx context.Context, account bulk.AccountID, in keyRange, use func(row []any) error) error {
 	key := make([]int, len(s.dataset.Key))
 	for i, k := range s.dataset.Key {
 		key[i] = slices.IndexFunc(s.dataset.Columns, func(c bulk.Column) bool { return c.Name == k })
@@ -74,10 +74,10 @@ func recordRow(account bulk.AccountID, r bulk.Record) ([]any, error) {
 type importsSource struct{ Records }
 
 func (s importsSource) accounts(ctx context.Context) ([]bulk.AccountID, error) {
-	return listed(ctx, s.Records)
+	return accountIDs(ctx, s.Records)
 }
 
-func (s importsSource) each(ctx context.Context, account bulk.AccountID, in span, use func(row []any) error) error {
+func (s importsSource) each(ctx context.Context, account bulk.AccountID, in keyRange, use func(row []any) error) error {
 	after := bulk.ImportID(first(in.after))
 	for {
 		page, err := s.ImportsAfter(ctx, account, after, groupImports)
@@ -110,10 +110,10 @@ func first(key []any) string {
 type batchesSource struct{ Records }
 
 func (s batchesSource) accounts(ctx context.Context) ([]bulk.AccountID, error) {
-	return listed(ctx, s.Records)
+	return accountIDs(ctx, s.Records)
 }
 
-func (s batchesSource) each(ctx context.Context, account bulk.AccountID, in span, use func(row []any) error) error {
+func (s batchesSource) each(ctx context.Context, account bulk.AccountID, in keyRange, use func(row []any) error) error {
 	after := bulk.BatchID{Import: bulk.ImportID(first(in.after)), No: -1}
 	if in.after != nil {
 		after.No = in.after[1].(int64)
@@ -142,10 +142,10 @@ func (s batchesSource) each(ctx context.Context, account bulk.AccountID, in span
 type rejectsSource struct{ Records }
 
 func (s rejectsSource) accounts(ctx context.Context) ([]bulk.AccountID, error) {
-	return listed(ctx, s.Records)
+	return accountIDs(ctx, s.Records)
 }
 
-func (s rejectsSource) each(ctx context.Context, account bulk.AccountID, in span, use func(row []any) error) error {
+func (s rejectsSource) each(ctx context.Context, account bulk.AccountID, in keyRange, use func(row []any) error) error {
 	after := bulk.ImportID(first(in.after))
 	if after != "" {
 		after = after[:len(after)-1] // so that it is among those after
@@ -165,7 +165,7 @@ func (s rejectsSource) each(ctx context.Context, account bulk.AccountID, in span
 	}
 }
 
-func (s rejectsSource) page(ctx context.Context, page []bulk.Import, in span, use func(row []any) error) error {
+func (s rejectsSource) page(ctx context.Context, page []bulk.Import, in keyRange, use func(row []any) error) error {
 	rejects, err := s.Rejects(ctx, importIDs(page))
 	if err != nil {
 		return err
@@ -217,10 +217,10 @@ func compareKeys(a, b []any) int {
 type accountsSource struct{ Records }
 
 func (s accountsSource) accounts(ctx context.Context) ([]bulk.AccountID, error) {
-	return listed(ctx, s.Records)
+	return accountIDs(ctx, s.Records)
 }
 
-func (s accountsSource) each(ctx context.Context, account bulk.AccountID, _ span, use func(row []any) error) error {
+func (s accountsSource) each(ctx context.Context, account bulk.AccountID, _ keyRange, use func(row []any) error) error {
 	clock, err := s.Clock(ctx)
 	if err != nil {
 		return err

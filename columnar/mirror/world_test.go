@@ -209,7 +209,7 @@ func (w *world) commit(imp bulk.Import, no int64, rows ...[]bulk.Value) {
 
 // Read implements Applied: what the batch left in the store.
 func (w *world) Read(ctx context.Context, work bulk.BatchTask, use func(bulk.Records) error) error {
-	r, err := w.LandedRecords(ctx, work, w.keys[bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}])
+	r, err := w.AppliedRecords(ctx, work, w.keys[bulk.BatchID{Import: work.Import.ID, No: work.Batch.No}])
 	if err != nil {
 		return err
 	}

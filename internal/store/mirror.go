@@ -71,9 +71,9 @@ func (s *Store) Unmirrored(ctx context.Context, after bulk.Committed, ago time.D
 	return out, s.error("list unmirrored batches", rows.Err())
 }
 
-// Landed reads a committed batch that analytics may lack; [bulk.ErrSkip] says that
+// CommittedTask reads a committed batch that analytics may lack; [bulk.ErrSkip] says that
 // they have it.
-func (s *Store) Landed(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, err error) {
+func (s *Store) CommittedTask(ctx context.Context, id bulk.BatchID) (w bulk.BatchTask, err error) {
 	var b batchRow
 	err = s.read.GetContext(ctx, &b, `
 		SELECT `+batchColumns+` FROM batches WHERE import_id = ? AND no = ? AND `+isCommitted+` AND mirrored_at IS NULL`, id.Import, id.No)
@@ -148,10 +148,10 @@ func (s *Store) ForgetMirrored(ctx context.Context) (batches int64, err error) {
 // recordsByKey is how many keys one query looks up; SQLite bounds the depth of a condition.
 const recordsByKey = 100
 
-// LandedRecords reads those of the keys whose records are still as the batch left
+// AppliedRecords reads those of the keys whose records are still as the batch left
 // them, with every column of the import's spec, in no order. Records has no Keys.
 // Each key has its values in the order of the spec's Key.
-func (s *Store) LandedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (out bulk.Records, err error) {
+func (s *Store) AppliedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (out bulk.Records, err error) {
 	out.Columns = columnNames(w.Spec)
 	is := []string{`t._account_id = ?`}
 	for _, k := range w.Spec.Key {

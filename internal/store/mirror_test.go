@@ -48,7 +48,7 @@ func TestImportIsMirroredWithItsLastBatch(t *testing.T) {
 		f.commit(imp, 1, row{2, "b", "two"})
 		f.seal(imp)
 		f.must(f.MarkMirrored(t.Context(), []bulk.BatchID{due[0].BatchID}, []bulk.Import{early}))
-		if _, err := f.Landed(t.Context(), due[0].BatchID); !errors.Is(err, bulk.ErrSkip) {
+		if _, err := f.CommittedTask(t.Context(), due[0].BatchID); !errors.Is(err, bulk.ErrSkip) {
 			t.Errorf("a mirrored batch is given again: %v", err)
 		}
 		if n, err := f.Unreported(t.Context(), 10); err != nil || len(n) != 0 || f.get(imp).Mirrored {
@@ -181,14 +181,14 @@ func TestMarksInAnyOrderDoNotDeadlock(t *testing.T) {
 	})
 }
 
-func TestLandedRecordsAreThoseThatTheBatchLeft(t *testing.T) {
+func TestAppliedRecordsAreThoseThatTheBatchLeft(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
 		f.stage(imp, 2, 2)
 		first, second := f.work(imp, 0), f.work(imp, 1)
 		f.commit(imp, 0, row{1, "a", "one"}, row{2, "b", "two"})
 		f.commit(imp, 1, row{3, "b", "three"}, row{4, "c", "four"})
-		got, err := f.LandedRecords(t.Context(), first, [][]bulk.Value{{"a"}, {"b"}, {"c"}, {"d"}})
+		got, err := f.AppliedRecords(t.Context(), first, [][]bulk.Value{{"a"}, {"b"}, {"c"}, {"d"}})
 		f.must(err)
 		if !slices.Equal(got.RowNo, []int64{1}) || got.Values[0][1] != "one" || !slices.Equal(got.Columns, []string{"id", "name", "size"}) {
 			t.Errorf("left by the first batch: %+v", got)
@@ -197,7 +197,7 @@ func TestLandedRecordsAreThoseThatTheBatchLeft(t *testing.T) {
 		for range 250 {
 			many = append(many, []bulk.Value{"none"})
 		}
-		got, err = f.LandedRecords(t.Context(), second, append(many, []bulk.Value{"b"}, []bulk.Value{"c"}))
+		got, err = f.AppliedRecords(t.Context(), second, append(many, []bulk.Value{"b"}, []bulk.Value{"c"}))
 		f.must(err)
 		slices.Sort(got.RowNo)
 		if !slices.Equal(got.RowNo, []int64{3, 4}) {
@@ -206,7 +206,7 @@ func TestLandedRecordsAreThoseThatTheBatchLeft(t *testing.T) {
 	})
 }
 
-func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
+func TestAppliedRecordsByKeysOfEveryType(t *testing.T) {
 	onEngines(t, func(t *testing.T, f *fixture) {
 		spec := bulk.Spec{Name: "typed", Key: []string{"day", "amount", "at", "on"}, Columns: []bulk.Column{
 			{Name: "amount", Type: bulk.TypeDecimal},
@@ -229,7 +229,7 @@ func TestLandedRecordsByKeysOfEveryType(t *testing.T) {
 			Columns: w.Import.Layout.Fields, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"k"}, Values: [][]bulk.Value{values},
 		}})
 		f.must(err)
-		got, err := f.LandedRecords(t.Context(), w, [][]bulk.Value{{"0044-03-15", "-12.5", "1969-07-20T20:17:40.000001Z", true}})
+		got, err := f.AppliedRecords(t.Context(), w, [][]bulk.Value{{"0044-03-15", "-12.5", "1969-07-20T20:17:40.000001Z", true}})
 		f.must(err)
 		if len(got.Values) != 1 || !slices.Equal(got.Values[0], values) {
 			t.Errorf("got %v, want %v", got.Values, values)

@@ -32,7 +32,7 @@ func (a Applied) Read(ctx context.Context, task bulk.BatchTask, use func(bulk.Re
 		found := b.Validate()
 		records := without(found.Records, slices.Collect(maps.Values(refused))...)
 		if keepsOthers(task, found.Superseded) {
-			stored, err := a.Ledger.LandedRecords(ctx, task, keysOf(task.Spec, records))
+			stored, err := a.Ledger.AppliedRecords(ctx, task, keysOf(task.Spec, records))
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ type Ledger interface {
 	Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error)
 	// BatchRejects reads the rows of a batch that only its transaction could reject.
 	BatchRejects(ctx context.Context, account bulk.AccountID, id bulk.BatchID) (map[bulk.Code]bulk.RowSet, error)
-	// LandedRecords reads those of the keys whose records are still as the batch left
+	// AppliedRecords reads those of the keys whose records are still as the batch left
 	// them, in every column, in no order and without Keys.
-	LandedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (bulk.Records, error)
+	AppliedRecords(ctx context.Context, w bulk.BatchTask, keys [][]bulk.Value) (bulk.Records, error)
 }

@@ -57,7 +57,7 @@ func (l *fakeLedger) BatchRejects(context.Context, bulk.AccountID, bulk.BatchID)
 	return l.refused, nil
 }
 
-func (l *fakeLedger) LandedRecords(_ context.Context, _ bulk.BatchTask, keys [][]bulk.Value) (bulk.Records, error) {
+func (l *fakeLedger) AppliedRecords(_ context.Context, _ bulk.BatchTask, keys [][]bulk.Value) (bulk.Records, error) {
 	l.asked = keys
 	return l.landed, nil
 }

@@ -19,63 +19,63 @@ const (
 	longestSilence = time.Minute // for a server that wrote too slowly before
 )
 
-// patientConn is a connection on which nothing waits longer than the limit for the other
+// deadlineConn is a connection on which nothing waits longer than the limit for the other
 // side. It does not take longer waits from its user either.
-type patientConn struct {
+type deadlineConn struct {
 	net.Conn
 	limit *atomic.Int64 // a time.Duration
 }
 
-func (c patientConn) Read(b []byte) (int, error) {
+func (c deadlineConn) Read(b []byte) (int, error) {
 	if err := c.Conn.SetReadDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
 }
 
-func (c patientConn) Write(b []byte) (int, error) {
+func (c deadlineConn) Write(b []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
-func (c patientConn) deadline() time.Time { return time.Now().Add(time.Duration(c.limit.Load())) }
+func (c deadlineConn) deadline() time.Time { return time.Now().Add(time.Duration(c.limit.Load())) }
 
-func (patientConn) SetDeadline(time.Time) error      { return nil }
-func (patientConn) SetReadDeadline(time.Time) error  { return nil }
-func (patientConn) SetWriteDeadline(time.Time) error { return nil }
+func (deadlineConn) SetDeadline(time.Time) error      { return nil }
+func (deadlineConn) SetReadDeadline(time.Time) error  { return nil }
+func (deadlineConn) SetWriteDeadline(time.Time) error { return nil }
 
-// patience calls over when one read from, or write to, a process takes longer than the limit.
-type patience struct {
-	limit time.Duration
-	over  func()
+// watchdog calls expired when one read from, or write to, a process takes longer than the limit.
+type watchdog struct {
+	limit   time.Duration
+	expired func()
 }
 
-func (p *patience) during(transfer func([]byte) (int, error), b []byte) (int, error) {
-	defer time.AfterFunc(p.limit, p.over).Stop()
+func (d *watchdog) guard(transfer func([]byte) (int, error), b []byte) (int, error) {
+	defer time.AfterFunc(d.limit, d.expired).Stop()
 	return transfer(b)
 }
 
-type patientReader struct {
+type watchedReader struct {
 	io.Reader
-	*patience
+	*watchdog
 }
 
-func (r patientReader) Read(b []byte) (int, error) { return r.during(r.Reader.Read, b) }
+func (r watchedReader) Read(b []byte) (int, error) { return r.guard(r.Reader.Read, b) }
 
-type patientWriter struct {
+type watchedWriter struct {
 	io.WriteCloser
-	*patience
+	*watchdog
 }
 
 // pipePiece is written at once: what the other side has taken shows that it lives.
 const pipePiece = 1 << 20
 
-func (w patientWriter) Write(b []byte) (n int, err error) {
+func (w watchedWriter) Write(b []byte) (n int, err error) {
 	for len(b) > 0 && err == nil {
 		var m int
-		m, err = w.during(w.WriteCloser.Write, b[:min(len(b), pipePiece)])
+		m, err = w.guard(w.WriteCloser.Write, b[:min(len(b), pipePiece)])
 		n, b = n+m, b[m:]
 	}
 	return n, err
