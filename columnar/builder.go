@@ -57,15 +57,22 @@ func (b *Builder) Append(row, line, offset int64, cells [][]byte) {
 	appendText(&b.raw, "")
 }
 
-// AppendReject adds a record that the reader rejected with a code, one sentence on
-// what it found, and the text as it stands in the file. It has no cells.
-func (b *Builder) AppendReject(row, line, offset int64, code bulk.Code, detail string, raw []byte) {
+// Reject is a record that the reader rejected. It has no cells.
+type Reject struct {
+	Row, Line, Offset int64     // its place, as of [Builder.Append]
+	Code              bulk.Code // required
+	Detail            string    // one sentence on what the reader found
+	Raw               []byte    // its text as it stands in the file
+}
+
+// AppendReject adds a record that the reader rejected. Its text is copied.
+func (b *Builder) AppendReject(r Reject) {
 	b.rejects = append(b.rejects, len(b.rows))
-	b.place(row, line, offset)
-	appendText(&b.code, code)
-	appendText(&b.detail, detail)
-	appendText(&b.raw, raw)
-	b.bytes += len(code) + len(detail) + len(raw)
+	b.place(r.Row, r.Line, r.Offset)
+	appendText(&b.code, r.Code)
+	appendText(&b.detail, r.Detail)
+	appendText(&b.raw, r.Raw)
+	b.bytes += len(r.Code) + len(r.Detail) + len(r.Raw)
 	for i := range b.cells {
 		appendText(&b.cells[i], "")
 	}

@@ -28,7 +28,7 @@ func encodeAll(t testing.TB, b *Builder, records []record) (data []byte, sum str
 	t.Helper()
 	for _, r := range records {
 		if r.code != "" {
-			b.AppendReject(r.row, r.line, r.offset, r.code, r.detail, []byte(r.raw))
+			b.AppendReject(Reject{Row: r.row, Line: r.line, Offset: r.offset, Code: r.code, Detail: r.detail, Raw: []byte(r.raw)})
 			continue
 		}
 		var cells [][]byte

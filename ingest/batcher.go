@@ -107,7 +107,7 @@ func (b *batcher) full() bool {
 func (b *batcher) take(rec *csvscan.Record) {
 	b.at.Row++
 	if rec.Code != "" {
-		b.build.AppendReject(b.at.Row, rec.Line, rec.Offset, rec.Code, rec.Detail, rec.Raw)
+		b.build.AppendReject(columnar.Reject{Row: b.at.Row, Line: rec.Line, Offset: rec.Offset, Code: rec.Code, Detail: rec.Detail, Raw: rec.Raw})
 	} else {
 		b.build.Append(b.at.Row, rec.Line, rec.Offset, rec.Cells)
 	}

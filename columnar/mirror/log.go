@@ -176,7 +176,7 @@ func ensureLogs(ctx context.Context, e Engine, d dialect) error {
 			return err
 		}
 	}
-	return ensureView(ctx, e, queueWaits, []Column{
+	return view{queueWaits, []Column{
 		{"account_id", text},
 		{"import_id", text},
 		{"batch_no", integer},
@@ -186,7 +186,7 @@ func ensureLogs(ctx context.Context, e Engine, d dialect) error {
 		{"attempts", integer},
 		{"wait_ms", integer},
 	}, `SELECT account_id, import_id, batch_no, dataset, priority, rows_read, attempts, assumeNotNull(queue_ms) AS wait_ms
-		FROM batches WHERE state = 'committed' AND queue_ms IS NOT NULL`)
+		FROM batches WHERE state = 'committed' AND queue_ms IS NOT NULL`}.ensure(ctx, e)
 }
 
 // insertRows adds the rows to a table, if there are any.

@@ -57,21 +57,29 @@ func (t table) ensure(ctx context.Context, e Engine) error {
 		}
 	}
 	shown := slices.DeleteFunc(have, func(c Column) bool { return c.Name == colVersion || c.Name == colDeleted })
-	return ensureView(ctx, e, t.view, shown, fmt.Sprintf("SELECT %s FROM %s FINAL WHERE %s = 0", idents(names(shown)), ident(t.name), ident(colDeleted)))
+	query := fmt.Sprintf("SELECT %s FROM %s FINAL WHERE %s = 0", idents(names(shown)), ident(t.name), ident(colDeleted))
+	return view{t.view, shown, query}.ensure(ctx, e)
 }
 
-// ensureView makes a view that shows the columns, or replaces one that shows others.
-func ensureView(ctx context.Context, e Engine, view string, columns []Column, query string) error {
-	shows, err := columnsOf(ctx, e, view)
-	if err != nil || sameSet(columns, shows) {
+// view shows the columns that its query gives.
+type view struct {
+	name    string
+	columns []Column
+	query   string
+}
+
+// ensure makes the view, or replaces one that shows other columns.
+func (v view) ensure(ctx context.Context, e Engine) error {
+	shows, err := columnsOf(ctx, e, v.name)
+	if err != nil || sameSet(v.columns, shows) {
 		return err
 	}
 	// There is no way to replace a view that old and new servers both know.
-	if err := e.Exec(ctx, "DROP TABLE IF EXISTS "+ident(view)); err != nil {
-		return fmt.Errorf("replace view %s: %w", view, err)
+	if err := e.Exec(ctx, "DROP TABLE IF EXISTS "+ident(v.name)); err != nil {
+		return fmt.Errorf("replace view %s: %w", v.name, err)
 	}
-	if err := e.Exec(ctx, "CREATE VIEW IF NOT EXISTS "+ident(view)+" AS "+query); err != nil {
-		return fmt.Errorf("create view %s: %w", view, err)
+	if err := e.Exec(ctx, "CREATE VIEW IF NOT EXISTS "+ident(v.name)+" AS "+v.query); err != nil {
+		return fmt.Errorf("create view %s: %w", v.name, err)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func stage(t testing.TB) (stored, *fakeLedger) {
 	for i, row := range [][2]string{{"b", "1"}, {"a", "2"}, {"c", "old"}, {"b", "3"}, {"d", "4"}, {"e", "5"}} {
 		b.Append(int64(i+1), int64(i+2), int64(10*i), [][]byte{[]byte(row[0]), []byte(row[1])})
 	}
-	b.AppendReject(7, 8, 60, bulk.CodeBadQuote, "A quote in the middle.", []byte(`f"g,6`))
+	b.AppendReject(columnar.Reject{Row: 7, Line: 8, Offset: 60, Code: bulk.CodeBadQuote, Detail: "A quote in the middle.", Raw: []byte(`f"g,6`)})
 	rec := b.Finish()
 	defer rec.Release()
 	data, sum, err := columnar.Encode(rec)

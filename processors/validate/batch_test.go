@@ -22,7 +22,7 @@ func stage(t testing.TB, header []string, rows ...[]string) *columnar.Batch {
 	for i, r := range rows {
 		row := int64(i + 1)
 		if code, ok := strings.CutPrefix(r[0], "!"); ok {
-			b.AppendReject(row, row+1, row*100, bulk.Code(code), "expected 3 cells, found 1", []byte("raw "+code))
+			b.AppendReject(columnar.Reject{Row: row, Line: row + 1, Offset: row * 100, Code: bulk.Code(code), Detail: "expected 3 cells, found 1", Raw: []byte("raw " + code)})
 			continue
 		}
 		var cells [][]byte
