@@ -59,6 +59,26 @@ func TestNoticeNamesAllThatIsShipped(t *testing.T) {
 	}
 }
 
+// TestSQLiteHasItsOwnLibc: modernc.org/sqlite is translated for one version of
+// modernc.org/libc and wants no other, which nothing but this says when a third module asks for it.
+func TestSQLiteHasItsOwnLibc(t *testing.T) {
+	for name, dir := range shipped(t) {
+		if !strings.HasPrefix(name, "modernc.org/sqlite ") {
+			continue
+		}
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := regexp.MustCompile(`modernc\.org/libc v\S+`).FindString(string(mod))
+		if _, ok := shipped(t)[want]; !ok {
+			t.Errorf("%s wants %s, which is not what go.mod has", name, want)
+		}
+		return
+	}
+	t.Error("modernc.org/sqlite is not there")
+}
+
 // shipped is where the source lies of each module that the image's program contains,
 // by name and version, and of Go.
 func shipped(t *testing.T) map[string]string {

@@ -50,7 +50,7 @@ func Sniff(sample []byte, whole bool, choice bulk.DialectChoice) (bulk.Dialect, 
 		own.BOM, own.Encoding = d.BOM, d.Encoding
 		return own, nil
 	}
-	return shape(text, whole, d), nil
+	return guessDialect(text, whole, d), nil
 }
 
 // chosen checks the choice and returns it as a dialect whose zero fields are to be guessed.
@@ -130,10 +130,10 @@ func exported(cells [][]byte) bool {
 	return n > 0 && slices.EqualFunc(cells[n:], bulk.RejectColumns, func(cell []byte, name string) bool { return string(cell) == name })
 }
 
-// shape guesses delimiter, quote and escape: those under which the records agree best
+// guessDialect guesses delimiter, quote and escape: those under which the records agree best
 // with the first one. Where no delimiter splits that, the usual one stays: another
 // would only hide cells too many.
-func shape(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
+func guessDialect(text []byte, whole bool, d bulk.Dialect) bulk.Dialect {
 	if sepLine(text, true) > 0 {
 		d.SepLine = true
 		d.Delimiter = cmp.Or(d.Delimiter, bulk.Char(text[len("sep=")]))
