@@ -125,7 +125,7 @@ func (l *liveStream) run(ctx context.Context, w *watcher, least int64) error {
 func (l *liveStream) show(ctx context.Context, w *watcher, found sight) error {
 	var out bytes.Buffer
 	for l.at.seq < found.dropped { // the watcher has them no more
-		events, err := l.s.Imports.ImportEvents(ctx, w.account, w.id, l.at.seq, eventPage)
+		events, err := l.s.Imports.ImportEvents(ctx, w.account, w.id, bulk.Window{After: l.at.seq, Limit: eventPage})
 		if err != nil || len(events) == 0 {
 			return err
 		}

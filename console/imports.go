@@ -115,7 +115,7 @@ func (s *Server) listErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	groups, err := s.Imports.RejectGroupPage(r.Context(), s.principal(r).Account, id, int(after), int(limit))
+	groups, err := s.Imports.RejectGroupPage(r.Context(), s.principal(r).Account, id, bulk.Window{After: after, Limit: int(limit)})
 	if err != nil {
 		return fmt.Errorf("list errors: %w", err)
 	}

@@ -32,7 +32,7 @@ func (s *Server) datasetPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	cursor := r.URL.Query().Get("cursor")
-	records, err := s.Datasets.Records(r.Context(), s.principal(r).Account, d.Name, cursor, 50)
+	records, err := s.Datasets.Records(r.Context(), s.principal(r).Account, bulk.RecordQuery{Dataset: d.Name, Cursor: cursor, Limit: 50})
 	if err != nil {
 		return fmt.Errorf("read records: %w", err)
 	}

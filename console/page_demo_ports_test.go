@@ -186,7 +186,7 @@ func (w *demo) Batches(_ context.Context, _ bulk.AccountID, after bulk.BatchID, 
 	return slices.Clone(i.batches[from:min(from+limit, len(i.batches))]), nil
 }
 
-func (w *demo) RejectGroupPage(_ context.Context, _ bulk.AccountID, id bulk.ImportID, _, _ int) ([]bulk.RejectGroup, error) {
+func (w *demo) RejectGroupPage(_ context.Context, _ bulk.AccountID, id bulk.ImportID, _ bulk.Window) ([]bulk.RejectGroup, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i, err := w.find(id)
@@ -213,7 +213,8 @@ func (w *demo) Receipt(_ context.Context, _ bulk.AccountID, id bulk.ImportID) (b
 	}, nil
 }
 
-func (w *demo) ImportEvents(_ context.Context, _ bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+func (w *demo) ImportEvents(_ context.Context, _ bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.Event, error) {
+	after := in.After
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i, err := w.find(id)
@@ -252,7 +253,8 @@ func (w *demo) Dataset(_ context.Context, name bulk.DatasetName) (bulk.Dataset, 
 	return bulk.Dataset{}, errNoDemo
 }
 
-func (w *demo) Records(_ context.Context, _ bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error) {
+func (w *demo) Records(_ context.Context, _ bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error) {
+	name, cursor := q.Dataset, q.Cursor
 	page := bulk.RecordPage{Columns: header(w.spec.Spec)}
 	if name != w.spec.Name {
 		return page, nil

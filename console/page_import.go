@@ -87,10 +87,10 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, err error) {
 	if v.Batches, err = s.latestBatches(ctx, imp); err != nil {
 		return v, fmt.Errorf("list batches: %w", err)
 	}
-	if v.RejectGroups, err = s.Imports.RejectGroupPage(ctx, imp.AccountID, imp.ID, 0, shownRejectGroups); err != nil {
+	if v.RejectGroups, err = s.Imports.RejectGroupPage(ctx, imp.AccountID, imp.ID, bulk.Window{Limit: shownRejectGroups}); err != nil {
 		return v, fmt.Errorf("list errors: %w", err)
 	}
-	if v.Events, err = s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, 0, shownEvents); err != nil {
+	if v.Events, err = s.Imports.ImportEvents(ctx, imp.AccountID, imp.ID, bulk.Window{Limit: shownEvents}); err != nil {
 		return v, fmt.Errorf("list events: %w", err)
 	}
 	v.Wait, v.LastByte = s.waitOf(ctx, imp), s.lastByteOf(ctx, imp)

@@ -58,13 +58,13 @@ type Imports interface {
 	Approve(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Import, error)
 	// Batches lists the batches of an import by number, after the given one of it (No -1 for all).
 	Batches(ctx context.Context, account bulk.AccountID, after bulk.BatchID, limit int) ([]bulk.Batch, error)
-	// RejectGroupPage lists at most limit causes of rejects, most frequent first, after so many.
-	RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error)
+	// RejectGroupPage lists causes of rejects, most frequent first, after so many.
+	RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.RejectGroup, error)
 	Receipt(ctx context.Context, account bulk.AccountID, id bulk.ImportID) (bulk.Receipt, error)
 	// Silences tells for how long nothing has come of the account's unfinished uploads.
 	Silences(ctx context.Context, account bulk.AccountID) (map[bulk.ImportID]time.Duration, error)
 	// ImportEvents lists the milestones of an import after the given sequence number, oldest first.
-	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error)
+	ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.Event, error)
 }
 
 // Datasets are the platform's kinds of record.
@@ -75,7 +75,7 @@ type Datasets interface {
 	// make stored rows invalid is refused with a KindConflict error that says why.
 	ApplyDataset(ctx context.Context, spec bulk.Spec) (bulk.Dataset, error)
 	// Records pages through an account's live records in key order.
-	Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error)
+	Records(ctx context.Context, account bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error)
 }
 
 // Uploads receives files. In one process it is the ingest room itself; across

@@ -18,7 +18,7 @@ func (s *Server) listRecords(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.Datasets.Records(r.Context(), s.principal(r).Account, bulk.DatasetName(r.PathValue("name")), r.URL.Query().Get("cursor"), int(limit))
+	page, err := s.Datasets.Records(r.Context(), s.principal(r).Account, bulk.RecordQuery{Dataset: bulk.DatasetName(r.PathValue("name")), Cursor: r.URL.Query().Get("cursor"), Limit: int(limit)})
 	if err != nil {
 		return fmt.Errorf("list records: %w", err)
 	}

@@ -174,7 +174,7 @@ func (w *watcher) show(ctx context.Context, imp bulk.Import) (err error) {
 func (w *watcher) milestones(ctx context.Context, v sight) (kept []milestone, dropped int64, err error) {
 	kept, dropped = append(kept, v.milestones...), v.dropped
 	for after := v.newest(); ; {
-		events, err := w.s.Imports.ImportEvents(ctx, w.account, w.id, after, eventPage)
+		events, err := w.s.Imports.ImportEvents(ctx, w.account, w.id, bulk.Window{After: after, Limit: eventPage})
 		if err != nil {
 			return nil, 0, err
 		}

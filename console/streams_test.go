@@ -24,9 +24,9 @@ func (c *countedImports) Import(ctx context.Context, account bulk.AccountID, id 
 	return c.Imports.Import(ctx, account, id)
 }
 
-func (c *countedImports) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+func (c *countedImports) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.Event, error) {
 	c.calls.Add(1)
-	return c.Imports.ImportEvents(ctx, account, id, after, limit)
+	return c.Imports.ImportEvents(ctx, account, id, in)
 }
 
 // However many follow an import, the ledger is read for one, and all see every change.

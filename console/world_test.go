@@ -282,7 +282,8 @@ func (w *apiWorld) Batches(ctx context.Context, a bulk.AccountID, after bulk.Bat
 	return out, err
 }
 
-func (w *apiWorld) RejectGroupPage(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error) {
+func (w *apiWorld) RejectGroupPage(ctx context.Context, a bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.RejectGroup, error) {
+	after, limit := int(in.After), in.Limit
 	_, err := w.Import(ctx, a, id)
 	return w.groups[min(after, len(w.groups)):min(after+limit, len(w.groups))], err
 }
@@ -295,7 +296,8 @@ func (w *apiWorld) Receipt(ctx context.Context, a bulk.AccountID, id bulk.Import
 	return bulk.Receipt{Import: imp, Balanced: true}, err
 }
 
-func (w *apiWorld) ImportEvents(ctx context.Context, a bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+func (w *apiWorld) ImportEvents(ctx context.Context, a bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.Event, error) {
+	after, limit := in.After, in.Limit
 	if _, err := w.Import(ctx, a, id); err != nil {
 		return nil, err
 	}
@@ -322,7 +324,8 @@ func (w *apiWorld) ApplyDataset(_ context.Context, spec bulk.Spec) (bulk.Dataset
 	return d, nil
 }
 
-func (w *apiWorld) Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (bulk.RecordPage, error) {
+func (w *apiWorld) Records(ctx context.Context, account bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error) {
+	name, cursor, limit := q.Dataset, q.Cursor, q.Limit
 	if _, err := w.Dataset(ctx, name); err != nil {
 		return bulk.RecordPage{}, err
 	}

@@ -253,7 +253,7 @@ func (w *world) wantEqual(dataset bulk.DatasetName) {
 	}
 	for _, a := range accounts {
 		for cursor := ""; ; {
-			p, err := w.Records(w.t.Context(), a.ID, dataset, cursor, 100)
+			p, err := w.Records(w.t.Context(), a.ID, bulk.RecordQuery{Dataset: dataset, Cursor: cursor, Limit: 100})
 			w.must(err)
 			for _, r := range p.Records {
 				want = append(want, render(append(append([]any{string(a.ID)}, r.Values...), r.OpSeq, r.Row, string(r.Import))))

@@ -14,11 +14,24 @@ type Dataset struct {
 // bytes, however many were asked for. So it has at least one, and is never much larger.
 const PageBytes = 4 << 20
 
+// RecordQuery asks for a page of live records.
+type RecordQuery struct {
+	Dataset DatasetName
+	Cursor  string // Next of the page before; "" for the first
+	Limit   int    // 1 to 10,000
+}
+
 // RecordPage is a page of live records.
 type RecordPage struct {
 	Columns []string // of Rows, in spec order
 	Records []Record
 	Next    string // cursor of the next page; "" at the end
+}
+
+// Window is a part of a list: at most Limit items after the one at After, or after so many.
+type Window struct {
+	After int64
+	Limit int
 }
 
 // RecordRange are an account's live records between two keys, each given by its values in

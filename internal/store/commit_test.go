@@ -317,7 +317,7 @@ func TestUpsertLeavesUnfedColumnsAlone(t *testing.T) {
 		c.Records = bulk.Records{Columns: []string{"id", "name", "size"}, RowNo: []int64{1}, LineNo: []int64{2}, Keys: []string{"a"}, Values: [][]bulk.Value{{"a", "default", int64(77)}}}
 		_, err := f.Commit(t.Context(), c)
 		f.must(err)
-		p, err := f.Records(t.Context(), f.account, "things", "", 10)
+		p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: 10})
 		f.must(err)
 		if r := p.Records[0]; r.Values[1] != "kept" || r.Values[2] != int64(77) || r.Import != imp.ID {
 			t.Fatalf("record %+v", r)

@@ -24,7 +24,7 @@ func TestApplyDataset(t *testing.T) {
 		if err != nil || d.Version != 2 {
 			t.Fatal(d.Version, err)
 		}
-		p, err := f.Records(t.Context(), f.account, "things", "", 10)
+		p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: 10})
 		f.must(err)
 		if !slices.Equal(p.Columns, []string{"id", "name", "size", "note"}) || p.Records[0].Values[3] != nil {
 			t.Fatalf("page %+v", p)
@@ -73,7 +73,7 @@ func TestRecordsKeepTypes(t *testing.T) {
 		f.must(err)
 		var got [][]bulk.Value
 		for cursor := ""; ; {
-			p, err := f.Records(t.Context(), f.account, "typed", cursor, 1)
+			p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "typed", Cursor: cursor, Limit: 1})
 			f.must(err)
 			got = append(got, p.Records[0].Values)
 			if cursor = p.Next; cursor == "" {
@@ -83,7 +83,7 @@ func TestRecordsKeepTypes(t *testing.T) {
 		if len(got) != 3 || !slices.Equal(got[0], small) || !slices.Equal(got[1], full) || !slices.Equal(got[2], empty) {
 			t.Fatalf("records %v", got)
 		}
-		_, err = f.Records(t.Context(), f.account, "typed", "nonsense", 1)
+		_, err = f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "typed", Cursor: "nonsense", Limit: 1})
 		wantKind(t, err, bulk.KindInvalid)
 	})
 }

@@ -31,7 +31,7 @@ func TestCursorsOfAnotherType(t *testing.T) {
 			_, err := f.ApplyDataset(t.Context(), bulk.Spec{Name: name, Key: []string{"k"}, Columns: []bulk.Column{{Name: "k", Type: key}}})
 			f.must(err)
 			try := func(json string) error {
-				_, err := f.Records(t.Context(), f.account, name, base64.RawURLEncoding.EncodeToString([]byte("["+json+"]")), 10)
+				_, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: name, Cursor: base64.RawURLEncoding.EncodeToString([]byte("[" + json + "]")), Limit: 10})
 				return err
 			}
 			bad := slices.Concat(never, texts)

@@ -219,7 +219,7 @@ func (f *fixture) live(account bulk.AccountID) (out []string) {
 	f.t.Helper()
 	cursor := ""
 	for {
-		p, err := f.Records(f.t.Context(), account, "things", cursor, 7)
+		p, err := f.Records(f.t.Context(), account, bulk.RecordQuery{Dataset: "things", Cursor: cursor, Limit: 7})
 		f.must(err)
 		for _, r := range p.Records {
 			out = append(out, fmt.Sprintf("%v=%v", r.Values[0], r.Values[1]))

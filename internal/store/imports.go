@@ -305,7 +305,7 @@ func (tx *txn) milestone(ctx context.Context, k importKey, kind, text string) er
 }
 
 // ImportEvents lists milestones after the sequence number, oldest first.
-func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after int64, limit int) ([]bulk.Event, error) {
+func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.Event, error) {
 	out := []bulk.Event{}
 	err := s.asAccount(ctx, "list events", account, func(q reader) error {
 		if err := hasImport(ctx, q, account, id); err != nil {
@@ -313,7 +313,7 @@ func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bul
 		}
 		return q.SelectContext(ctx, &out, `
 			SELECT `+columnsOf[bulk.Event]()+` FROM import_events WHERE account_id = ? AND import_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
-			account, id, after, limit)
+			account, id, in.After, in.Limit)
 	})
 	return out, err
 }
@@ -321,12 +321,12 @@ func (s *Store) ImportEvents(ctx context.Context, account bulk.AccountID, id bul
 // RejectGroups groups an import's rejects by cause, most frequent first: all of them, which
 // are as many as its dataset has columns times what can be wrong with one.
 func (s *Store) RejectGroups(ctx context.Context, account bulk.AccountID, id bulk.ImportID) ([]bulk.RejectGroup, error) {
-	return s.RejectGroupPage(ctx, account, id, 0, math.MaxInt32)
+	return s.RejectGroupPage(ctx, account, id, bulk.Window{Limit: math.MaxInt32})
 }
 
 // RejectGroupPage is at most limit of RejectGroups, after so many. While rows are still being
 // rejected their order changes.
-func (s *Store) RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, after, limit int) ([]bulk.RejectGroup, error) {
+func (s *Store) RejectGroupPage(ctx context.Context, account bulk.AccountID, id bulk.ImportID, in bulk.Window) ([]bulk.RejectGroup, error) {
 	var rows []struct {
 		Column   string    `db:"source_column"`
 		Code     bulk.Code `db:"code"`
@@ -340,7 +340,7 @@ func (s *Store) RejectGroupPage(ctx context.Context, account bulk.AccountID, id 
 		return q.SelectContext(ctx, &rows, `
 			SELECT source_column, code, rejects, examples FROM error_clusters
 			WHERE account_id = ? AND import_id = ? ORDER BY rejects DESC, `+s.engine.bytewise("source_column")+`, code LIMIT ? OFFSET ?`,
-			account, id, limit, after)
+			account, id, in.Limit, in.After)
 	})
 	out := make([]bulk.RejectGroup, len(rows))
 	for i, r := range rows {
@@ -369,7 +369,7 @@ func (s *Store) Receipt(ctx context.Context, account bulk.AccountID, id bulk.Imp
 		return r, err
 	}
 	r.Working, r.RowsPerS = working.Seconds(), bulk.PerSecond(r.Import.Rows.Settled(), working)
-	if r.RejectGroups, err = s.RejectGroupPage(ctx, account, id, 0, bulk.MaxRejectGroups); err != nil {
+	if r.RejectGroups, err = s.RejectGroupPage(ctx, account, id, bulk.Window{Limit: bulk.MaxRejectGroups}); err != nil {
 		return r, err
 	}
 	r.Usage, err = s.Usage(ctx, account)

@@ -467,7 +467,7 @@ func TestForeignAccountsSeeNothing(t *testing.T) {
 			"Batches":      func() error { _, err := f.Batches(ctx, other, bulk.BatchID{Import: imp.ID, No: -1}, 10); return err },
 			"RejectGroups": func() error { _, err := f.RejectGroups(ctx, other, imp.ID); return err },
 			"Receipt":      func() error { _, err := f.Receipt(ctx, other, imp.ID); return err },
-			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, 0, 10); return err },
+			"ImportEvents": func() error { _, err := f.ImportEvents(ctx, other, imp.ID, bulk.Window{Limit: 10}); return err },
 			"Upload":       func() error { _, err := f.Upload(ctx, other, imp.ID); return err },
 			"TakeUpload":   func() error { _, err := f.TakeUpload(ctx, other, imp.ID); return err },
 			"TakeDecoding": func() error {

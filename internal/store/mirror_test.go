@@ -135,7 +135,7 @@ func TestTimesComeFromOneClock(t *testing.T) {
 				t.Errorf("%s is %v, want the database's clock", name, at)
 			}
 		}
-		events, err := f.ImportEvents(t.Context(), f.account, imp.ID, 0, 10)
+		events, err := f.ImportEvents(t.Context(), f.account, imp.ID, bulk.Window{Limit: 10})
 		f.must(err)
 		for _, e := range events {
 			if !e.At.Equal(want) {

@@ -16,21 +16,21 @@ import (
 // Records pages through an account's live records in key order. A page ends at the
 // limit, 1 to 10,000, or at bulk.PageBytes; a cursor that is not one of ours is a
 // KindInvalid error.
-func (s *Store) Records(ctx context.Context, account bulk.AccountID, name bulk.DatasetName, cursor string, limit int) (p bulk.RecordPage, err error) {
-	d, err := s.Dataset(ctx, name)
+func (s *Store) Records(ctx context.Context, account bulk.AccountID, page bulk.RecordQuery) (p bulk.RecordPage, err error) {
+	d, err := s.Dataset(ctx, page.Dataset)
 	if err != nil {
 		return p, err
 	}
 	p.Columns = columnNames(d.Spec)
 	var after []any
-	if cursor != "" {
-		if after, err = decodeCursor(cursor, d.Spec); err != nil {
+	if page.Cursor != "" {
+		if after, err = decodeCursor(page.Cursor, d.Spec); err != nil {
 			return p, err
 		}
 	}
 	more := false
 	if err := s.asAccount(ctx, "list records", account, func(q reader) error {
-		more, err = s.fillPage(ctx, q, bulk.RecordRange{Account: account, Spec: d.Spec, After: after, Limit: limit}, &p)
+		more, err = s.fillPage(ctx, q, bulk.RecordRange{Account: account, Spec: d.Spec, After: after, Limit: page.Limit}, &p)
 		return err
 	}); err != nil || !more {
 		return p, err

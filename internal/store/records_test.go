@@ -22,7 +22,7 @@ func TestRecordPagesAreBoundedInBytes(t *testing.T) {
 		f.commit(imp, 0, all...)
 		next, pages := 0, 0
 		for cursor := ""; ; pages++ {
-			p, err := f.Records(t.Context(), f.account, "things", cursor, 10_000)
+			p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Cursor: cursor, Limit: 10_000})
 			f.must(err)
 			bytes := 0
 			for _, r := range p.Records {
@@ -42,7 +42,7 @@ func TestRecordPagesAreBoundedInBytes(t *testing.T) {
 			t.Errorf("%d records on %d pages, want %d", next, pages+1, rows)
 		}
 		for limit, want := range map[int]int{1: 1, recordsAtOnce - 1: 41, 40: 40} {
-			if p, err := f.Records(t.Context(), f.account, "things", "", limit); err != nil || len(p.Records) != want || p.Next == "" {
+			if p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: limit}); err != nil || len(p.Records) != want || p.Next == "" {
 				t.Errorf("limit %d: %d records, next %q, %v; want %d and more to come", limit, len(p.Records), p.Next, err, want)
 			}
 		}
@@ -61,7 +61,7 @@ func TestRecordPagesMeetTheirLimit(t *testing.T) {
 		}
 		f.commit(imp, 0, all...)
 		for limit, more := range map[int]bool{recordsAtOnce - 1: true, recordsAtOnce: true, recordsAtOnce + 1: true, rows - 1: true, rows: false, rows + 1: false} {
-			p, err := f.Records(t.Context(), f.account, "things", "", limit)
+			p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: limit})
 			f.must(err)
 			if len(p.Records) != min(limit, rows) || (p.Next != "") != more {
 				t.Errorf("limit %d: %d records, next %q", limit, len(p.Records), p.Next)

@@ -96,7 +96,7 @@ func TestUpsertThatWouldOverflowIsAReject(t *testing.T) {
 		wantCounts(t, upsert(320, 640), bulk.Counts{Read: 1, Rejected: 1})
 		wantCounts(t, upsert(320, 400), bulk.Counts{Read: 1, Updated: 1})
 		wantCounts(t, upsert(0, 420), bulk.Counts{Read: 1, Updated: 1})
-		p, err := f.Records(t.Context(), f.account, "wide", "", 1)
+		p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "wide", Limit: 1})
 		f.must(err)
 		if v := p.Records[0].Values; v[400] == nil || v[421] != nil {
 			t.Errorf("the record has %v and %v", v[400], v[421])

@@ -30,7 +30,7 @@ func TestEveryEngineHoldsWhatTheBoundsAllow(t *testing.T) {
 			if n, err := f.Commit(t.Context(), c); err != nil || n.Created != 1 {
 				t.Fatalf("seed %d, %d columns: %+v %v", seed, len(record), n, err)
 			}
-			p, err := f.Records(t.Context(), f.account, spec.Name, "", 1)
+			p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: spec.Name, Limit: 1})
 			f.must(err)
 			for i, v := range p.Records[0].Values {
 				if v != record[i] {
