@@ -22,16 +22,16 @@ func (c *Consumer) commit(ctx context.Context) {
 	}
 	c.mu.Unlock()
 	if len(moved) > 0 {
-		c.send(ctx, moved)
+		c.commitOffsets(ctx, moved)
 	}
 }
 
-func (c *Consumer) send(ctx context.Context, moved map[int32]kgo.EpochOffset) {
+func (c *Consumer) commitOffsets(ctx context.Context, moved map[int32]kgo.EpochOffset) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	c.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{c.cfg.name(c.cfg.Topic): moved},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-			if err := cmp.Or(err, refusal(answer)); err != nil {
+			if err := cmp.Or(err, partitionError(answer)); err != nil {
 				c.cfg.Log.WarnContext(ctx, "offsets were not committed, later ones will be", "error", err)
 				return
 			}
@@ -39,8 +39,8 @@ func (c *Consumer) send(ctx context.Context, moved map[int32]kgo.EpochOffset) {
 		})
 }
 
-// refusal returns the first error of a partition.
-func refusal(answer *kmsg.OffsetCommitResponse) error {
+// partitionError returns the first error of a partition.
+func partitionError(answer *kmsg.OffsetCommitResponse) error {
 	if answer == nil {
 		return nil
 	}
@@ -68,23 +68,23 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, topics map[strin
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range topics[c.cfg.name(c.cfg.Topic)] {
-		c.enter(p)
+		c.assign(p)
 	}
-	c.notify()
+	c.wakePoll()
 }
 
 // onRevoked commits what was finished while the partitions are still ours.
 func (c *Consumer) onRevoked(ctx context.Context, _ *kgo.Client, topics map[string][]int32) {
 	c.commit(ctx)
-	c.leave(topics[c.cfg.name(c.cfg.Topic)])
+	c.unassign(topics[c.cfg.name(c.cfg.Topic)])
 }
 
 // onLost commits nothing: others may own the partitions already.
 func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
-	c.leave(topics[c.cfg.name(c.cfg.Topic)])
+	c.unassign(topics[c.cfg.name(c.cfg.Topic)])
 }
 
-func (c *Consumer) leave(partitions []int32) {
+func (c *Consumer) unassign(partitions []int32) {
 	if len(partitions) == 0 {
 		return
 	}
@@ -96,11 +96,11 @@ func (c *Consumer) leave(partitions []int32) {
 		delete(c.trackers, p)
 	}
 	c.revoked = append(c.revoked, partitions...)
-	c.notify()
+	c.wakePoll()
 }
 
-// enter begins a new assignment of a partition.
-func (c *Consumer) enter(p int32) *tracker {
+// assign begins a new assignment of a partition.
+func (c *Consumer) assign(p int32) *tracker {
 	c.generation++
 	t := newTracker(c.generation)
 	c.trackers[p] = t
@@ -108,8 +108,8 @@ func (c *Consumer) enter(p int32) *tracker {
 	return t
 }
 
-// notify ends a poll that waits, so that the change is delivered.
-func (c *Consumer) notify() {
+// wakePoll ends a poll that waits, so that the change is delivered.
+func (c *Consumer) wakePoll() {
 	c.changed = true
 	if c.wake != nil {
 		c.wake()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,17 +20,20 @@ const (
 	TopicCommits = "commits" // key: import
 )
 
+// Of topics that do not exist yet. An operator who wants others creates the topics first.
+const (
+	newPartitions      = 16
+	brokersReplication = -1 // the broker's own default
+)
+
 // Config says where the broker is. Zero values take the defaults.
 type Config struct {
-	Seeds       []string      // host:port of one or more brokers; required
-	Partitions  int32         // of topics that do not exist yet. Default 16
-	Replication int16         // of topics that do not exist yet. Default: the broker's
-	Prefix      string        // of the topics and groups: clusters that share a broker differ in it. Default bulkhead
-	Topic       string        // that a relay writes and a consumer reads. Default TopicBatches
-	Group       string        // of the consumers. Default PREFIX-dispatch, or PREFIX-mirror for TopicCommits
-	Security    Security      // default: plain text, no password
-	Session     time.Duration // silence after which a dispatcher counts as dead. Default 6 s
-	Log         *slog.Logger  // Default: discard
+	Seeds    []string     // host:port of one or more brokers; required
+	Prefix   string       // of the topics and groups: clusters that share a broker differ in it. Default bulkhead
+	Topic    string       // that a relay writes and a consumer reads. Default TopicBatches
+	Group    string       // of the consumers. Default PREFIX-dispatch, or PREFIX-mirror for TopicCommits
+	Security Security     // default: plain text, no password
+	Log      *slog.Logger // Default: discard
 }
 
 // EnsureTopics creates the topics that do not exist. It waits until a broker
@@ -43,7 +45,7 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer client.Close()
-	answers, err := kadm.NewClient(client).CreateTopics(ctx, cfg.Partitions, cfg.Replication, nil, cfg.name(TopicBatches), cfg.name(TopicCommits))
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, newPartitions, brokersReplication, nil, cfg.name(TopicBatches), cfg.name(TopicCommits))
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
@@ -56,15 +58,12 @@ func EnsureTopics(ctx context.Context, cfg Config) error {
 }
 
 func (cfg Config) withDefaults() Config {
-	cfg.Partitions = cmp.Or(cfg.Partitions, 16)
-	cfg.Replication = cmp.Or(cfg.Replication, -1)
 	cfg.Prefix = cmp.Or(cfg.Prefix, "bulkhead")
 	cfg.Topic = cmp.Or(cfg.Topic, TopicBatches)
 	if cfg.Topic == TopicCommits {
 		cfg.Group = cmp.Or(cfg.Group, cfg.Prefix+"-mirror")
 	}
 	cfg.Group = cmp.Or(cfg.Group, cfg.Prefix+"-dispatch")
-	cfg.Session = cmp.Or(cfg.Session, 6*time.Second)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	return cfg
 }

@@ -22,6 +22,7 @@ const (
 	pollRecords   = 1000 // references a delivery
 	commitEvery   = time.Second
 	commitTimeout = 5 * time.Second
+	session       = 6 * time.Second // silence after which a consumer counts as dead
 )
 
 // Consumer is one member of the group that reads the topic. Poll is for one goroutine;
@@ -44,16 +45,16 @@ type Consumer struct {
 // NewConsumer returns a consumer that joins its group at the first Poll or Run.
 func NewConsumer(cfg Config) (*Consumer, error) {
 	cfg = cfg.withDefaults()
-	c := &Consumer{cfg: cfg, partitions: cfg.Partitions, trackers: make(map[int32]*tracker)}
+	c := &Consumer{cfg: cfg, partitions: newPartitions, trackers: make(map[int32]*tracker)}
 	client, err := cfg.client(
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(cfg.name(cfg.Topic)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.SessionTimeout(cfg.Session),
-		kgo.HeartbeatInterval(cfg.Session/12), // how soon the living hear that partitions of the dead are theirs
-		kgo.FetchMaxWait(cfg.Session/12),      // new partitions are fetched when the fetch under way has ended
-		kgo.RebalanceTimeout(max(cfg.Session, 2*commitTimeout)),
+		kgo.SessionTimeout(session),
+		kgo.HeartbeatInterval(session/12), // how soon the living hear that partitions of the dead are theirs
+		kgo.FetchMaxWait(session/12),      // new partitions are fetched when the fetch under way has ended
+		kgo.RebalanceTimeout(max(session, 2*commitTimeout)),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // no reference is stamped with an assignment that ended meanwhile
 		kgo.OnPartitionsAssigned(c.onAssigned),
@@ -79,14 +80,14 @@ func (c *Consumer) Run(ctx context.Context) error {
 func (c *Consumer) Poll(ctx context.Context) (bulk.Fetch, error) {
 	for {
 		poll, cancel := context.WithCancel(ctx)
-		if c.arm(cancel) {
+		if c.armWake(cancel) {
 			cancel() // the assignment changed: do not wait
 		}
 		fetches := c.client.PollRecords(poll, pollRecords)
 		cancel()
-		delivery := c.collect(fetches)
+		delivery := c.toFetch(fetches)
 		c.client.AllowRebalance()
-		if err := c.failure(ctx, fetches); err != nil {
+		if err := c.fatal(ctx, fetches); err != nil {
 			return bulk.Fetch{}, err
 		}
 		if delivery.Assigned != nil {
@@ -115,22 +116,22 @@ func (c *Consumer) PartitionOf(account bulk.AccountID) int32 {
 	return partitionOf(account, n)
 }
 
-// arm lets a change of the assignment end the poll; true says that one happened already.
-func (c *Consumer) arm(wake context.CancelFunc) bool {
+// armWake lets a change of the assignment end the poll; true says that one happened already.
+func (c *Consumer) armWake(wake context.CancelFunc) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wake = wake
 	return c.changed
 }
 
-// collect stamps what was read with the assignment it was read in.
-func (c *Consumer) collect(fetches kgo.Fetches) bulk.Fetch {
+// toFetch stamps what was read with the assignment it was read in.
+func (c *Consumer) toFetch(fetches kgo.Fetches) bulk.Fetch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wake = nil
 	var d bulk.Fetch
 	fetches.EachRecord(func(r *kgo.Record) {
-		if ref, ok := c.stamp(r); ok {
+		if ref, ok := c.toMessage(r); ok {
 			d.Messages = append(d.Messages, ref)
 		}
 	})
@@ -141,14 +142,14 @@ func (c *Consumer) collect(fetches kgo.Fetches) bulk.Fetch {
 	return d
 }
 
-func (c *Consumer) stamp(r *kgo.Record) (bulk.Message, bool) {
+func (c *Consumer) toMessage(r *kgo.Record) (bulk.Message, bool) {
 	t := c.trackers[r.Partition]
 	if t == nil {
 		return bulk.Message{}, false
 	}
-	if !t.deliver(r.Offset) {
-		t = c.enter(r.Partition)
-		t.deliver(r.Offset)
+	if !t.fetched(r.Offset) {
+		t = c.assign(r.Partition)
+		t.fetched(r.Offset)
 	}
 	var ref bulk.BatchRef
 	if err := json.Unmarshal(r.Value, &ref); err != nil || ref.Account == "" || ref.Import == "" {
@@ -159,8 +160,8 @@ func (c *Consumer) stamp(r *kgo.Record) (bulk.Message, bool) {
 	return bulk.Message{Ref: ref, Offset: bulk.Offset{Partition: r.Partition, At: r.Offset, Generation: t.generation}}, true
 }
 
-// failure tells what ends a poll from what the client repairs by itself.
-func (c *Consumer) failure(ctx context.Context, fetches kgo.Fetches) error {
+// fatal tells what ends a poll from what the client repairs by itself.
+func (c *Consumer) fatal(ctx context.Context, fetches kgo.Fetches) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

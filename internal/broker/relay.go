@@ -25,7 +25,7 @@ type Outbox interface {
 // The bounds of a relay.
 const (
 	relayBatch   = 1000             // references a round
-	relaySweep   = time.Second      // without a poke
+	relaySweep   = time.Second      // without being woken
 	relayTimeout = 10 * time.Second // of one publication
 )
 
@@ -37,7 +37,7 @@ type Relay struct {
 	cfg    Config
 	outbox Outbox
 	client *kgo.Client
-	poke   chan struct{}
+	woken  chan struct{}
 }
 
 // NewRelay returns a relay that works once Run is called.
@@ -51,19 +51,19 @@ func NewRelay(cfg Config, outbox Outbox) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Relay{cfg: cfg, outbox: outbox, client: client, poke: make(chan struct{}, 1)}, nil
+	return &Relay{cfg: cfg, outbox: outbox, client: client, woken: make(chan struct{}, 1)}, nil
 }
 
 // Staged says that the outbox may hold something. It never blocks; calls that
 // come while a round runs are merged into one more round.
 func (r *Relay) Staged() {
 	select {
-	case r.poke <- struct{}{}:
+	case r.woken <- struct{}{}:
 	default:
 	}
 }
 
-// Run publishes when poked and every second until ctx ends. While the ledger or
+// Run publishes when woken and every second until ctx ends. While the ledger or
 // the broker is down it tries less and less often, and says so once.
 func (r *Relay) Run(ctx context.Context) error {
 	defer r.client.Close()
@@ -76,13 +76,13 @@ func (r *Relay) Run(ctx context.Context) error {
 			if failures++; failures == 1 {
 				r.cfg.Log.WarnContext(ctx, "references cannot be published, trying on", "error", err)
 			}
-			_ = wait.For(ctx, relayBackoff.After(failures, rand.Float64())) // a poke does not shorten it
+			_ = wait.For(ctx, relayBackoff.After(failures, rand.Float64())) // waking does not shorten it
 			continue
 		case failures > 0:
 			r.cfg.Log.InfoContext(ctx, "publishing references works again")
 			failures = 0
 		}
-		_ = wait.UntilWoken(ctx, relaySweep, r.poke)
+		_ = wait.UntilWoken(ctx, relaySweep, r.woken)
 	}
 }
 

@@ -6,12 +6,12 @@ import "slices"
 // watermark is the offset before which every reference is finished.
 type tracker struct {
 	generation int32
-	pending    []place // ascending; the first is unfinished
-	next       int64   // after the last one delivered; -1: none was
-	committed  int64   // watermark that the broker has; -1: none from this assignment
+	pending    []pendingOffset // ascending; the first is unfinished
+	next       int64           // after the last one delivered; -1: none was
+	committed  int64           // watermark that the broker has; -1: none from this assignment
 }
 
-type place struct {
+type pendingOffset struct {
 	offset   int64
 	finished bool
 }
@@ -20,20 +20,20 @@ func newTracker(generation int32) *tracker {
 	return &tracker{generation: generation, next: -1, committed: -1}
 }
 
-// deliver notes a reference. Offsets ascend; false says that this one went
+// fetched notes a reference. Offsets ascend; false says that this one went
 // back, so the log was replaced and the assignment has to start anew.
-func (t *tracker) deliver(offset int64) bool {
+func (t *tracker) fetched(offset int64) bool {
 	if offset < t.next {
 		return false
 	}
-	t.pending = append(t.pending, place{offset: offset})
+	t.pending = append(t.pending, pendingOffset{offset: offset})
 	t.next = offset + 1
 	return true
 }
 
 // finish notes that a reference needs no redelivery. Unknown offsets are ignored.
 func (t *tracker) finish(offset int64) {
-	i, ok := slices.BinarySearchFunc(t.pending, offset, func(p place, o int64) int { return int(p.offset - o) })
+	i, ok := slices.BinarySearchFunc(t.pending, offset, func(p pendingOffset, o int64) int { return int(p.offset - o) })
 	if !ok {
 		return
 	}

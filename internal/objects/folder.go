@@ -75,7 +75,7 @@ func (f *Folder) Put(ctx context.Context, key string, data []byte) error {
 	if errors.Is(err, fs.ErrExist) {
 		err = ErrExists
 	}
-	return named("put", key, err)
+	return describe("put", key, err)
 }
 
 // probeBytes is how much is written to find out whether something can be.
@@ -88,7 +88,7 @@ func (f *Folder) Ready(ctx context.Context) error {
 	}
 	temp := path.Join(scratch, rand.Text())
 	defer f.root.Remove(temp)
-	return named("probe", temp, f.write(temp, make([]byte, probeBytes)))
+	return describe("probe", temp, f.write(temp, make([]byte, probeBytes)))
 }
 
 // Get reads a whole object into memory.
@@ -97,7 +97,7 @@ func (f *Folder) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	data, err := f.root.ReadFile(key)
-	return data, named("get", key, err)
+	return data, describe("get", key, err)
 }
 
 // Open streams an object. The caller closes it.
@@ -107,7 +107,7 @@ func (f *Folder) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	}
 	file, err := f.root.Open(key)
 	if err != nil {
-		return nil, named("open", key, err)
+		return nil, describe("open", key, err)
 	}
 	return file, nil
 }
@@ -119,7 +119,7 @@ func (f *Folder) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	if err := f.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return named("delete", key, err)
+		return describe("delete", key, err)
 	}
 	if dir := path.Dir(key); dir != "." && f.root.Remove(dir) == nil {
 		f.forget(dir)

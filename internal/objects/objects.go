@@ -27,13 +27,13 @@ func CheckKey(key string) error {
 		return fmt.Errorf("object key of %d bytes is over %d", len(key), maxKey)
 	}
 	for element := range strings.SplitSeq(key, "/") {
-		if element == "" || element[0] == '.' || strings.ContainsFunc(element, odd) {
+		if element == "" || element[0] == '.' || strings.ContainsFunc(element, forbidden) {
 			return fmt.Errorf("object key %q is not valid", key)
 		}
 	}
 	return nil
 }
 
-func odd(r rune) bool {
+func forbidden(r rune) bool {
 	return r == '\\' || r == ':' || r == unicode.ReplacementChar || unicode.IsControl(r)
 }

@@ -13,8 +13,8 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// named names the operation and the key, and says what callers can act on.
-func named(op, key string, err error) error {
+// describe names the operation and the key, and says what callers can act on.
+func describe(op, key string, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -77,20 +77,6 @@ func (s *S3) Close() error {
 	return nil
 }
 
-// Check writes an object twice and deletes it: an error says that the bucket cannot be
-// used, or that its server would let a Put replace an object.
-func (s *S3) Check(ctx context.Context) (err error) {
-	key := "check-" + rand.Text()
-	if err := s.Put(ctx, key, nil); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Delete(ctx, key)) }()
-	if err := s.Put(ctx, key, nil); !errors.Is(err, ErrExists) {
-		return fmt.Errorf("bucket %s ignores If-None-Match, set conditional=off: %w", s.cfg.Bucket, cmp.Or(err, errors.New("an object was replaced")))
-	}
-	return nil
-}
-
 // Ready reports whether the server lately refused a Put for want of room. It sends nothing:
 // each object costs something.
 func (s *S3) Ready(context.Context) error {
@@ -102,8 +88,8 @@ func (s *S3) Ready(context.Context) error {
 	return nil
 }
 
-// note remembers a Put that was refused for want of room, until one succeeds.
-func (s *S3) note(err error) error {
+// noteRefusal remembers a Put that was refused for want of room, until one succeeds.
+func (s *S3) noteRefusal(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -137,14 +123,14 @@ func (s *S3) Put(ctx context.Context, key string, data []byte) error {
 		}
 	}
 	if code(err) == minio.PreconditionFailed {
-		return s.whose(ctx, key, mark)
+		return s.resolvePut(ctx, key, mark)
 	}
-	return s.note(named("put", key, err))
+	return s.noteRefusal(describe("put", key, err))
 }
 
-// whose decides a refused Put: the object there may be its own, of an attempt whose
+// resolvePut decides a refused Put: the object there may be its own, of an attempt whose
 // answer was lost.
-func (s *S3) whose(ctx context.Context, key, mark string) error {
+func (s *S3) resolvePut(ctx context.Context, key, mark string) error {
 	info, err := s.stat(ctx, key)
 	if err != nil {
 		return err
@@ -157,7 +143,7 @@ func (s *S3) whose(ctx context.Context, key, mark string) error {
 
 func (s *S3) stat(ctx context.Context, key string) (minio.ObjectInfo, error) {
 	info, err := s.client.StatObject(ctx, s.cfg.Bucket, s.name(key), minio.StatObjectOptions{})
-	return info, named("stat", key, absent(err))
+	return info, describe("stat", key, notFound(err))
 }
 
 // Get reads a whole object into memory.
@@ -169,7 +155,7 @@ func (s *S3) Get(ctx context.Context, key string) ([]byte, error) {
 	defer r.Close()
 	data := make([]byte, r.size)
 	if _, err := io.ReadFull(r, data); err != nil {
-		return nil, named("get", key, err)
+		return nil, describe("get", key, err)
 	}
 	return data, nil
 }
@@ -190,10 +176,10 @@ func (s *S3) open(ctx context.Context, key string) (*download, error) {
 	}
 	get := func(opts minio.GetObjectOptions) (io.ReadCloser, minio.ObjectInfo, error) {
 		body, info, _, err := s.client.GetObject(ctx, s.cfg.Bucket, s.name(key), opts)
-		return body, info, absent(err)
+		return body, info, notFound(err)
 	}
 	d, err := newDownload(get)
-	return d, named("open", key, err)
+	return d, describe("open", key, err)
 }
 
 // Delete removes an object; an absent one is no error.
@@ -201,11 +187,11 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	if err := cmp.Or(CheckKey(key), ctx.Err()); err != nil {
 		return err
 	}
-	err := absent(s.client.RemoveObject(ctx, s.cfg.Bucket, s.name(key), minio.RemoveObjectOptions{}))
+	err := notFound(s.client.RemoveObject(ctx, s.cfg.Bucket, s.name(key), minio.RemoveObjectOptions{}))
 	if errors.Is(err, bulk.ErrNotFound) {
 		return nil
 	}
-	return named("delete", key, err)
+	return describe("delete", key, err)
 }
 
 // List yields the objects whose keys begin with prefix, in no particular order. An
@@ -242,8 +228,8 @@ func code(err error) string {
 	return minio.ToErrorResponse(err).Code
 }
 
-// absent turns the server's word for a missing object, not bucket, into ErrNotFound.
-func absent(err error) error {
+// notFound turns the server's word for a missing object, not bucket, into ErrNotFound.
+func notFound(err error) error {
 	if code(err) == minio.NoSuchKey {
 		return fmt.Errorf("%w: %w", bulk.ErrNotFound, err)
 	}

@@ -118,17 +118,17 @@ func TestS3MissingBucketIsNoMissingObject(t *testing.T) {
 	if _, err := s.Get(t.Context(), "k"); err == nil || errors.Is(err, bulk.ErrNotFound) {
 		t.Errorf("Get = %v, want an error that is not ErrNotFound", err)
 	}
-	if err := s.Check(t.Context()); err == nil {
-		t.Error("Check accepts a bucket that does not exist")
+	if err := s.Put(t.Context(), "k", nil); err == nil {
+		t.Error("Put accepts a bucket that does not exist")
 	}
 }
 
 func TestS3WrongSecretIsRefused(t *testing.T) {
 	cfg := service(t)
 	cfg.SecretKey = "not-the-secret"
-	err := openS3(t, cfg).Check(t.Context())
+	err := openS3(t, cfg).Put(t.Context(), "k", nil)
 	if err == nil || strings.Contains(err.Error(), cfg.SecretKey) {
-		t.Errorf("Check = %v, want a refusal that keeps the secret", err)
+		t.Errorf("Put = %v, want a refusal that keeps the secret", err)
 	}
 }
 
