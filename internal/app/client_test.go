@@ -17,8 +17,8 @@ import (
 	"bulkhead/internal/verify"
 )
 
-// patience bounds every wait of a test.
-const patience = 3 * time.Minute
+// timeout bounds every wait of a test.
+const timeout = 3 * time.Minute
 
 // client speaks the API as one account. What goes wrong fails the test.
 type client struct {
@@ -78,7 +78,7 @@ func (c *client) in(t testing.TB) *client {
 
 // ask sends a request and reads the whole answer.
 func (c *client) ask(method, path string, body io.Reader, header http.Header) (answer, error) {
-	return c.askWithin(patience, method, path, body, header)
+	return c.askWithin(timeout, method, path, body, header)
 }
 
 func (c *client) askWithin(limit time.Duration, method, path string, body io.Reader, header http.Header) (answer, error) {
@@ -181,32 +181,29 @@ func (c *client) end(id bulk.ImportID) bulk.Import {
 }
 
 // until watches an import until it is as wanted, and returns it.
-func (c *client) until(id bulk.ImportID, wanted func(bulk.Import) bool) bulk.Import {
+func (c *client) until(id bulk.ImportID, wanted func(bulk.Import) bool) (imp bulk.Import) {
 	c.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		imp := c.imp(id)
-		if wanted(imp) {
-			return imp
-		}
-		select {
-		case <-deadline:
-			c.t.Fatalf("waited for %s in vain: %s, rows %+v, batches %+v", id, imp.State, imp.Rows, imp.Batches)
-		case <-tick.C:
-		}
-	}
+	eventually(c.t, func() bool { imp = c.imp(id); return wanted(imp) }, func() string {
+		return fmt.Sprintf("%s: %s, rows %+v, batches %+v", id, imp.State, imp.Rows, imp.Batches)
+	})
+	return imp
 }
 
 // eventually waits until something becomes true.
 func (c *client) eventually(what string, is func() bool) {
 	c.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(50*time.Millisecond)
+	eventually(c.t, is, func() string { return what })
+}
+
+// eventually waits until something becomes true; in vain, the test fails and says why.
+func eventually(t testing.TB, is func() bool, why func() string) {
+	t.Helper()
+	deadline, tick := time.After(timeout), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for !is() {
 		select {
 		case <-deadline:
-			c.t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("waited in vain: %s", why())
 		case <-tick.C:
 		}
 	}

@@ -64,7 +64,7 @@ func (r realClient) upload(t *testing.T, c *client, dataset string, file []byte,
 	name := filepath.Join(t.TempDir(), "file.csv")
 	c.must(os.WriteFile(name, file, 0o600))
 	proxy := c.newCutter(t, len(file))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	run := exec.CommandContext(ctx, r.command[0], append(r.command[1:], proxy.address()+"/v1/imports", name, fmt.Sprint(chunk))...)
 	run.Dir = filepath.Join("testdata/clients", r.dir)

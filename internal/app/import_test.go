@@ -201,7 +201,7 @@ func TestEvents(t *testing.T) {
 	c := newSystem(t).account("events", 10_000)
 	file, want := contacts(t, sample.Options{Rows: 500, RejectRate: 0.1})
 	imp := c.send("dataset=contacts", file)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	resp, err := c.open(ctx, http.MethodGet, "/v1/imports/"+string(imp.ID)+"/events", nil, nil)
 	c.must(err)

@@ -5,6 +5,7 @@ package app_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -61,34 +62,33 @@ func (c *child) end() int {
 		}
 		c.ended <- err
 		return c.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		c.t.Fatalf("%v does not end; stderr:\n%s", c.cmd.Args, &c.stderr)
 		return -1
 	}
 }
 
 // startChild starts dev in a process of its own and waits until it is ready.
-func startChild(t *testing.T, dir, listen string, flags ...string) (*child, *client) {
+func startChild(t *testing.T, dir, listen string, flags ...string) (d *child, c *client) {
 	t.Helper()
-	d := run(t, append([]string{"--data-dir", dir, "dev", "--listen", listen}, flags...)...)
-	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for {
-		if known, err := config.ReadClient(dir); err == nil {
-			c := &client{t: t, url: known.URL, key: known.APIKey}
-			if a, err := c.ask("GET", "/readyz", nil, nil); err == nil && a.status == 200 {
-				return d, c
-			}
-		}
+	d = run(t, append([]string{"--data-dir", dir, "dev", "--listen", listen}, flags...)...)
+	ready := func() bool {
 		select {
-		case <-deadline:
-			t.Fatalf("dev is not ready; it says:\n%s%s", &d.stdout, &d.stderr)
 		case err := <-d.ended:
 			d.ended <- err
 			t.Fatalf("dev ended with %v; it says:\n%s%s", err, &d.stdout, &d.stderr)
-		case <-tick.C:
+		default:
 		}
+		known, err := config.ReadClient(dir)
+		if err != nil {
+			return false
+		}
+		c = &client{t: t, url: known.URL, key: known.APIKey}
+		a, err := c.ask("GET", "/readyz", nil, nil)
+		return err == nil && a.status == 200
 	}
+	eventually(t, ready, func() string { return fmt.Sprintf("dev is not ready; it says:\n%s%s", &d.stdout, &d.stderr) })
+	return d, c
 }
 
 // progress of an import: 0 at its beginning, 1 more once all is received, 1 more once
@@ -145,18 +145,14 @@ func TestKilledFiveTimes(t *testing.T) {
 }
 
 // first waits for the account's first import.
-func (c *client) first() bulk.ImportID {
+func (c *client) first() (id bulk.ImportID) {
 	c.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		if list := c.imports(""); len(list) > 0 {
-			return list[len(list)-1].ID
+	c.eventually("an import is created", func() bool {
+		list := c.imports("")
+		if len(list) > 0 {
+			id = list[len(list)-1].ID
 		}
-		select {
-		case <-deadline:
-			c.t.Fatal("no import was created")
-		case <-tick.C:
-		}
-	}
+		return len(list) > 0
+	})
+	return id
 }

@@ -3,10 +3,10 @@ package app_test
 import (
 	"bytes"
 	"encoding/csv"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"bulkhead/internal/app"
 	"bulkhead/internal/bulk"
@@ -61,19 +61,22 @@ func (s *system) differences() (out []bulk.Difference) {
 // awaitMetric waits for a line of the metrics.
 func (s *system) awaitMetric(line string) {
 	s.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(100*time.Millisecond)
-	defer tick.Stop()
-	for {
+	s.eventually("the metrics have "+line, func() bool {
 		a, err := s.ask("GET", "/metrics", nil, nil)
 		s.must(err)
-		if strings.Contains(string(a.body), "\n"+line+"\n") {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatalf("the metrics never had %q", line)
-		}
+		return strings.Contains(string(a.body), "\n"+line+"\n")
+	})
+}
+
+// awaitSweep waits until a sweep of the mirror has ended: accounts are its last. One that
+// tells of a later import than another did is a later one.
+func (c *client) awaitSweep() {
+	c.t.Helper()
+	for range 2 {
+		var imp bulk.Import
+		c.call(http.MethodPost, "/v1/imports", map[string]any{"dataset": "contacts", "mode": "create", "filename": "none.csv"}, &imp)
+		c.call(http.MethodPost, "/v1/imports/"+string(imp.ID)+"/cancel", nil, nil)
+		c.until(imp.ID, func(i bulk.Import) bool { return i.Mirrored })
 	}
 }
 
@@ -128,6 +131,7 @@ func TestQuietMirrorEqualsTheStore(t *testing.T) {
 		}
 	}
 	s.awaitMetric("bulkhead_mirror_lag_seconds 0")
+	one.awaitSweep()
 	s.stop()
 	if d := s.differences(); len(d) != 0 {
 		t.Errorf("a quiet mirror differs from the store: %+v", d)

@@ -129,7 +129,7 @@ func (g generator) copy(t *testing.T) string {
 // run runs a command in the copy and returns what it prints.
 func (g generator) run(t *testing.T, dir, key string, command ...string) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Dir, c.Env = dir, append(os.Environ(), "BULKHEAD_API_KEY="+key)

@@ -2,12 +2,12 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"testing"
-	"time"
 
 	"bulkhead/internal/app"
 	"bulkhead/internal/config"
@@ -49,16 +49,9 @@ func TestProfilesHaveTheirOwnAddress(t *testing.T) {
 func said(t *testing.T, out *logs, pattern string) string {
 	t.Helper()
 	line := regexp.MustCompile(pattern)
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		if m := line.FindStringSubmatch(out.String()); m != nil {
-			return m[1]
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("the log never had %s:\n%s", pattern, out)
-		}
-	}
+	var found []string
+	eventually(t, func() bool { found = line.FindStringSubmatch(out.String()); return found != nil }, func() string {
+		return fmt.Sprintf("the log never had %s:\n%s", pattern, out)
+	})
+	return found[1]
 }

@@ -36,7 +36,7 @@ func testRevocation(t *testing.T, operator *client) {
 		operator.call(http.MethodPost, "/v1/accounts/"+string(acme.account)+"/keys", map[string]any{"name": "short-lived"}, &key)
 		short := *acme
 		short.key = key.Secret
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		running := short.uploads(ctx, fast)
 		var list struct{ Imports []bulk.Import }

@@ -39,7 +39,7 @@ func TestSchemathesis(t *testing.T) {
 	s.apply(bulk.Spec{Name: "people", Key: []string{"id"}, Columns: []bulk.Column{{Name: "id", Type: bulk.TypeInteger}, {Name: "name", Type: bulk.TypeText, Required: true}}})
 	s.call(http.MethodPost, "/v1/imports", map[string]any{"dataset": "people"}, nil)
 
-	ctx, cancel := context.WithTimeout(t.Context(), budget+patience)
+	ctx, cancel := context.WithTimeout(t.Context(), budget+timeout)
 	defer cancel()
 	run := exec.CommandContext(ctx, command, "--config-file", "schemathesis.toml", "run", s.url+"/openapi.json",
 		"--url", s.url, "--header", "Authorization: Bearer "+s.key, "--max-time", fmt.Sprintf("%.0f", budget.Seconds()), "--continue-on-failure", "--no-color", drawn)

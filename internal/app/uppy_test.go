@@ -40,7 +40,7 @@ func TestUppy(t *testing.T) {
 	c := s.account(t.Name(), 1_000_000).in(t)
 	proxy := c.newCutter(t, len(file))
 
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(bundle.command[0]), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU)
 	t.Cleanup(cancel)

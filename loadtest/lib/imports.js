@@ -11,7 +11,7 @@ const rowsChecked = new Counter('rows_checked');
 // Imports that ended and were compared; one that never ended is missing here.
 const importsChecked = new Counter('imports_checked');
 
-const patience = Number(__ENV.TIMEOUT || 600); // seconds without an end
+const timeout = Number(__ENV.TIMEOUT || 600); // seconds without an end
 const passing = [0, 409, 423, 500, 502, 503, 504]; // a client comes again
 
 // post sends a small file in one request. The idempotency key makes it safe to repeat;
@@ -27,7 +27,7 @@ export function post(api, mode, filename, body) {
       sendPiece(api, id, 0, body, body.length);
       return id;
     }
-    if (!passing.includes(res.status) || Date.now() - begun > patience * 1000) fail(`POST ${path}: ${res.status} ${res.error || res.body}`);
+    if (!passing.includes(res.status) || Date.now() - begun > timeout * 1000) fail(`POST ${path}: ${res.status} ${res.error || res.body}`);
     resumes.add(1);
     sleep(0.5);
   }
@@ -64,7 +64,7 @@ function sendPiece(api, id, start, piece, total) {
       if (at === end) return;
     }
     if (res.status !== 204 && !passing.includes(res.status)) fail(`PATCH ${path}: ${res.status} ${res.error || res.body}`);
-    if (Date.now() - begun > patience * 1000) fail(`PATCH ${path}: no progress from byte ${at} in ${patience} s`);
+    if (Date.now() - begun > timeout * 1000) fail(`PATCH ${path}: no progress from byte ${at} in ${timeout} s`);
     resumes.add(1);
     at = offset(api, id, at);
     if (at < start || at > end) fail(`the server stands at byte ${at} of ${path}, but acknowledged ${start}`);
@@ -91,7 +91,7 @@ export function follow(api, id) {
     const imp = api.ask('GET', `/v1/imports/${id}`, 200, undefined, 'GET /v1/imports/{id}');
     if (imp.finished_at !== null) return imp;
     const seconds = (Date.now() - begun) / 1000;
-    if (seconds > patience) fail(`import ${id} is still ${imp.state} after ${patience} s: ${JSON.stringify(imp.rows)}`);
+    if (seconds > timeout) fail(`import ${id} is still ${imp.state} after ${timeout} s: ${JSON.stringify(imp.rows)}`);
     sleep(seconds < 1 ? 0.05 : 0.25);
   }
 }
