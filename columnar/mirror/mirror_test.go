@@ -343,7 +343,7 @@ func (a *asked) count(failing bool) int {
 
 func (a *asked) InFlight(context.Context) ([]bulk.ImportVersion, error) { return nil, nil }
 
-func (a *asked) Clock(context.Context) (time.Time, error) { return time.Now(), nil }
+func (a *asked) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 
 func (a *asked) Unreported(context.Context, int) ([]bulk.Import, error) { return nil, nil }
 

@@ -31,8 +31,8 @@ type Ledger interface {
 	// Rejects groups the rejects of imports by cause; those of a dry run are none.
 	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
-	// Clock is the ledger's time, which every process shares.
-	Clock(ctx context.Context) (time.Time, error)
+	// Now is the ledger's time, which every process shares.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // Applied gives the records that a committed batch put into the store.
@@ -67,5 +67,5 @@ type Records interface {
 	Rejects(ctx context.Context, imports []bulk.ImportID) (map[bulk.ImportID][]bulk.RejectGroup, error)
 	ListAccounts(ctx context.Context) ([]bulk.Account, error)
 	Account(ctx context.Context, id bulk.AccountID) (bulk.Account, error)
-	Clock(ctx context.Context) (time.Time, error)
+	Now(ctx context.Context) (time.Time, error)
 }

@@ -155,7 +155,7 @@ func (m *Mirror) reportAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clock, err := m.cfg.Ledger.Clock(ctx)
+	clock, err := m.cfg.Ledger.Now(ctx)
 	if err != nil {
 		return err
 	}

@@ -221,7 +221,7 @@ func (s accountsSource) accounts(ctx context.Context) ([]bulk.AccountID, error) 
 }
 
 func (s accountsSource) each(ctx context.Context, account bulk.AccountID, _ keyRange, use func(row []any) error) error {
-	clock, err := s.Clock(ctx)
+	clock, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}

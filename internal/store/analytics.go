@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -35,12 +34,6 @@ func (s *Store) RecordsBetween(ctx context.Context, in bulk.RecordRange, use fun
 		LEFT JOIN imports i ON i.dataset = ? AND i.op_seq = t._op_seq AND i.account_id = t._account_id
 		WHERE t._account_id = ?%s ORDER BY %s LIMIT %d`, prefixed(columnNames(in.Spec)), in.Spec.Table(), where, strings.Join(key, ", "), in.Limit)
 	return s.error("read records", s.readRecords(ctx, s.read, recordQuery{in.Spec, query, args}, use))
-}
-
-// Clock is the time by which imports and batches are dated.
-func (s *Store) Clock(ctx context.Context) (time.Time, error) {
-	at, err := readClock(ctx, s.read, s.engine)
-	return at, s.error("read clock", err)
 }
 
 // NewestOp is the op_seq of a dataset's newest import.

@@ -240,9 +240,6 @@ func byID(a, b bulk.BatchID) int {
 	return cmp.Or(cmp.Compare(a.Import, b.Import), cmp.Compare(a.No, b.No))
 }
 
-// clockColumn is the engine's clock as a column of a query, NULL where it has none.
-func (s *Store) clockColumn() string { return cmp.Or(s.engine.sharedClock(), "NULL") + " AS clock" }
-
 // StillStaged returns those of the references whose batches still wait, and for how long.
 func (s *Store) StillStaged(ctx context.Context, in []bulk.BatchRef) ([]bulk.BatchRef, error) {
 	byImport := map[bulk.ImportID][]bulk.BatchRef{}

@@ -14,7 +14,7 @@ func (s *Store) Undecoded(ctx context.Context, limit int) ([]bulk.Undecoded, err
 		IdleMS int64 `db:"idle_ms"`
 	}
 	if err := s.read.SelectContext(ctx, &list, `
-		SELECT u.account_id, u.import_id, u.epoch, u.length, u.worked_at, `+s.engine.clock()+` - u.worked_at AS idle_ms
+		SELECT u.account_id, u.import_id, u.epoch, u.length, u.worked_at, `+s.engine.millis()+` - u.worked_at AS idle_ms
 		FROM imports i JOIN uploads u ON u.import_id = i.id
 		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.`+acceptsBytes+` ORDER BY i.id LIMIT ?`, limit); err != nil {
 		return nil, s.error("list undecoded uploads", err)
@@ -39,7 +39,7 @@ func (s *Store) TakeDecoding(ctx context.Context, seen bulk.Undecoded) (u bulk.U
 			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE uploads SET epoch = epoch + 1, worked_at = `+s.engine.clock()+`
+			UPDATE uploads SET epoch = epoch + 1, worked_at = `+s.engine.millis()+`
 			WHERE account_id = ? AND import_id = ? AND epoch = ? AND worked_at = ? AND spooled AND byte_offset = length`,
 			seen.Account, seen.Import, seen.Epoch, seen.Worked))
 		if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) TakeDecoding(ctx context.Context, seen bulk.Undecoded) (u bulk.U
 func (s *Store) Worked(ctx context.Context, account bulk.AccountID, id bulk.ImportID, epoch int64) error {
 	return s.tx(ctx, "show work", func(tx *txn) error {
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE uploads SET worked_at = `+s.engine.clock()+` WHERE account_id = ? AND import_id = ? AND epoch = ? AND EXISTS (
+			UPDATE uploads SET worked_at = `+s.engine.millis()+` WHERE account_id = ? AND import_id = ? AND epoch = ? AND EXISTS (
 				SELECT 1 FROM imports WHERE account_id = ? AND id = ? AND NOT sealed AND `+acceptsBytes+`)`,
 			account, id, epoch, account, id))
 		if err == nil && n == 0 {

@@ -16,7 +16,7 @@ type engine interface {
 	sharedClock() string                 // expression of the database's own time; "" where this process is the only one
 	bytewise(text string) string         // orders a text, and folds its case, by bytes, whatever the database's language
 	rowLock() string                     // clause that locks selected rows; "" where there is one writer anyway
-	clock() string                       // the database's own time, in milliseconds since 1970
+	millis() string                      // the database's own time, in milliseconds since 1970
 	columnType(t bulk.Type) string       // of a typed table
 	ordered(c bulk.Column) string        // expression over a column of table t by which keys are in order
 	tableOptions() string                // that follow CREATE TABLE

@@ -243,7 +243,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at)`, r); err != nil {
 		return imp, err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at, worked_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`, `+s.engine.clock()+`)`,
+	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at, worked_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`, `+s.engine.millis()+`)`,
 		n.Account, r.ID, n.Size, n.Metadata, uploadLife.Seconds()); err != nil {
 		return imp, err
 	}

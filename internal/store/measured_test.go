@@ -10,7 +10,7 @@ import (
 // since moves a time of an import back, as if it had been longer ago.
 func (f *fixture) since(imp bulk.Import, column string, ago time.Duration) {
 	f.t.Helper()
-	clock, err := f.Clock(f.t.Context())
+	clock, err := f.Now(f.t.Context())
 	f.must(err)
 	_, err = f.write.Exec(f.write.Rebind(`UPDATE imports SET `+column+` = ? WHERE id = ?`), clock.Add(-ago), imp.ID)
 	f.must(err)

@@ -79,7 +79,9 @@ func (postgresEngine) bytewise(text string) string { return text + ` COLLATE "C"
 // Foreign keys to a locked row may still be checked.
 func (postgresEngine) rowLock() string { return " FOR NO KEY UPDATE" }
 
-func (postgresEngine) clock() string { return "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT" }
+func (postgresEngine) millis() string {
+	return "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
+}
 
 // Text compares by its bytes, as it does in keys, cursors and every other engine.
 func (postgresEngine) columnType(t bulk.Type) string {

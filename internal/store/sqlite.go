@@ -63,7 +63,7 @@ func (sqliteEngine) bytewise(text string) string { return text }
 
 func (sqliteEngine) rowLock() string { return "" }
 
-func (sqliteEngine) clock() string { return "CAST(unixepoch('subsec') * 1000 AS INTEGER)" }
+func (sqliteEngine) millis() string { return "CAST(unixepoch('subsec') * 1000 AS INTEGER)" }
 
 // Decimals are text, since SQLite's numbers are not exact.
 func (sqliteEngine) columnType(t bulk.Type) string {

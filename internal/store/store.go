@@ -23,7 +23,6 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
@@ -238,42 +237,6 @@ func changed(r sql.Result, err error) (int64, error) {
 	}
 	return r.RowsAffected()
 }
-
-// clockParameter makes a ? of now() the database's own time where it has one: the clocks of
-// processes differ, and times of one batch or import are compared.
-func clockParameter(e engine) string {
-	if e.sharedClock() == "" {
-		return "?"
-	}
-	return "COALESCE(" + e.sharedClock() + ", ?)"
-}
-
-// Now is the time by the database's clock where processes share one, else by our own.
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	at, err := readClock(ctx, s.read, s.engine)
-	return at, s.error("read clock", err)
-}
-
-// readClock reads what tx.clock writes.
-func readClock(ctx context.Context, q querier, e engine) (at time.Time, err error) {
-	if e.sharedClock() == "" {
-		return now(), nil
-	}
-	err = q.GetContext(ctx, &at, `SELECT `+e.sharedClock())
-	return at.UTC(), err
-}
-
-// asOf is the time at which a row was read, of which the engine's clock gave the value if
-// it has one.
-func asOf(clock *time.Time) time.Time {
-	if clock == nil {
-		return now()
-	}
-	return clock.UTC()
-}
-
-// now is this process's clock: UTC with the microseconds that every engine keeps.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // noRows turns an absent row into a KindNotFound error about the thing.
 func noRows(err error, what string) error {

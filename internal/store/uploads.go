@@ -106,7 +106,7 @@ func (s *Store) takeUpload(ctx context.Context, account bulk.AccountID, id bulk.
 		}
 		// Whoever decodes a complete file is not to be disturbed.
 		n, err := changed(tx.ExecContext(ctx, `
-			UPDATE uploads SET epoch = epoch + 1, tail = NULL, worked_at = `+s.engine.clock()+` WHERE account_id = ? AND import_id = ? AND NOT (spooled AND byte_offset = length)`, account, id))
+			UPDATE uploads SET epoch = epoch + 1, tail = NULL, worked_at = `+s.engine.millis()+` WHERE account_id = ? AND import_id = ? AND NOT (spooled AND byte_offset = length)`, account, id))
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (s *Store) Advance(ctx context.Context, p bulk.Progress) error {
 		}
 		n, err := changed(tx.ExecContext(ctx, `
 			UPDATE uploads SET byte_offset = ?, length = ?, digest = ?, boundary_offset = ?, boundary_line = ?, boundary_row = ?,
-				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = `+tx.ahead()+`, checks = checks + CASE WHEN ? THEN 1 ELSE 0 END, worked_at = `+s.engine.clock()+`
+				boundary_blank = ?, boundary_batch_no = ?, spooled = (spooled OR ?), expires_at = `+tx.ahead()+`, checks = checks + CASE WHEN ? THEN 1 ELSE 0 END, worked_at = `+s.engine.millis()+`
 			WHERE account_id = ? AND import_id = ? AND epoch = ? AND byte_offset = ?`,
 			p.Offset, p.Length, markedDigest(p), p.Boundary.Offset, p.Boundary.Line, p.Boundary.Row,
 			p.Boundary.Blank, p.Boundary.BatchNo, p.Part != nil, uploadLife.Seconds(), p.Check, p.Account, p.Import, p.Epoch, p.From))
@@ -270,7 +270,7 @@ func (s *Store) Silences(ctx context.Context, account bulk.AccountID) (map[bulk.
 	}
 	err := s.asAccount(ctx, "read silences", account, func(q reader) error {
 		return q.SelectContext(ctx, &rows, `
-			SELECT u.import_id, `+s.engine.clock()+` - u.worked_at AS ms FROM imports i JOIN uploads u ON u.account_id = i.account_id AND u.import_id = i.id
+			SELECT u.import_id, `+s.engine.millis()+` - u.worked_at AS ms FROM imports i JOIN uploads u ON u.account_id = i.account_id AND u.import_id = i.id
 			WHERE i.account_id = ? AND NOT i.sealed AND i.finished_at IS NULL AND NOT (u.spooled AND u.byte_offset = u.length)`, account)
 	})
 	out := make(map[bulk.ImportID]time.Duration, len(rows))
