@@ -165,6 +165,9 @@ func (m *Mirror) loadMessages(ctx context.Context, refs []bulk.Message) error {
 
 // sweep loads what the ledger says is missing, however it came to be.
 func (m *Mirror) sweep(ctx context.Context) error {
+	if err := m.reportAccounts(ctx); err != nil { // before their last batch is marked: then all is there
+		return err
+	}
 	for after := (bulk.Committed{}); ; {
 		page, err := m.cfg.Ledger.Unmirrored(ctx, after, m.cfg.Grace, groupBatches)
 		if err != nil {

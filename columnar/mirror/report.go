@@ -86,8 +86,8 @@ func (m *Mirror) uncommitted(ctx context.Context, i bulk.Import) (rows [][]any, 
 	}
 }
 
-// report writes imports in flight that changed, imports that ended without a batch that
-// could have brought their end along, and accounts that changed.
+// report writes imports in flight that changed, and imports that ended without a batch
+// that could have brought their end along.
 func (m *Mirror) report(ctx context.Context) error {
 	if err := m.reportInFlight(ctx); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (m *Mirror) report(ctx context.Context) error {
 			return err
 		}
 		if len(ended) == 0 {
-			break
+			return nil
 		}
 		if err := m.prepare(ctx); err != nil {
 			return err
@@ -111,7 +111,6 @@ func (m *Mirror) report(ctx context.Context) error {
 			return err
 		}
 	}
-	return m.reportAccounts(ctx)
 }
 
 // reportInFlight writes the imports that have not ended and changed since they were written.
@@ -150,6 +149,7 @@ func (m *Mirror) reportInFlight(ctx context.Context) error {
 	return nil
 }
 
+// reportAccounts writes accounts that changed.
 func (m *Mirror) reportAccounts(ctx context.Context) error {
 	all, err := m.cfg.Ledger.ListAccounts(ctx)
 	if err != nil {
