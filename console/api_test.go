@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 )
 
 // api is the console over a world, with the secrets of two accounts and an operator.
@@ -39,7 +40,7 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 	_, a.olga = w.join(t, "olga", true)
 	w.datasets["contacts"] = bulk.Dataset{Version: 1, Spec: bulk.Spec{Name: "contacts", Key: []string{"id"}, Columns: []bulk.Column{{Name: "id", Type: bulk.TypeText}, {Name: "age", Type: bulk.TypeInteger}}}}
 	c := Config{
-		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Health: w, Dispatchers: w, Nodes: w, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
+		Accounts: w, Imports: w, Datasets: w, Uploads: w, Rejects: w, Health: w, Dispatchers: w, Nodes: w, Logger: slog.New(requestid.Logged(slog.NewTextHandler(a.log, nil))),
 		Measurements: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "bulkhead_measured 1") }),
 		RejectsCSV: func(out io.Writer, l bulk.Layout, raw bool) (RejectWriter, error) {
 			cw := &apiCSV{csv.NewWriter(out)}

@@ -15,6 +15,7 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/digest"
+	"bulkhead/internal/requestid"
 	"bulkhead/internal/resumable"
 )
 
@@ -241,7 +242,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, n bulk.NewImport
 	if n.RequestHash, err = requestHash(r, n); err != nil {
 		return imp, false, err
 	}
-	n.IdempotencyKey = key
+	n.IdempotencyKey, n.RequestID = key, requestid.From(r.Context())
 	imp, replayed, err = s.Imports.CreateImport(r.Context(), n, s.Limits.OpenUploads)
 	if err != nil {
 		return imp, false, fmt.Errorf("create import: %w", err)

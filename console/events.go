@@ -70,7 +70,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	if err := live.run(r.Context(), watcher, imp.Version); err != nil && r.Context().Err() == nil && !errors.Is(err, errGone) {
-		s.Logger.WarnContext(r.Context(), "event stream ended", "error", err, "request_id", infoOf(r).id, "import", imp.ID)
+		s.Logger.WarnContext(r.Context(), "event stream ended", "error", err, "import", imp.ID)
 	}
 	return nil // the client reconnects where it was
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 )
 
 // policy lets a page load from our own origin only and run no inline code.
@@ -24,7 +24,6 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // info is what the layers of one request tell each other.
 type info struct {
-	id      string
 	route   string         // pattern that matched: paths may hold secrets, patterns do not
 	account bulk.AccountID // "" until admitted
 	gone    bool           // the client left before the answer
@@ -40,8 +39,6 @@ func infoOf(r *http.Request) *info {
 	return &info{}
 }
 
-var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // chain puts around the routes, from the outside in: request id and access log,
 // recovery, security headers, same-origin check, compression, routing.
 func (s *Server) chain(mux *http.ServeMux) (http.Handler, error) {
@@ -52,22 +49,18 @@ func (s *Server) chain(mux *http.ServeMux) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: compression: %w", err)
 	}
-	return s.observe(s.protect(compress(s.route(mux)))), nil
+	return requestid.Accept(s.observe(s.protect(compress(s.route(mux))))), nil
 }
 
-// observe names the request, logs it and turns a panic into a problem.
+// observe logs a request and turns a panic into a problem.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, in, rec := time.Now(), &info{id: r.Header.Get("X-Request-Id")}, &recorder{ResponseWriter: w}
-		if !requestID.MatchString(in.id) {
-			in.id = bulk.NewToken()[:22]
-		}
-		w.Header().Set("X-Request-Id", in.id)
+		start, in, rec := time.Now(), &info{}, &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, in))
 		defer func() {
 			cause := recover()
 			if cause != nil && cause != http.ErrAbortHandler {
-				s.Logger.ErrorContext(r.Context(), "request panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()), "request_id", in.id)
+				s.Logger.ErrorContext(r.Context(), "request panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					s.fail(rec, r, fmt.Errorf("panic: %v", cause))
 					cause = nil
@@ -113,7 +106,7 @@ func (s *Server) log(r *http.Request, rec *recorder, in *info, took time.Duratio
 		status = http.StatusOK
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", in.id), slog.String("method", r.Method), slog.String("route", in.route),
+		slog.String("method", r.Method), slog.String("route", in.route),
 		slog.Int("status", status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
 		slog.String("account", string(in.account)),
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 )
 
 // Problem is a failure as RFC 9457 describes one.
@@ -110,8 +111,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		info.gone = true
 		return // nobody is left to answer
 	}
-	p := newProblem(err, info.id)
-	switch attrs := []any{"error", err, "request_id", info.id, "method", r.Method, "route", info.route}; {
+	p := newProblem(err, requestid.From(r.Context()))
+	switch attrs := []any{"error", err, "method", r.Method, "route", info.route}; {
 	case p.Status == http.StatusInternalServerError:
 		s.Logger.ErrorContext(r.Context(), "request failed", attrs...)
 	case p.Status > http.StatusInternalServerError:

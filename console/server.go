@@ -154,7 +154,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, c temp
 		err = out.Flush()
 	}
 	if err != nil {
-		s.Logger.ErrorContext(r.Context(), "page broke off", "error", err, "request_id", infoOf(r).id)
+		s.Logger.ErrorContext(r.Context(), "page broke off", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

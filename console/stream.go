@@ -31,7 +31,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType stri
 	case !sent.any:
 		return fmt.Errorf("stream: %w", err)
 	case r.Context().Err() == nil:
-		s.Logger.ErrorContext(r.Context(), "answer broke off", "error", err, "request_id", infoOf(r).id, "route", infoOf(r).route)
+		s.Logger.ErrorContext(r.Context(), "answer broke off", "error", err, "route", infoOf(r).route)
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 )
 
 // decodes is what a process knows of spooled files that wait for a decoder.
@@ -129,11 +130,15 @@ func (d *decodes) done(up bulk.Undecoded) {
 }
 
 func (u *Uploads) decodeLogged(ctx context.Context, up bulk.Undecoded) {
+	ctx = requestid.With(ctx, up.RequestID)
 	active := u.Metrics.Active.WithLabelValues(workDecoding)
 	active.Inc()
 	defer active.Dec()
 	err := u.decode(ctx, up)
 	refusal, refused := errors.AsType[*bulk.Error](err) // and logged; or the import takes no bytes any more
+	if err == nil {
+		u.Logger.InfoContext(ctx, "file decoded", "import_id", up.Import, "account_id", up.Account, "bytes", up.Length)
+	}
 	if err == nil || refused && refusal.Kind != bulk.KindUnavailable || errors.Is(err, bulk.ErrSuperseded) || ctx.Err() != nil {
 		return
 	}

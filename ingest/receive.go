@@ -84,6 +84,9 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 	if err != nil {
 		return w.stage.acked, u.refuse(ctx, &up, err)
 	}
+	if w.complete() {
+		u.Logger.InfoContext(ctx, "file received", "import_id", up.Import.ID, "account_id", up.Import.AccountID, "bytes", up.Length)
+	}
 	if w.spooled {
 		u.decodes.announce(&up)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 	"bulkhead/processors/replay"
 )
 
@@ -18,6 +19,7 @@ func (n *Node) process(ctx context.Context, lease bulk.Lease) bulk.Result {
 	if err != nil {
 		return n.judge(ctx, id, passing(err))
 	}
+	ctx = requestid.With(ctx, work.Import.RequestID)
 	return n.judge(ctx, id, n.apply(ctx, lease, work))
 }
 
@@ -48,6 +50,7 @@ func (n *Node) finish(ctx context.Context, c bulk.ValidatedBatch) error {
 			return fmt.Errorf("check: %w", err)
 		}
 		n.cfg.Metrics.stages(c.Read, c.Validate, time.Since(began))
+		n.cfg.Log.InfoContext(ctx, "batch checked", "batch", c.Lease.Ref.ID().String(), "rejected", c.Rejected)
 		return nil
 	}
 	counts, err := n.cfg.Ledger.Commit(ctx, c)
@@ -56,6 +59,7 @@ func (n *Node) finish(ctx context.Context, c bulk.ValidatedBatch) error {
 	}
 	n.cfg.Metrics.stages(c.Read, c.Validate, time.Since(began))
 	n.cfg.Metrics.rows(counts)
+	n.cfg.Log.InfoContext(ctx, "batch committed", "batch", c.Lease.Ref.ID().String(), "landed", counts.Landed(), "rejected", counts.Rejected)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/peer"
+	"bulkhead/internal/requestid"
 	"bulkhead/internal/resumable"
 )
 
@@ -178,8 +179,9 @@ func (c *Client) Content() http.Handler {
 		defer body.Stop()
 		r.Body = body
 		one := *proxy
-		one.ModifyResponse = func(*http.Response) error {
-			body.Stop() // who answers reads no more
+		one.ModifyResponse = func(res *http.Response) error {
+			body.Stop()                      // who answers reads no more
+			res.Header.Del(requestid.Header) // the answer has it already
 			return nil
 		}
 		one.Rewrite = func(pr *httputil.ProxyRequest) {

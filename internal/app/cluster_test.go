@@ -29,7 +29,13 @@ func freeAddress(t *testing.T) string {
 // the console with an operator's key. They share a store, a folder and a broker only.
 func newCluster(t *testing.T, roles ...bulk.Role) *client {
 	t.Helper()
-	dir, out := t.TempDir(), &logs{}
+	return newLoggedCluster(t, &logs{}, roles...)
+}
+
+// newLoggedCluster is newCluster of processes that log to out.
+func newLoggedCluster(t *testing.T, out *logs, roles ...bulk.Role) *client {
+	t.Helper()
+	dir := t.TempDir()
 	brokers, err := broker.Embedded(filepath.Join(dir, "broker"))
 	if err != nil {
 		t.Fatal(err)

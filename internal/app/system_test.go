@@ -16,6 +16,7 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/config"
 	"bulkhead/internal/sample"
+	"bulkhead/internal/telemetry"
 )
 
 // system is a whole Bulkhead in this process: SQLite, kfake, a folder of objects and
@@ -28,6 +29,7 @@ type system struct {
 	analytics string // of dev; zero: off
 	store     string // of dev; zero: SQLite
 	origins   []string
+	verbose   bool // logs what went well, too
 
 	cancel context.CancelFunc
 	ended  chan error
@@ -66,7 +68,11 @@ var things = bulk.Spec{Name: "things", Key: []string{"id"}, Columns: []bulk.Colu
 func (s *system) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	log := slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	level := slog.LevelWarn
+	if s.verbose {
+		level = slog.LevelInfo
+	}
+	log := telemetry.NewLogger(s.logs, level, false)
 	d, err := app.StartDev(ctx, config.DevConfig{DataDir: s.dir, Listen: "127.0.0.1:0", Store: s.store, Analytics: cmp.Or(s.analytics, "off"), AllowedOrigins: s.origins}, log)
 	if err != nil {
 		cancel()

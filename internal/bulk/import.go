@@ -89,6 +89,7 @@ type Import struct {
 	OpSeq      int64       `json:"op_seq"`  // place in the order of the dataset's imports, which is that of their creation; a dry run takes another when it is approved
 	Version    int64       `json:"version"` // grows with every change; the id of its events
 
+	RequestID  string `json:"-"` // of the request that created it; "" for none
 	Approved   bool   `json:"-"` // a dry run that was approved
 	PausedMS   int64  `json:"-"` // in state paused, over all pauses that ended
 	ApprovalMS *int64 `json:"-"` // from the end of a dry run's check to its approval; nil: not approved
@@ -186,6 +187,7 @@ type NewImport struct {
 	Size           int64 // bytes; -1: not known yet
 	Options        Options
 	Metadata       string // tus's Upload-Metadata, as the client wrote it
+	RequestID      string `json:"-"` // of the request that creates it; "" for none
 	IdempotencyKey string // "" for none
 	RequestHash    string // of the request, compared when the key is repeated
 }

@@ -30,12 +30,13 @@ type Upload struct {
 
 // Undecoded is a spooled upload that is complete and waits for a decoder, or has one.
 type Undecoded struct {
-	Account AccountID     `db:"account_id"`
-	Import  ImportID      `db:"import_id"`
-	Epoch   int64         `db:"epoch"`
-	Length  int64         `db:"length"`
-	Worked  int64         `db:"worked_at"` // changes whenever somebody works on it
-	Idle    time.Duration // since then, by the store's clock
+	Account   AccountID     `db:"account_id"`
+	Import    ImportID      `db:"import_id"`
+	RequestID string        `db:"request_id"` // of the request that created the import; "" for none
+	Epoch     int64         `db:"epoch"`
+	Length    int64         `db:"length"`
+	Worked    int64         `db:"worked_at"` // changes whenever somebody works on it
+	Idle      time.Duration // since then, by the store's clock
 }
 
 // Boundary is the reader's position after the last staged batch.

@@ -3,7 +3,7 @@
 // A process announces itself in the store every second with the address under which
 // others reach it; a [Directory] knows who is alive. Calls between processes carry
 // the cluster secret, which everyone in the cluster has and nobody else; [Guard]
-// lets only such calls through. Traffic is plain HTTP: put TLS in front of it where
+// lets only such calls through, and takes over for which request they are made. Traffic is plain HTTP: put TLS in front of it where
 // the network is not trusted.
 package peer
 
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/requestid"
 	"bulkhead/internal/wait"
 )
 
@@ -26,6 +27,7 @@ const announceEvery = time.Second
 
 // Guard answers 401 to calls that do not carry the secret.
 func Guard(secret string, h http.Handler) http.Handler {
+	h = requestid.Accept(h)
 	want := sha256.Sum256([]byte(secret))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -38,8 +40,11 @@ func Guard(secret string, h http.Handler) http.Handler {
 	})
 }
 
-// Authorize adds the secret to a call.
-func Authorize(r *http.Request, secret string) { r.Header.Set("Authorization", "Bearer "+secret) }
+// Authorize adds the secret to a call, and the id of the request for which it is made.
+func Authorize(r *http.Request, secret string) {
+	r.Header.Set("Authorization", "Bearer "+secret)
+	requestid.Send(r)
+}
 
 // Registry is where processes announce themselves.
 type Registry interface {

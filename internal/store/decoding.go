@@ -14,7 +14,7 @@ func (s *Store) Undecoded(ctx context.Context, limit int) ([]bulk.Undecoded, err
 		IdleMS int64 `db:"idle_ms"`
 	}
 	if err := s.read.SelectContext(ctx, &list, `
-		SELECT u.account_id, u.import_id, u.epoch, u.length, u.worked_at, `+s.engine.millis()+` - u.worked_at AS idle_ms
+		SELECT u.account_id, u.import_id, i.request_id, u.epoch, u.length, u.worked_at, `+s.engine.millis()+` - u.worked_at AS idle_ms
 		FROM imports i JOIN uploads u ON u.import_id = i.id
 		WHERE u.spooled AND u.byte_offset = u.length AND NOT i.sealed AND i.`+acceptsBytes+` ORDER BY i.id LIMIT ?`, limit); err != nil {
 		return nil, s.error("list undecoded uploads", err)

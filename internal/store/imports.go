@@ -44,6 +44,7 @@ type importRow struct {
 	PausedMS         int64            `db:"paused_ms"`  // before that
 	CheckedAt        *time.Time       `db:"checked_at"` // since when it awaits approval
 	ApprovalMS       *int64           `db:"approval_ms"`
+	RequestID        string           `db:"request_id"`
 }
 
 var importColumns = columnsOf[importRow]()
@@ -53,7 +54,7 @@ func (r *importRow) public() (bulk.Import, error) {
 		ID: r.ID, AccountID: r.Account, Dataset: r.Dataset, State: r.State, Mode: r.Mode, Filename: r.Filename, Priority: r.Priority,
 		Bytes: r.ByteCounts, Rows: r.Counts, Batches: r.BatchCounts, Mirrored: r.Mirrored, CreatedAt: r.CreatedAt,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, SHA256: r.SHA256, BlankLines: r.BlankLines, Sealed: r.Sealed, OpSeq: r.OpSeq, Version: r.Version,
-		Approved: r.Approved, PausedMS: r.PausedMS, ApprovalMS: r.ApprovalMS,
+		Approved: r.Approved, PausedMS: r.PausedMS, ApprovalMS: r.ApprovalMS, RequestID: r.RequestID,
 	}
 	i.Bytes.Total = max(i.Bytes.Total, 0)
 	err := json.Unmarshal([]byte(r.Options), &i.Options)
@@ -229,7 +230,7 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 	}
 	r := importRow{
 		Account: n.Account, ID: bulk.NewImportID(), Dataset: n.Dataset, SpecVersion: d.Version, State: bulk.StateOpen,
-		Mode: n.Mode, Priority: n.Priority, Filename: n.Filename, Options: string(options), Version: 1,
+		Mode: n.Mode, Priority: n.Priority, Filename: n.Filename, Options: string(options), Version: 1, RequestID: n.RequestID,
 	}
 	if r.CreatedAt, err = readClock(ctx, tx, s.engine); err != nil {
 		return imp, err
@@ -239,8 +240,8 @@ func (s *Store) createImport(ctx context.Context, tx *txn, n bulk.NewImport, max
 		return imp, err
 	}
 	if _, err := tx.NamedExecContext(ctx, `
-		INSERT INTO imports (account_id, id, dataset, spec_version, op_seq, state, mode, priority, filename, options, bytes_total, created_at)
-		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at)`, r); err != nil {
+		INSERT INTO imports (account_id, id, dataset, spec_version, op_seq, state, mode, priority, filename, options, bytes_total, created_at, request_id)
+		VALUES (:account_id, :id, :dataset, :spec_version, :op_seq, :state, :mode, :priority, :filename, :options, :bytes_total, :created_at, :request_id)`, r); err != nil {
 		return imp, err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO uploads (account_id, import_id, length, metadata, expires_at, worked_at) VALUES (?, ?, ?, ?, `+tx.ahead()+`, `+s.engine.millis()+`)`,

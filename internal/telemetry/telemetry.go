@@ -16,15 +16,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bulkhead/internal/requestid"
 )
 
-// NewLogger writes to w, as text for people or as JSON for collectors.
+// NewLogger writes to w, as text for people or as JSON for collectors. What is logged with
+// the context of a request carries its request_id.
 func NewLogger(w io.Writer, level slog.Level, asJSON bool) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(requestid.Logged(slog.NewJSONHandler(w, o)))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(requestid.Logged(slog.NewTextHandler(w, o)))
 }
 
 // NewRegistry returns one that measures Go and the process.
