@@ -30,12 +30,12 @@ type intake struct {
 	pos    int64   // next byte that Read gives
 	sum    *sums
 	known  int64 // sum covers [0, known), which is acknowledged or on its way to be
-	room   int   // most bytes of buf; see errRoom
+	room   int   // most bytes of buf; see errBufferFull
 }
 
-// errRoom ends a Read when the bytes since the last boundary fill all the room, which
+// errBufferFull ends a Read when the bytes since the last boundary fill all the room, which
 // happens when megabytes of blank lines hold no record, or there is no memory for more.
-var errRoom = fmt.Errorf("no record since the last boundary")
+var errBufferFull = fmt.Errorf("no record since the last boundary")
 
 // pullBytes is how much of a body is waited for at once, so that a slow client does
 // not come to a turn for each packet, and pullTime how long when in a hurry.
@@ -182,7 +182,7 @@ func (in *intake) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		if in.held() >= in.room || !in.extend(pullBytes, in.room+pullBytes, in.tries) {
-			return 0, errRoom
+			return 0, errBufferFull
 		}
 		if !in.pull(pullBytes) {
 			return 0, errSlow
@@ -240,8 +240,8 @@ func (in *intake) prove(imp bulk.Import) error {
 	return whole.check(imp.Options)
 }
 
-// cede makes the end the last boundary and gives the bytes before it away.
-func (in *intake) cede() []byte {
+// detach makes the end the last boundary and gives the bytes before it away.
+func (in *intake) detach() []byte {
 	given := in.buf
 	in.head, in.start, in.pos, in.buf, in.pieces = in.end(), in.end(), in.end(), nil, nil
 	return given

@@ -134,7 +134,7 @@ func (w *writer) read(d bulk.Dialect) error {
 			err = w.fold(0)
 		case errors.Is(err, errSlow):
 			err = w.fold(min(max(2*w.in.held(), w.u.TailBytes), w.in.room))
-		case errors.Is(err, errRoom):
+		case errors.Is(err, errBufferFull):
 			err = w.skip(d)
 		case errors.Is(err, csvscan.ErrMore):
 			if w.in.end() > w.u.Limits.FileBytes {
@@ -159,9 +159,9 @@ func (w *writer) open(d bulk.Dialect) error {
 	w.turn.without(w.takePlace)
 	b, layout, err := w.u.newBatcher(w.up, w.in, d, !w.complete())
 	switch {
-	case errors.Is(err, errRoom) && w.in.held() < w.in.room:
+	case errors.Is(err, errBufferFull) && w.in.held() < w.in.room:
 		return errSlow // for memory, too, it is waited elsewhere
-	case errors.Is(err, errHeaderCut), errors.Is(err, errRoom):
+	case errors.Is(err, errHeaderCut), errors.Is(err, errBufferFull):
 		return headerTooFar(w.u.TailBytes)
 	case err != nil:
 		return err
@@ -212,7 +212,7 @@ func (w *writer) fold(n int) error {
 func (w *writer) skip(d bulk.Dialect) error {
 	if w.batch.at.Offset == w.batch.last.Offset {
 		if w.in.held() >= w.in.room {
-			return fmt.Errorf("byte %d: %w", w.batch.at.Offset, errRoom)
+			return fmt.Errorf("byte %d: %w", w.batch.at.Offset, errBufferFull)
 		}
 		return w.fold(min(w.in.held()+pullBytes, w.in.room)) // and wait for memory
 	}
