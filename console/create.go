@@ -205,7 +205,7 @@ type incoming struct {
 // was told where it is, or has an idempotency key.
 func (s *Server) receive(r *http.Request, f incoming) (bulk.Import, error) {
 	who := s.principal(r).Account
-	if err := s.Uploads.Receive(r.Context(), who, f.to, f.body, f.length); err != nil {
+	if err := s.Uploads.Receive(r.Context(), who, f.to, bulk.Body{Reader: f.body, Length: f.length}); err != nil {
 		if bulk.KindOf(err) == bulk.KindUnavailable && r.Header.Get("Idempotency-Key") == "" && !f.told {
 			switch forgotten, gone := s.Imports.Forget(r.Context(), who, f.to); {
 			case gone != nil:

@@ -274,7 +274,7 @@ func (w *demo) Records(_ context.Context, _ bulk.AccountID, q bulk.RecordQuery) 
 
 // Receive takes a whole file: a fake of the ingest and processing, so that the pages
 // have something that ends.
-func (w *demo) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID, body io.Reader, _ int64) error {
+func (w *demo) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID, body bulk.Body) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
 		return err
@@ -305,12 +305,12 @@ func (w *demoImport) take(data []byte, total int64) {
 	w.Version++
 }
 
-func (w *demo) Preview(_ context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
-	p := bulk.Preview{Dialect: bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8"}, Truncated: !whole}
-	if choice.Delimiter != "" {
-		p.Dialect.Delimiter = bulk.Char(choice.Delimiter[0])
+func (w *demo) Preview(_ context.Context, sample bulk.Sample) (bulk.Preview, error) {
+	p := bulk.Preview{Dialect: bulk.Dialect{Delimiter: ',', Quote: '"', Escape: '"', Encoding: "utf-8"}, Truncated: !sample.Whole}
+	if sample.Choice.Delimiter != "" {
+		p.Dialect.Delimiter = bulk.Char(sample.Choice.Delimiter[0])
 	}
-	r := csv.NewReader(bytes.NewReader(sample[:bytes.LastIndexByte(sample, '\n')+1])) // the last record may be cut
+	r := csv.NewReader(bytes.NewReader(sample.Bytes[:bytes.LastIndexByte(sample.Bytes, '\n')+1])) // the last record may be cut
 	r.Comma = rune(p.Dialect.Delimiter)
 	rows, err := r.ReadAll()
 	if err != nil || len(rows) == 0 {
@@ -320,7 +320,7 @@ func (w *demo) Preview(_ context.Context, sample []byte, whole bool, choice bulk
 	p.Header, p.Rows = rows[0], rows[1:min(len(rows), 21)]
 	for i, h := range p.Header {
 		c := bulk.PreviewColumn{Name: h, Type: bulk.TypeText, Example: p.Rows[0][i]}
-		for _, col := range spec.Columns {
+		for _, col := range sample.Spec.Columns {
 			if bulk.HeaderKey(col.Name) == bulk.HeaderKey(h) {
 				c.Field, c.Confidence, c.Type = col.Name, 1, col.Type
 			} else if strings.Contains(bulk.HeaderKey(h), bulk.HeaderKey(col.Name)[:4]) && c.Field == "" {
@@ -333,7 +333,7 @@ func (w *demo) Preview(_ context.Context, sample []byte, whole bool, choice bulk
 	for i, c := range p.Columns {
 		fields[i] = c.Field
 	}
-	p.Unmapped, p.Missing = spec.Unfed(fields)
+	p.Unmapped, p.Missing = sample.Spec.Unfed(fields)
 	return p, nil
 }
 

@@ -122,7 +122,7 @@ func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("read sample: %w", err)
 	}
-	p, err := s.Uploads.Preview(r.Context(), sample, whole, choice, &d.Spec)
+	p, err := s.Uploads.Preview(r.Context(), bulk.Sample{Bytes: sample, Whole: whole, Choice: choice, Spec: &d.Spec})
 	if err != nil {
 		return fmt.Errorf("preview: %w", err)
 	}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -82,9 +81,9 @@ type Datasets interface {
 // processes the request is passed on.
 type Uploads interface {
 	// Receive streams a whole file into an import that is open; length is -1 when unknown.
-	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error
+	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error
 	// Preview reads the first bytes of a file the way an import would.
-	Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error)
+	Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error)
 }
 
 // Rejects streams an import's rejected rows, in file order.

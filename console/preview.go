@@ -34,7 +34,7 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	if len(sample) > s.Limits.PreviewBytes {
 		sample, whole = sample[:s.Limits.PreviewBytes], false
 	}
-	p, err := s.Uploads.Preview(r.Context(), sample, whole, choice, spec)
+	p, err := s.Uploads.Preview(r.Context(), bulk.Sample{Bytes: sample, Whole: whole, Choice: choice, Spec: spec})
 	if err != nil {
 		return fmt.Errorf("preview: %w", err)
 	}

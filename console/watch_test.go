@@ -205,7 +205,7 @@ func TestUseOfKeysIsNotedBesideRequests(t *testing.T) {
 // reading is an ingest that reads a body to its end, or as far as it comes.
 type reading struct{ Uploads }
 
-func (reading) Receive(_ context.Context, _ bulk.AccountID, _ bulk.ImportID, body io.Reader, _ int64) error {
+func (reading) Receive(_ context.Context, _ bulk.AccountID, _ bulk.ImportID, body bulk.Body) error {
 	_, err := io.Copy(io.Discard, body)
 	return err
 }

@@ -338,7 +338,7 @@ func (w *apiWorld) Records(ctx context.Context, account bulk.AccountID, q bulk.R
 	return page, nil
 }
 
-func (w *apiWorld) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID, body io.Reader, _ int64) error {
+func (w *apiWorld) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID, body bulk.Body) error {
 	if w.refusal != nil {
 		return w.refusal
 	}
@@ -354,11 +354,11 @@ func (w *apiWorld) Receive(_ context.Context, _ bulk.AccountID, id bulk.ImportID
 	return nil
 }
 
-func (w *apiWorld) Preview(_ context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
-	w.sample, w.whole = string(sample), whole
-	p := bulk.Preview{Dialect: bulk.Dialect{Encoding: choice.Encoding}}
-	if spec != nil {
-		p.Unmapped = []string{string(spec.Name)}
+func (w *apiWorld) Preview(_ context.Context, sample bulk.Sample) (bulk.Preview, error) {
+	w.sample, w.whole = string(sample.Bytes), sample.Whole
+	p := bulk.Preview{Dialect: bulk.Dialect{Encoding: sample.Choice.Encoding}}
+	if sample.Spec != nil {
+		p.Unmapped = []string{string(sample.Spec.Name)}
 	}
 	return p, nil
 }

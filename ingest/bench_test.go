@@ -73,7 +73,7 @@ func BenchmarkReceive(b *testing.B) {
 	b.SetBytes(int64(file.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := u.Receive(b.Context(), "acc", "imp", bytes.NewReader(file.Bytes()), -1); err != nil {
+		if err := u.Receive(b.Context(), "acc", "imp", bulk.Body{Reader: bytes.NewReader(file.Bytes()), Length: -1}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -165,7 +165,7 @@ func crowded(t *testing.T) (f *fixture, end func()) {
 	full := make(chan struct{}, 20)
 	for range 20 {
 		all.Go(func() {
-			if _, err := f.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil); bulk.KindOf(err) == bulk.KindUnavailable {
+			if _, err := f.Preview(t.Context(), bulk.Sample{Bytes: []byte(plain), Whole: true}); bulk.KindOf(err) == bulk.KindUnavailable {
 				full <- struct{}{}
 			}
 		})
@@ -180,17 +180,17 @@ func crowded(t *testing.T) (f *fixture, end func()) {
 func TestRefusedBeforeAByteIsRead(t *testing.T) {
 	f, end := crowded(t)
 	id, unread := f.open(-1, bulk.Options{}), &counted{r: strings.NewReader(plain)}
-	if err := f.Receive(t.Context(), f.account, id, unread, -1); bulk.KindOf(err) != bulk.KindUnavailable || bulk.CodeOf(err) != bulk.ErrBusy {
+	if err := f.Receive(t.Context(), f.account, id, bulk.Body{Reader: unread, Length: -1}); bulk.KindOf(err) != bulk.KindUnavailable || bulk.CodeOf(err) != bulk.ErrBusy {
 		t.Errorf("Receive = %v", err)
 	}
-	if _, err := f.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil); bulk.KindOf(err) != bulk.KindUnavailable {
+	if _, err := f.Preview(t.Context(), bulk.Sample{Bytes: []byte(plain), Whole: true}); bulk.KindOf(err) != bulk.KindUnavailable {
 		t.Errorf("Preview = %v", err)
 	}
 	end()
 	if imp := f.imp(id); unread.n != 0 || imp.State != bulk.StateOpen {
 		t.Errorf("refused after %d bytes, the import is %s", unread.n, imp.State)
 	}
-	f.must(f.Receive(t.Context(), f.account, id, unread, -1))
+	f.must(f.Receive(t.Context(), f.account, id, bulk.Body{Reader: unread, Length: -1}))
 	if r := f.result(id, int64(len(plain))); r.sha256 != sum(plain) {
 		t.Errorf("SHA-256 %s", r.sha256)
 	}
@@ -223,7 +223,7 @@ func BenchmarkSmallBesideMany(b *testing.B) {
 							case started <- struct{}{}:
 							default:
 							}
-							if err := u.Receive(b.Context(), "A", "huge", bytes.NewReader(large.Bytes()), int64(large.Len())); err != nil {
+							if err := u.Receive(b.Context(), "A", "huge", bulk.Body{Reader: bytes.NewReader(large.Bytes()), Length: int64(large.Len())}); err != nil {
 								b.Error(err)
 							}
 						}
@@ -245,7 +245,7 @@ func BenchmarkSmallBesideMany(b *testing.B) {
 
 func timed(b *testing.B, u uploads, file []byte) time.Duration {
 	begun := time.Now()
-	if err := u.Receive(b.Context(), "b", "small", bytes.NewReader(file), int64(len(file))); err != nil {
+	if err := u.Receive(b.Context(), "b", "small", bulk.Body{Reader: bytes.NewReader(file), Length: int64(len(file))}); err != nil {
 		b.Fatal(err)
 	}
 	return time.Since(begun)

@@ -90,7 +90,7 @@ func TestDecodingGoesOnWhereItBroke(t *testing.T) {
 	want := f.result(whole, int64(len(text)))
 	broken := &breaking{Objects: f.objects}
 	id := f.open(-1, bulk.Options{})
-	f.must(f.Receive(t.Context(), f.account, id, strings.NewReader(file), -1))
+	f.must(f.Receive(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file), Length: -1}))
 	for batches := int64(0); !f.imp(id).Sealed; batches += 3 { // each process dies after three batches
 		broken.left.Store(3)
 		u := f.another(small, quick, func(c *config) { c.Objects = broken })
@@ -111,13 +111,13 @@ func TestFailedStoreLosesNothingThatWasAcknowledged(t *testing.T) {
 	broken.left.Store(4)
 	u := f.another(small, func(c *config) { c.Objects = broken })
 	id := f.open(int64(len(file)), bulk.Options{})
-	got, err := u.Write(t.Context(), f.account, id, 0, strings.NewReader(file), int64(len(file)))
+	got, err := u.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file), Length: int64(len(file))})
 	up, uerr := f.store.Upload(t.Context(), f.account, id)
 	f.must(uerr)
 	if !errors.Is(err, errBroken) || got != up.Offset || up.Boundary.BatchNo != 4 {
 		t.Fatalf("got %d, %v; the ledger stands at %d after %d batches", got, err, up.Offset, up.Boundary.BatchNo)
 	}
-	_, err = f.Write(t.Context(), f.account, id, got, strings.NewReader(file[got:]), int64(len(file)))
+	_, err = f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[got:]), Offset: got, Length: int64(len(file))})
 	f.must(err)
 	if r := f.result(id, int64(len(file))); len(r.rows) != 56 || r.sha256 != sum(file) {
 		t.Errorf("%d rows, SHA-256 %s", len(r.rows), r.sha256)

@@ -126,7 +126,7 @@ func TestDecoderFetchesWithoutATurn(t *testing.T) {
 		synctest.Wait()
 		received := make(chan error, 1)
 		go func() {
-			received <- u.Receive(t.Context(), "b", "quick", strings.NewReader(plain), int64(len(plain)))
+			received <- u.Receive(t.Context(), "b", "quick", bulk.Body{Reader: strings.NewReader(plain), Length: int64(len(plain))})
 		}()
 		synctest.Wait()
 		select {

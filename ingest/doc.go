@@ -42,5 +42,5 @@
 //	uploads, err := ingest.New(ingest.Config{Ledger: store, Objects: folder, …})
 //	go uploads.Run(ctx)
 //	mux.Handle("/v1/imports/{id}/content", uploads.Content())
-//	err = uploads.Receive(ctx, account, id, body, -1)
+//	err = uploads.Receive(ctx, account, id, bulk.Body{Reader: body, Length: -1})
 package ingest

@@ -60,7 +60,7 @@ func receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := uploads.Receive(ctx, account.ID, imp.ID, strings.NewReader("id,name,size\n1,ball,7\n2,cube,9\n"), -1); err != nil {
+	if err := uploads.Receive(ctx, account.ID, imp.ID, bulk.Body{Reader: strings.NewReader("id,name,size\n1,ball,7\n2,cube,9\n"), Length: -1}); err != nil {
 		return err
 	}
 	imp, err = ledger.Import(ctx, account.ID, imp.ID)

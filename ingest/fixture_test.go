@@ -178,7 +178,7 @@ func (f *fixture) imp(id bulk.ImportID) bulk.Import {
 func (f *fixture) receive(file string, o bulk.Options) (bulk.ImportID, error) {
 	f.t.Helper()
 	id := f.open(-1, o)
-	return id, f.Receive(f.t.Context(), f.account, id, strings.NewReader(file), -1)
+	return id, f.Receive(f.t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file), Length: -1})
 }
 
 // pieces sends a file in pieces of n bytes, each a request of its own.
@@ -186,7 +186,7 @@ func (f *fixture) pieces(id bulk.ImportID, file string, n int) error {
 	f.t.Helper()
 	for at := 0; at < len(file); {
 		end := min(at+n, len(file))
-		got, err := f.Write(f.t.Context(), f.account, id, int64(at), strings.NewReader(file[at:end]), int64(len(file)))
+		got, err := f.Write(f.t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[at:end]), Offset: int64(at), Length: int64(len(file))})
 		if err != nil {
 			return err
 		}

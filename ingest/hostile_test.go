@@ -101,7 +101,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 			if imp.State != bulk.StateFailed || imp.Error == nil || imp.Error.Code != c.want || imp.Error.Line != c.line {
 				t.Errorf("the import is %s: %v; want %s at line %d", imp.State, imp.Error, c.want, c.line)
 			}
-			_, err = f.Write(t.Context(), f.account, id, imp.Bytes.Received, strings.NewReader("more"), -1)
+			_, err = f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader("more"), Offset: imp.Bytes.Received, Length: -1})
 			if bulk.CodeOf(err) != c.want {
 				t.Errorf("a client that goes on gets %v, want %s", err, c.want)
 			}
@@ -202,7 +202,7 @@ func TestFileOverTheLimitIsRefused(t *testing.T) {
 	} {
 		f := newFixture(t, limit)
 		id := f.open(-1, bulk.Options{})
-		if err := f.Receive(t.Context(), f.account, id, file, -1); bulk.CodeOf(err) != bulk.ErrFileTooLarge {
+		if err := f.Receive(t.Context(), f.account, id, bulk.Body{Reader: file, Length: -1}); bulk.CodeOf(err) != bulk.ErrFileTooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
 		if imp := f.imp(id); imp.State != bulk.StateFailed {
@@ -211,7 +211,7 @@ func TestFileOverTheLimitIsRefused(t *testing.T) {
 	}
 	f := newFixture(t, limit)
 	id := f.open(3<<20, bulk.Options{})
-	if _, err := f.Write(t.Context(), f.account, id, 0, strings.NewReader("id"), 3<<20); bulk.CodeOf(err) != bulk.ErrFileTooLarge {
+	if _, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader("id"), Length: 3 << 20}); bulk.CodeOf(err) != bulk.ErrFileTooLarge {
 		t.Errorf("announced: %v", err)
 	}
 }
@@ -230,7 +230,7 @@ func TestMemoryIsFlat(t *testing.T) {
 			f := newFixture(t)
 			id := f.open(-1, bulk.Options{})
 			peak := &peakReader{r: io.LimitReader(body, size)}
-			err := f.Receive(t.Context(), f.account, id, peak, -1)
+			err := f.Receive(t.Context(), f.account, id, bulk.Body{Reader: peak, Length: -1})
 			if _, refused := errors.AsType[*bulk.Error](err); err != nil && !refused {
 				t.Errorf("Receive = %v", err)
 			}

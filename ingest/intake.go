@@ -45,13 +45,13 @@ const (
 )
 
 // newIntake goes on behind the upload's tail, of which it reads nothing yet.
-func (u *Uploads) newIntake(ctx context.Context, up *bulk.Upload, turn *turn, sender *sender, body io.Reader) (*intake, error) {
+func (u *Uploads) newIntake(ctx context.Context, up *bulk.Upload, sender *sender, body io.Reader) (*intake, error) {
 	sum, err := newSums(up)
 	if err != nil {
 		return nil, err
 	}
 	in := &intake{
-		turn: turn, sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
+		turn: u.turns.of(up.Import.AccountID), sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
 		sum: sum, known: up.Offset, room: u.room(),
 		wants: func(n int64) string { return sender.hold.grow(ctx, n, u.RoomWait) },
 		tail:  func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) },

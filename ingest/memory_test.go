@@ -186,7 +186,7 @@ func TestReservationsHold(t *testing.T) {
 							body = io.LimitReader(body, length)
 						}
 						wg.Go(func() {
-							_, err := u.Write(t.Context(), bulk.AccountID(fmt.Sprint("a", i)), bulk.ImportID(fmt.Sprint("i", i)), 0, body, length)
+							_, err := u.Write(t.Context(), bulk.AccountID(fmt.Sprint("a", i)), bulk.ImportID(fmt.Sprint("i", i)), bulk.Body{Reader: body, Length: length})
 							_ = err // it is refused, or breaks off
 						})
 					}
@@ -231,7 +231,7 @@ func TestMemoryStaysInItsBudget(t *testing.T) {
 					file := greedy["another column is long in each batch"]()
 					body := &counted{r: io.MultiReader(&gated{io.LimitReader(file, at), func() {}, gate}, io.LimitReader(file, size-at))}
 					all.Go(func() {
-						_, err := u.Write(t.Context(), bulk.AccountID(fmt.Sprint(i%c.accounts)), bulk.ImportID(fmt.Sprint(i)), 0, body, -1)
+						_, err := u.Write(t.Context(), bulk.AccountID(fmt.Sprint(i%c.accounts)), bulk.ImportID(fmt.Sprint(i)), bulk.Body{Reader: body, Length: -1})
 						switch {
 						case bulk.KindOf(err) == bulk.KindUnavailable:
 							refused.Add(1)

@@ -39,11 +39,11 @@ func TestSmallPieceIsCheap(t *testing.T) {
 			f := newFixture(t)
 			at, length := int64(len(file)), int64(len(file)+pieces+1)
 			id := f.open(length, bulk.Options{})
-			_, err := f.Write(t.Context(), f.account, id, 0, strings.NewReader(file), length)
+			_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file), Length: length})
 			f.must(err)
 			before := written(t)
 			for i := range int64(pieces) {
-				_, err := f.Write(t.Context(), f.account, id, at+i, strings.NewReader("1"), length)
+				_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader("1"), Offset: at + i, Length: length})
 				f.must(err)
 			}
 			each := (written(t) - before) / pieces

@@ -332,7 +332,7 @@ func TestHeadEndsWhatIsComplete(t *testing.T) {
 	f := newFixture(t)
 	server := f.serve(f.Content())
 	id := f.open(-1, bulk.Options{})
-	_, err := f.Write(t.Context(), f.account, id, 0, strings.NewReader(plain), -1)
+	_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(plain), Length: -1})
 	f.must(err)
 	up, err := f.store.TakeUpload(t.Context(), f.account, id)
 	f.must(err)

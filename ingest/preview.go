@@ -14,13 +14,12 @@ import (
 // guess the types.
 const previewRows = 20
 
-// Preview reads a file's first bytes as an import would; whole says that they are all
-// of it, spec is nil when there is no dataset yet. Why a file would be refused is
+// Preview reads a file's first bytes as an import would. Why a file would be refused is
 // the preview's Problem and no error. It takes its turn as uploads of the principal's
 // account do, and is refused like them when memory is short.
-func (u *Uploads) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+func (u *Uploads) Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error) {
 	who, _ := u.Principal(ctx)
-	_, leave, err := u.admit(ctx, workPreview, who.Account, u.previewBytes(csvscan.Magic(sample) != ""))
+	_, leave, err := u.admit(ctx, workPreview, who.Account, u.previewBytes(csvscan.Magic(sample.Bytes) != ""))
 	if err != nil {
 		return bulk.Preview{}, err
 	}
@@ -28,12 +27,12 @@ func (u *Uploads) Preview(ctx context.Context, sample []byte, whole bool, choice
 	turn := u.turns.of(who.Account)
 	turn.take()
 	defer turn.give()
-	return u.preview(ctx, sample, whole, choice, spec)
+	return u.preview(ctx, sample)
 }
 
-func (u *Uploads) preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
-	p := bulk.Preview{Truncated: !whole, Header: []string{}, Columns: []bulk.PreviewColumn{}, Rows: [][]string{}, Rejects: []bulk.PreviewReject{}, Unmapped: []string{}, Missing: []string{}}
-	rows, err := u.sample(&p, sample, whole, choice)
+func (u *Uploads) preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error) {
+	p := bulk.Preview{Truncated: !sample.Whole, Header: []string{}, Columns: []bulk.PreviewColumn{}, Rows: [][]string{}, Rejects: []bulk.PreviewReject{}, Unmapped: []string{}, Missing: []string{}}
+	rows, err := u.sample(&p, sample)
 	refusal, refused := errors.AsType[*bulk.Error](err)
 	switch {
 	case refused:
@@ -42,29 +41,29 @@ func (u *Uploads) preview(ctx context.Context, sample []byte, whole bool, choice
 		return p, err
 	}
 	if u.Infer != nil && len(p.Header) > 0 {
-		p.Columns = u.Infer(p.Header, rows, spec)
+		p.Columns = u.Infer(p.Header, rows, sample.Spec)
 	}
-	if spec != nil {
+	if sample.Spec != nil {
 		fields := make([]string, len(p.Columns))
 		for i := range p.Columns {
 			fields[i] = p.Columns[i].Field
 		}
-		p.Unmapped, p.Missing = spec.Unfed(fields)
+		p.Unmapped, p.Missing = sample.Spec.Unfed(fields)
 	}
 	return p, ctx.Err()
 }
 
 // sample reads the sample's records into the preview and returns its good rows.
-func (u *Uploads) sample(p *bulk.Preview, sample []byte, whole bool, choice bulk.DialectChoice) ([][]string, error) {
-	compression := csvscan.Magic(sample)
-	text, err := u.expandSample(sample, compression, whole)
+func (u *Uploads) sample(p *bulk.Preview, sample bulk.Sample) ([][]string, error) {
+	compression := csvscan.Magic(sample.Bytes)
+	text, err := u.expandSample(sample.Bytes, compression, sample.Whole)
 	if err != nil {
 		return nil, err
 	}
-	whole = whole && len(text) <= u.Limits.PreviewBytes
+	whole := sample.Whole && len(text) <= u.Limits.PreviewBytes
 	text = text[:min(len(text), u.Limits.PreviewBytes)]
 	p.Truncated = !whole
-	p.Dialect, err = csvscan.Sniff(text, whole, choice)
+	p.Dialect, err = csvscan.Sniff(text, whole, sample.Choice)
 	p.Dialect.Compression = compression
 	if err != nil {
 		return nil, err

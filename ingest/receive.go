@@ -22,7 +22,7 @@ type request struct {
 	digests digest.Set // of the body, which is not acknowledged unless they are right; nil for none
 }
 
-// Receive takes in a whole file; length is -1 when only the body's end tells it. It
+// Receive takes in a whole file, whose length is -1 when only the body's end tells it. It
 // returns once all is durable. A file that is refused fails the import, and the
 // refusal is returned as an *bulk.Error. A body that breaks off, or brings no byte
 // for Limits.IdleSeconds (os.ErrDeadlineExceeded), ends in the body's error; what came
@@ -35,16 +35,16 @@ type request struct {
 // error instead, before it reads a byte or touches the upload. Later, too, it ends in
 // such an error when others wait whose clients are faster; what came is kept. So does
 // Write.
-func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
-	_, err := u.write(ctx, request{account: account, id: id, body: body, length: length, whole: true, first: true})
+func (u *Uploads) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error {
+	_, err := u.write(ctx, request{account: account, id: id, body: body.Reader, length: body.Length, whole: true, first: true})
 	return err
 }
 
-// Write continues an upload at offset, which must be where it stands, and returns
-// where it stands then; length is the file's, -1 for not known yet. A body that ends
+// Write continues an upload at the body's offset, which must be where it stands, and
+// returns where it stands then. A body that ends
 // before the file does is no error. Otherwise it is like Receive.
-func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.ImportID, offset int64, body io.Reader, length int64) (int64, error) {
-	return u.write(ctx, request{account: account, id: id, offset: offset, body: body, length: length})
+func (u *Uploads) Write(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) (int64, error) {
+	return u.write(ctx, request{account: account, id: id, offset: body.Offset, body: body.Reader, length: body.Length})
 }
 
 func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error) {
@@ -72,7 +72,7 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 			return r.offset, err
 		}
 	}
-	w, err := u.newWriter(ctx, &up, sender, r.body, r.whole)
+	w, err := u.newWriter(ctx, &up, sender, r)
 	if err != nil {
 		return r.offset, err
 	}

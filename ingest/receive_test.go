@@ -17,7 +17,7 @@ func TestIdleBodyEndsAndWhatCameIsKept(t *testing.T) {
 	body, feed := io.Pipe()
 	defer body.Close()
 	go io.WriteString(feed, plain)
-	err := f.Receive(t.Context(), f.account, id, body, -1)
+	err := f.Receive(t.Context(), f.account, id, bulk.Body{Reader: body, Length: -1})
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("Receive = %v, want a deadline", err)
 	}
@@ -51,7 +51,7 @@ func TestClientThatLeavesLosesNothing(t *testing.T) {
 		cancel()
 		<-t.Context().Done()
 	}}
-	if err := f.Receive(ctx, f.account, id, body, -1); !errors.Is(err, context.Canceled) {
+	if err := f.Receive(ctx, f.account, id, bulk.Body{Reader: body, Length: -1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Receive = %v", err)
 	}
 	if imp := f.imp(id); imp.Bytes.Received != int64(len(plain)) || imp.Sealed {
@@ -62,7 +62,7 @@ func TestClientThatLeavesLosesNothing(t *testing.T) {
 func TestBodyShorterThanAnnounced(t *testing.T) {
 	f := newFixture(t)
 	id := f.open(100, bulk.Options{})
-	if err := f.Receive(t.Context(), f.account, id, strings.NewReader(plain), 100); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := f.Receive(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(plain), Length: 100}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("Receive = %v", err)
 	}
 	if imp := f.imp(id); imp.Bytes.Received != int64(len(plain)) || imp.Sealed {
@@ -73,7 +73,7 @@ func TestBodyShorterThanAnnounced(t *testing.T) {
 func TestForeignImport(t *testing.T) {
 	f := newFixture(t)
 	id := f.open(-1, bulk.Options{})
-	err := f.Receive(t.Context(), bulk.NewAccountID(), id, strings.NewReader(plain), -1)
+	err := f.Receive(t.Context(), bulk.NewAccountID(), id, bulk.Body{Reader: strings.NewReader(plain), Length: -1})
 	if bulk.KindOf(err) != bulk.KindNotFound {
 		t.Errorf("Receive = %v", err)
 	}
@@ -100,7 +100,7 @@ func TestPreview(t *testing.T) {
 	})
 	file := "id;name\n1;Müller\n2;too;many\n3;Meier\n"
 	for name, sample := range map[string]string{"plain": file, "gzip": zipped(file), "zstd": zstandard(file)} {
-		p, err := f.Preview(t.Context(), []byte(sample), true, bulk.DialectChoice{}, &things)
+		p, err := f.Preview(t.Context(), bulk.Sample{Bytes: []byte(sample), Whole: true, Spec: &things})
 		if err != nil || p.Problem != nil || p.Dialect.Delimiter != ';' || len(p.Header) != 2 || len(p.Rows) != 2 || p.Rows[0][1] != "Müller" || p.Truncated {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
@@ -112,11 +112,11 @@ func TestPreview(t *testing.T) {
 		}
 	}
 	long := zipped(file + strings.Repeat("4;x\n", 50_000))
-	if p, err := f.Preview(t.Context(), []byte(long[:200]), false, bulk.DialectChoice{}, nil); err != nil || p.Problem != nil || !p.Truncated || len(p.Header) != 2 {
+	if p, err := f.Preview(t.Context(), bulk.Sample{Bytes: []byte(long[:200])}); err != nil || p.Problem != nil || !p.Truncated || len(p.Header) != 2 {
 		t.Errorf("a cut archive: %+v, %v", p, err)
 	}
 	for sample, want := range map[string]string{"": bulk.ErrEmptyFile, "%PDF-1.4": bulk.ErrNotCSV, "a,a\n1,2\n": bulk.ErrBadHeader, "a,b\n\"1,2": bulk.ErrUnterminatedQuote} {
-		p, err := f.Preview(t.Context(), []byte(sample), true, bulk.DialectChoice{}, nil)
+		p, err := f.Preview(t.Context(), bulk.Sample{Bytes: []byte(sample), Whole: true})
 		if err != nil || p.Problem == nil || p.Problem.Code != want {
 			t.Errorf("Preview(%q) = %+v, %v; want %s", sample, p.Problem, err, want)
 		}

@@ -68,11 +68,11 @@ func TestCutAnywhereIsTheSameAsUncut(t *testing.T) {
 // twice sends a file whose first request breaks off.
 func (f *fixture) twice(id bulk.ImportID, file string, at int) error {
 	broken := errors.New("connection reset")
-	got, err := f.Write(f.t.Context(), f.account, id, 0, io.MultiReader(strings.NewReader(file[:at]), failing{broken}), int64(len(file)))
+	got, err := f.Write(f.t.Context(), f.account, id, bulk.Body{Reader: io.MultiReader(strings.NewReader(file[:at]), failing{broken}), Length: int64(len(file))})
 	if !errors.Is(err, broken) || got != int64(at) {
 		f.t.Fatalf("a body cut at %d gave %d, %v", at, got, err)
 	}
-	_, err = f.Write(f.t.Context(), f.account, id, got, strings.NewReader(file[at:]), int64(len(file)))
+	_, err = f.Write(f.t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[at:]), Offset: got, Length: int64(len(file))})
 	return err
 }
 
@@ -112,7 +112,7 @@ func TestRandomCuts(t *testing.T) {
 		id := f.open(int64(len(file)), bulk.Options{})
 		for at := 0; at < len(file); {
 			end := min(at+random.IntN(900_000), len(file))
-			_, err := f.Write(t.Context(), f.account, id, int64(at), strings.NewReader(file[at:end]), int64(len(file)))
+			_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[at:end]), Offset: int64(at), Length: int64(len(file))})
 			f.must(err)
 			at = end
 		}
@@ -129,13 +129,13 @@ func TestLengthMayComeLate(t *testing.T) {
 	id := f.open(-1, bulk.Options{})
 	for at := 0; at < len(file); at += 50 {
 		end := min(at+50, len(file))
-		_, err := f.Write(t.Context(), f.account, id, int64(at), strings.NewReader(file[at:end]), -1)
+		_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[at:end]), Offset: int64(at), Length: -1})
 		f.must(err)
 	}
 	if f.imp(id).Sealed {
 		t.Fatal("sealed before its length was known")
 	}
-	got, err := f.Write(t.Context(), f.account, id, int64(len(file)), strings.NewReader(""), int64(len(file)))
+	got, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(""), Offset: int64(len(file)), Length: int64(len(file))})
 	if err != nil || got != int64(len(file)) {
 		t.Fatalf("declaring the length: %d, %v", got, err)
 	}
@@ -151,7 +151,7 @@ func TestAcknowledgedOffsetNeverGoesBack(t *testing.T) {
 	last := int64(0)
 	for last < int64(len(file)) {
 		end := min(last+37, int64(len(file)))
-		_, err := f.Write(t.Context(), f.account, id, last, strings.NewReader(file[last:end]), int64(len(file)))
+		_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file[last:end]), Offset: last, Length: int64(len(file))})
 		f.must(err)
 		up, err := f.store.Upload(t.Context(), f.account, id)
 		f.must(err)
@@ -175,12 +175,12 @@ func TestTakeover(t *testing.T) {
 	}
 	first := make(chan answer)
 	go func() {
-		offset, err := f.Write(t.Context(), f.account, id, 0, body, int64(len(file)))
+		offset, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: body, Length: int64(len(file))})
 		first <- answer{offset, err}
 	}()
 	io.WriteString(feed, file[:100]) // the first writer has taken the upload and waits
 	other := f.another(small)
-	got, err := other.Write(t.Context(), f.account, id, 0, strings.NewReader(file), int64(len(file)))
+	got, err := other.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader(file), Length: int64(len(file))})
 	if err != nil || got != int64(len(file)) {
 		t.Fatalf("the second writer: %d, %v", got, err)
 	}
@@ -204,7 +204,7 @@ func TestSupersededWriterStops(t *testing.T) {
 	body, feed := io.Pipe()
 	first := make(chan error)
 	go func() {
-		_, err := f.Write(t.Context(), f.account, id, 0, body, int64(len(file)))
+		_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: body, Length: int64(len(file))})
 		first <- err
 	}()
 	io.WriteString(feed, file[:10])
@@ -230,7 +230,7 @@ func TestWrongOffsetAndLength(t *testing.T) {
 		offset, length int64
 		want           string
 	}{{5, 20, bulk.ErrOffsetMismatch}, {0, 21, bulk.ErrLengthMismatch}} {
-		_, err := f.Write(t.Context(), f.account, id, c.offset, strings.NewReader("id\n"), c.length)
+		_, err := f.Write(t.Context(), f.account, id, bulk.Body{Reader: strings.NewReader("id\n"), Offset: c.offset, Length: c.length})
 		if bulk.CodeOf(err) != c.want {
 			t.Errorf("Write at %d of %d = %v, want %s", c.offset, c.length, err, c.want)
 		}

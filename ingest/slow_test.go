@@ -55,7 +55,7 @@ func TestSlowUploadsMakeRoom(t *testing.T) {
 					all.Go(func() {
 						for {
 							body := &drip{io.LimitReader(strings.NewReader(file), int64(c.at)), stop}
-							err := u.Receive(t.Context(), bulk.AccountID(fmt.Sprint("slow", i%c.accounts)), bulk.ImportID(fmt.Sprint(i)), body, -1)
+							err := u.Receive(t.Context(), bulk.AccountID(fmt.Sprint("slow", i%c.accounts)), bulk.ImportID(fmt.Sprint(i)), bulk.Body{Reader: body, Length: -1})
 							if bulk.KindOf(err) != bulk.KindUnavailable {
 								return
 							}
@@ -70,7 +70,7 @@ func TestSlowUploadsMakeRoom(t *testing.T) {
 				<-time.After(30 * time.Second)
 				begun := time.Now()
 				for range 3 {
-					if err := u.Receive(t.Context(), "quick", "quick", strings.NewReader(file), int64(len(file))); err != nil {
+					if err := u.Receive(t.Context(), "quick", "quick", bulk.Body{Reader: strings.NewReader(file), Length: int64(len(file))}); err != nil {
 						t.Errorf("another account's file: %v", err)
 					}
 				}

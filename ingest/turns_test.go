@@ -35,8 +35,8 @@ func alone(f *fixture, tweaks ...func(*config)) (uploads, *busy) {
 }
 
 type uploads interface {
-	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error
-	Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error)
+	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error
+	Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error)
 }
 
 // A client that sends nothing, and a store that does not answer, are waited for without
@@ -51,12 +51,12 @@ func TestWhoWaitsHoldsNoTurn(t *testing.T) {
 				feed, end := io.Pipe()
 				slow := make(chan error)
 				go func() {
-					slow <- u.Receive(t.Context(), "A", "slow", io.MultiReader(strings.NewReader(plain), feed), length)
+					slow <- u.Receive(t.Context(), "A", "slow", bulk.Body{Reader: io.MultiReader(strings.NewReader(plain), feed), Length: length})
 				}()
 				synctest.Wait()
 				begun := time.Now()
-				f.must(u.Receive(t.Context(), "b", "quick", strings.NewReader(plain), int64(len(plain))))
-				if _, err := u.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil); err != nil {
+				f.must(u.Receive(t.Context(), "b", "quick", bulk.Body{Reader: strings.NewReader(plain), Length: int64(len(plain))}))
+				if _, err := u.Preview(t.Context(), bulk.Sample{Bytes: []byte(plain), Whole: true}); err != nil {
 					t.Errorf("Preview = %v", err)
 				}
 				if waited := time.Since(begun); waited > 0 {
@@ -88,11 +88,11 @@ func TestPanicGivesTheTurnBack(t *testing.T) {
 				fail = false
 			}
 		}()
-		_, err = u.Preview(t.Context(), []byte(plain), true, bulk.DialectChoice{}, nil)
+		_, err = u.Preview(t.Context(), bulk.Sample{Bytes: []byte(plain), Whole: true})
 		return err
 	}
 	for range 2 {
 		f.must(preview())
 	}
-	f.must(u.Receive(t.Context(), "A", "all the memory", bytes.NewReader([]byte(plain)), -1))
+	f.must(u.Receive(t.Context(), "A", "all the memory", bulk.Body{Reader: bytes.NewReader([]byte(plain)), Length: -1}))
 }

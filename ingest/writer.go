@@ -33,13 +33,12 @@ type writer struct {
 	spooled bool
 }
 
-func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, sender *sender, body io.Reader, whole bool) (*writer, error) {
-	turn := u.turns.of(up.Import.AccountID)
-	in, err := u.newIntake(ctx, up, turn, sender, body)
+func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, sender *sender, r request) (*writer, error) {
+	in, err := u.newIntake(ctx, up, sender, r.body)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{u: u, up: up, whole: whole, turn: turn, place: u.places.of(up.Import.AccountID), in: in, stage: newStage(ctx, u, up, sender.hold)}, nil
+	return &writer{u: u, up: up, whole: r.whole, turn: in.turn, place: u.places.of(up.Import.AccountID), in: in, stage: newStage(ctx, u, up, sender.hold)}, nil
 }
 
 // run takes in the body. It returns an *bulk.Error when the file is refused; what

@@ -35,12 +35,11 @@ func NewRejectWriter(w io.Writer, layout bulk.Layout, raw bool) *RejectWriter {
 // Write adds one reject: its cells, or its text where it has none.
 func (e *RejectWriter) Write(r bulk.Reject) error {
 	e.begin()
-	column, message := printable(r.Column), printable(cmp.Or(r.Message, r.Code.Sentence(), string(r.Code)))
-	if e.original(r) {
-		e.add(r.Line, r.Row, r.Code, column, message)
-	} else {
-		e.add(r.Line, r.Row, r.Code, e.plain(column), e.plain(message))
+	r.Column, r.Message = printable(r.Column), printable(cmp.Or(r.Message, r.Code.Sentence(), string(r.Code)))
+	if !e.original(r) {
+		r.Column, r.Message = e.plain(r.Column), e.plain(r.Message)
 	}
+	e.add(r)
 	_, err := e.w.Write(e.line)
 	return err
 }
@@ -108,9 +107,9 @@ func (e *RejectWriter) setCells(cells []string) {
 	}
 }
 
-// add appends the cells of [bulk.RejectColumns] to line and ends it.
-func (e *RejectWriter) add(line, row int64, code bulk.Code, column, message string) {
-	for _, cell := range []string{strconv.FormatInt(line, 10), strconv.FormatInt(row, 10), string(code), column, message} {
+// add appends the cells of [bulk.RejectColumns] to the line and ends it.
+func (e *RejectWriter) add(r bulk.Reject) {
+	for _, cell := range []string{strconv.FormatInt(r.Line, 10), strconv.FormatInt(r.Row, 10), string(r.Code), r.Column, r.Message} {
 		if !e.raw {
 			cell = EscapeFormula(cell)
 		}

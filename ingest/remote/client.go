@@ -58,12 +58,12 @@ func (c *Client) homes(ctx context.Context, key string) []bulk.Node {
 // Receive streams a whole file into an import. A process that is gone or has no room
 // is passed over. Once bytes have been sent it cannot go to another process: a broken
 // connection is the caller's to resume.
-func (c *Client) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+func (c *Client) Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error {
 	nodes := c.homes(ctx, string(id))
 	var last error
 	for _, n := range nodes {
-		once := &untouched{r: body}
-		err := c.call(ctx, n.URL+"/cluster/uploads/"+url.PathEscape(string(id))+"?length="+strconv.FormatInt(length, 10), account, once, nil)
+		once := &untouched{r: body.Reader}
+		err := c.call(ctx, post{n.URL + "/cluster/uploads/" + url.PathEscape(string(id)) + "?length=" + strconv.FormatInt(body.Length, 10), account, once}, nil)
 		if kind := bulk.KindOf(err); err == nil || kind != "" && kind != bulk.KindUnavailable || !once.withdraw() {
 			return err
 		}
@@ -92,15 +92,15 @@ func (u *untouched) Read(p []byte) (int, error) {
 func (u *untouched) withdraw() bool { return u.state.CompareAndSwap(0, 2) }
 
 // Preview reads the first bytes of a file the way an import would.
-func (c *Client) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (p bulk.Preview, err error) {
-	q, err := json.Marshal(previewRequest{Sample: sample, Whole: whole, Choice: choice, Spec: spec})
+func (c *Client) Preview(ctx context.Context, sample bulk.Sample) (p bulk.Preview, err error) {
+	q, err := json.Marshal(sample)
 	if err != nil {
 		return p, err
 	}
 	who, _ := c.Principal(ctx)
 	var last error
 	for _, n := range c.homes(ctx, strconv.FormatInt(time.Now().UnixNano(), 36)) {
-		last = c.call(ctx, n.URL+"/cluster/preview", who.Account, bytes.NewReader(q), &p)
+		last = c.call(ctx, post{n.URL + "/cluster/preview", who.Account, bytes.NewReader(q)}, &p)
 		if last == nil || bulk.KindOf(last) != "" {
 			return p, last
 		}
@@ -108,13 +108,21 @@ func (c *Client) Preview(ctx context.Context, sample []byte, whole bool, choice 
 	return p, noIngest(last)
 }
 
-func (c *Client) call(ctx context.Context, target string, account bulk.AccountID, body io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
+// post is a call for an account.
+type post struct {
+	url     string
+	account bulk.AccountID
+	body    io.Reader
+}
+
+// call sends it and decodes the answer into out, nil for the call that sends a file.
+func (c *Client) call(ctx context.Context, p post, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, p.body)
 	if err != nil {
 		return err
 	}
 	peer.Authorize(req, c.Secret)
-	req.Header.Set(accountHeader, string(account))
+	req.Header.Set(accountHeader, string(p.account))
 	if out == nil { // a file, which is not sent before it is wanted
 		req.Header.Set("Expect", "100-continue")
 	}

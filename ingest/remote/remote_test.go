@@ -26,19 +26,19 @@ type recorder struct {
 	busy    bool // refuses before it reads
 }
 
-func (u *recorder) Receive(_ context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error {
+func (u *recorder) Receive(_ context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error {
 	if u.busy {
 		return bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "No room.")
 	}
 	b, err := io.ReadAll(body)
-	u.account, u.id, u.length, u.body = account, id, length, string(b)
+	u.account, u.id, u.length, u.body = account, id, body.Length, string(b)
 	return errors.Join(err, u.fail)
 }
 
-func (u *recorder) Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error) {
+func (u *recorder) Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error) {
 	p, _ := PrincipalFrom(ctx)
 	u.account = p.Account
-	return bulk.Preview{Header: []string{string(sample), choice.Delimiter, string(spec.Name)}, Truncated: !whole}, u.fail
+	return bulk.Preview{Header: []string{string(sample.Bytes), sample.Choice.Delimiter, string(sample.Spec.Name)}, Truncated: !sample.Whole}, u.fail
 }
 
 func (u *recorder) Content() http.Handler {
@@ -67,7 +67,7 @@ func clientOf(nodes ...bulk.Node) *Client {
 func TestReceivePassesTheFileOn(t *testing.T) {
 	u := &recorder{}
 	c := clientOf(serve(t, u))
-	if err := c.Receive(t.Context(), "acc_1", "imp_1", strings.NewReader("a,b\n"), 4); err != nil {
+	if err := c.Receive(t.Context(), "acc_1", "imp_1", bulk.Body{Reader: strings.NewReader("a,b\n"), Length: 4}); err != nil {
 		t.Fatal(err)
 	}
 	if u.account != "acc_1" || u.id != "imp_1" || u.length != 4 || u.body != "a,b\n" {
@@ -93,7 +93,7 @@ func TestErrorsTravel(t *testing.T) {
 		{errors.New("the password is x"), func(err error) bool { return bulk.KindOf(err) == "" && !strings.Contains(err.Error(), "password") }},
 	} {
 		c := clientOf(serve(t, &recorder{fail: tt.sent}))
-		if err := c.Receive(t.Context(), "acc_1", "imp_1", strings.NewReader("x"), 1); err == nil || !tt.want(err) {
+		if err := c.Receive(t.Context(), "acc_1", "imp_1", bulk.Body{Reader: strings.NewReader("x"), Length: 1}); err == nil || !tt.want(err) {
 			t.Errorf("sent %v, got %v", tt.sent, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestErrorsTravel(t *testing.T) {
 func TestPreview(t *testing.T) {
 	u := &recorder{}
 	c := clientOf(serve(t, u))
-	p, err := c.Preview(t.Context(), []byte("x;y"), true, bulk.DialectChoice{Delimiter: ";"}, &bulk.Spec{Name: "things"})
+	p, err := c.Preview(t.Context(), bulk.Sample{Bytes: []byte("x;y"), Whole: true, Choice: bulk.DialectChoice{Delimiter: ";"}, Spec: &bulk.Spec{Name: "things"}})
 	if err != nil || p.Truncated || strings.Join(p.Header, " ") != "x;y ; things" || u.account != "acc_1" {
 		t.Fatalf("got %+v, %v, for account %q", p, err, u.account)
 	}
@@ -133,12 +133,12 @@ func TestDeadProcessIsPassedOver(t *testing.T) {
 	c := clientOf(dead, alive)
 	for _, id := range []bulk.ImportID{"imp_1", "imp_2", "imp_3", "imp_4", "imp_5", "imp_6"} { // some have the dead one as home
 		u.body = ""
-		if err := c.Receive(t.Context(), "acc_1", id, strings.NewReader("file"), 4); err != nil || u.body != "file" {
+		if err := c.Receive(t.Context(), "acc_1", id, bulk.Body{Reader: strings.NewReader("file"), Length: 4}); err != nil || u.body != "file" {
 			t.Errorf("%s: %v, body %q", id, err, u.body)
 		}
 	}
 	c = clientOf(dead)
-	if err := c.Receive(t.Context(), "acc_1", "imp_1", strings.NewReader("file"), 4); bulk.KindOf(err) != bulk.KindUnavailable {
+	if err := c.Receive(t.Context(), "acc_1", "imp_1", bulk.Body{Reader: strings.NewReader("file"), Length: 4}); bulk.KindOf(err) != bulk.KindUnavailable {
 		t.Errorf("got %v", err)
 	}
 	w := httptest.NewRecorder()
@@ -156,12 +156,12 @@ func TestBusyProcessIsPassedOver(t *testing.T) {
 	for range 20 { // some have the full one as home
 		id := bulk.NewImportID()
 		u.body = ""
-		if err := c.Receive(t.Context(), "acc_1", id, strings.NewReader("file"), 4); err != nil || u.body != "file" {
+		if err := c.Receive(t.Context(), "acc_1", id, bulk.Body{Reader: strings.NewReader("file"), Length: 4}); err != nil || u.body != "file" {
 			t.Errorf("%s: %v, body %q", id, err, u.body)
 		}
 	}
 	file := strings.NewReader("file")
-	if err := clientOf(full).Receive(t.Context(), "acc_1", "imp_1", file, 4); bulk.CodeOf(err) != bulk.ErrBusy || file.Len() != 4 {
+	if err := clientOf(full).Receive(t.Context(), "acc_1", "imp_1", bulk.Body{Reader: file, Length: 4}); bulk.CodeOf(err) != bulk.ErrBusy || file.Len() != 4 {
 		t.Errorf("got %v with %d of 4 bytes left", err, file.Len())
 	}
 }

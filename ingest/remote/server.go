@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -15,8 +14,8 @@ const accountHeader = "Bulkhead-Account"
 
 // Uploads is what an ingest process offers.
 type Uploads interface {
-	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body io.Reader, length int64) error
-	Preview(ctx context.Context, sample []byte, whole bool, choice bulk.DialectChoice, spec *bulk.Spec) (bulk.Preview, error)
+	Receive(ctx context.Context, account bulk.AccountID, id bulk.ImportID, body bulk.Body) error
+	Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error)
 	Content() http.Handler
 }
 
@@ -26,13 +25,6 @@ type principalKey struct{}
 func PrincipalFrom(ctx context.Context) (bulk.Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(bulk.Principal)
 	return p, ok
-}
-
-type previewRequest struct {
-	Sample []byte             `json:"sample"`
-	Whole  bool               `json:"whole"`
-	Choice bulk.DialectChoice `json:"choice"`
-	Spec   *bulk.Spec         `json:"spec"`
 }
 
 // problem carries a *bulk.Error between processes.
@@ -54,16 +46,16 @@ func Handler(u Uploads) http.Handler {
 			http.Error(w, "length is a number", http.StatusBadRequest)
 			return
 		}
-		err = u.Receive(r.Context(), bulk.AccountID(r.Header.Get(accountHeader)), bulk.ImportID(r.PathValue("id")), r.Body, length)
+		err = u.Receive(r.Context(), bulk.AccountID(r.Header.Get(accountHeader)), bulk.ImportID(r.PathValue("id")), bulk.Body{Reader: r.Body, Length: length})
 		answer(w, struct{}{}, err)
 	})
 	mux.HandleFunc("POST /cluster/preview", func(w http.ResponseWriter, r *http.Request) {
-		var q previewRequest
+		var q bulk.Sample
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<20)).Decode(&q); err != nil {
 			http.Error(w, "not the protocol's JSON", http.StatusBadRequest)
 			return
 		}
-		p, err := u.Preview(withPrincipal(r), q.Sample, q.Whole, q.Choice, q.Spec)
+		p, err := u.Preview(withPrincipal(r), q)
 		answer(w, p, err)
 	})
 	return mux

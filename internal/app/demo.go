@@ -45,7 +45,7 @@ func (d *Dev) importDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.uploads.Receive(ctx, d.account, imp.ID, f, info.Size())
+	return d.uploads.Receive(ctx, d.account, imp.ID, bulk.Body{Reader: f, Length: info.Size()})
 }
 
 func writeDemo(path string) error {

@@ -1,6 +1,9 @@
 package bulk
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
 // Upload is an upload's durable position: what the server acknowledged and how
 // the reader stood at the last batch boundary.
@@ -80,4 +83,19 @@ type Progress struct {
 // Seal ends an upload.
 type Seal struct {
 	SHA256 string // hex, of the whole file
+}
+
+// Body is bytes of a file as they come.
+type Body struct {
+	io.Reader
+	Offset int64 // in the file, of the first byte
+	Length int64 // of the file; -1: not known
+}
+
+// Sample is what a preview is made of.
+type Sample struct {
+	Bytes  []byte        `json:"sample"` // the file's first
+	Whole  bool          `json:"whole"`  // they are all of it
+	Choice DialectChoice `json:"choice"`
+	Spec   *Spec         `json:"spec"` // nil when there is no dataset yet
 }
