@@ -21,7 +21,9 @@ func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, e
 // other dispatchers as well. It reports whether a newcomer got it.
 func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error) {
 	err = d.await(ctx, func() (ok bool) {
-		l, newcomer, ok = d.schedule.Next(time.Now(), node, lane)
+		if l, newcomer, ok = d.schedule.Next(time.Now(), node, lane); ok {
+			d.waiters.wake() // less is due now: see AwaitDemand
+		}
 		return ok
 	})
 	if err == nil {

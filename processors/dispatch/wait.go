@@ -26,7 +26,7 @@ func (w *waiters) wake() {
 }
 
 // await calls try under the lock until it succeeds: at once, and then whenever something
-// may have become due. It returns the error of a context that ends before.
+// may have become due, or was leased. It returns the error of a context that ends before.
 func (d *Dispatcher) await(ctx context.Context, try func() bool) error {
 	for {
 		due := d.attempt(try)

@@ -47,11 +47,14 @@ func still() (*Dispatcher, *counted) {
 }
 
 // add lets batches come together.
-func (d *Dispatcher) add(batches int) {
+func (d *Dispatcher) add(batches int) { d.addOf(batches, 1) }
+
+// addOf is add with so many rows a batch.
+func (d *Dispatcher) addOf(batches int, rows int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for range batches {
-		d.schedule.Add(time.Now(), bulk.BatchRef{Account: "a", Import: "i", No: int64(d.schedule.Jobs()), Rows: 1}, nil)
+		d.schedule.Add(time.Now(), bulk.BatchRef{Account: "a", Import: "i", No: int64(d.schedule.Jobs()), Rows: rows}, nil)
 	}
 }
 
@@ -138,4 +141,34 @@ func TestRiseIsToldAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Work that comes after all that was known has been leased is told at once, and not only
+// when the call ends.
+func TestRiseAfterLeasesIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := still()
+		lease := func(batches int) {
+			for range batches {
+				if _, err := d.Lease(t.Context(), "node"); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		const allowance = 8 // batches of most rows, after which an account is no newcomer
+		d.addOf(allowance+5, bulk.MaxBatchRows)
+		lease(allowance)
+		known := d.Demand()
+		if known.Ahead > 0 || known.Round == 0 {
+			t.Fatalf("%+v is due, want some in the round", known)
+		}
+		time.AfterFunc(50*time.Millisecond, func() { lease(5) })
+		time.AfterFunc(100*time.Millisecond, func() { d.addOf(1, bulk.MaxBatchRows) })
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		begun := time.Now()
+		if got := d.AwaitDemand(ctx, known); got == (drr.Demand{}) || time.Since(begun) != 100*time.Millisecond {
+			t.Errorf("told %+v after %v, want the new batch after 100ms", got, time.Since(begun))
+		}
+	})
 }
