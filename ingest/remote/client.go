@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -186,11 +187,16 @@ func (c *Client) Content() http.Handler {
 		body := resumable.NewBody(w, r, idle)
 		defer body.Stop()
 		r.Body = body
-		one := *proxy
+		one, own := *proxy, w.Header().Clone()
 		one.ModifyResponse = func(res *http.Response) error {
 			body.Stop()                      // who answers reads no more
-			res.Header.Del(requestid.Header) // the answer has it already
+			maps.Copy(w.Header(), own)       // the proxy clears them with every interim answer
+			res.Header.Del(requestid.Header) // it is among them
 			return nil
+		}
+		one.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+			maps.Copy(w.Header(), own)
+			proxy.ErrorHandler(w, r, err)
 		}
 		one.Rewrite = func(pr *httputil.ProxyRequest) {
 			pr.SetURL(home)

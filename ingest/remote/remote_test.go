@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/peer"
+	"bulkhead/internal/requestid"
 )
 
 const secret = "a secret of the cluster"
@@ -119,6 +121,40 @@ func TestContentGoesToTheImportsHome(t *testing.T) {
 	mux.ServeHTTP(w, r)
 	if w.Code != http.StatusNoContent || w.Header().Get("Upload-Offset") != "7" || u.account != "acc_1" || u.body != "PATCH /v1/imports/imp_1/content bytes" {
 		t.Fatalf("got %d %v, %+v", w.Code, w.Header(), u)
+	}
+}
+
+// What was set of an answer before its request was passed on stays, also when the process
+// asks for the body first, and when it is lost then.
+func TestAnswersKeepTheirHeaders(t *testing.T) {
+	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusContinue)
+		panic(http.ErrAbortHandler)
+	}))
+	defer gone.Close()
+	for _, at := range []bulk.Node{serve(t, &recorder{}), {ID: "ingest_gone", URL: gone.URL}} {
+		content := clientOf(at).Content()
+		front := httptest.NewServer(requestid.Accept(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			content.ServeHTTP(w, r)
+		})))
+		defer front.Close()
+		for _, expect := range []string{"", "100-continue"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, front.URL+"/v1/imports/imp_1/content", strings.NewReader("bytes"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Expect", expect)
+			r.Header.Set(requestid.Header, "mine")
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if id := res.Header.Values(requestid.Header); !slices.Equal(id, []string{"mine"}) || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s, expecting %q: %d, %v", at.ID, expect, res.StatusCode, res.Header)
+			}
+		}
 	}
 }
 
