@@ -34,6 +34,7 @@ func (d *Dispatcher) update(ctx context.Context, s schedule.Subjects) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.schedule.Steer(time.Now(), known, of)
+	d.waiters.wake() // less may be due now: see AwaitDemand
 }
 
 func (d *Dispatcher) idle() bool {

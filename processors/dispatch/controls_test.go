@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,29 @@ func TestPausedImportIsHeldUntilResumed(t *testing.T) {
 		r.ledger.pause(a0.Import, false)
 		r.lease()
 		r.lease()
+	})
+}
+
+// Who awaits demand hears of a resume: that a pause took what was known counts.
+func TestDemandRisesByAResume(t *testing.T) {
+	play(t, func(r *rig) {
+		ref := r.ref(1, 0)
+		r.deliver(ref)
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		told := make(chan time.Time, 1)
+		known := r.d.Demand()
+		go func() { r.d.AwaitDemand(ctx, known); told <- time.Now() }()
+		r.ledger.pause(ref.Import, true)
+		r.pass(2 * tick)
+		if r.d.Demand() != (drr.Demand{}) {
+			r.Fatal("what is paused is due")
+		}
+		r.ledger.pause(ref.Import, false)
+		resumed := time.Now()
+		if took := (<-told).Sub(resumed); took > tick {
+			r.Errorf("told %v after the resume", took)
+		}
 	})
 }
 
