@@ -191,17 +191,17 @@ func TestWhoHoldsLeastIsServedFirst(t *testing.T) {
 	})
 }
 
-// Whatever the memory, there is a turn, a decoder, two readers, and room for a file of any
+// Whatever the memory, there is a permit, a decoder, two readers, and room for a file of any
 // size; and from where it suffices for these, the parts make no more than the whole.
 func TestMemoryIsDivided(t *testing.T) {
 	for _, mib := range []int64{1, 100, 200, 256, 512, 600, 1024, 4096, 1 << 20} {
 		u := &Uploads{Config: Config{Limits: bulk.DefaultLimits(), Memory: mib << 20, BatchRows: 8192, BatchBytes: 4 << 20, TailBytes: 1 << 20, PartBytes: 8 << 20}}
-		turns, decoders, readers, requests := u.divide()
-		least := u.turnBytes() + u.decoderBytes() + 2*u.readingBytes() + 2*u.uploadBytes()
-		sum := int64(turns)*u.turnBytes() + int64(decoders)*u.decoderBytes() + int64(readers)*u.readingBytes() + requests
-		if turns < 1 || decoders < 1 || readers < 2 || requests < 2*u.uploadBytes() || sum > max(u.Memory, least) {
-			t.Errorf("%d MiB: %d turns, %d decoders, %d readers and %d MiB for requests, together %d MiB", mib, turns, decoders, readers, requests>>20, sum>>20)
+		permits, decoders, readers, requests := u.divide()
+		least := u.encodingBytes() + u.decoderBytes() + 2*u.readingBytes() + 2*u.uploadBytes()
+		sum := int64(permits)*u.encodingBytes() + int64(decoders)*u.decoderBytes() + int64(readers)*u.readingBytes() + requests
+		if permits < 1 || decoders < 1 || readers < 2 || requests < 2*u.uploadBytes() || sum > max(u.Memory, least) {
+			t.Errorf("%d MiB: %d permits, %d decoders, %d readers and %d MiB for requests, together %d MiB", mib, permits, decoders, readers, requests>>20, sum>>20)
 		}
-		t.Logf("%d MiB: %d turns, %d decoders, %d readers and %d MiB for requests", mib, turns, decoders, readers, requests>>20)
+		t.Logf("%d MiB: %d permits, %d decoders, %d readers and %d MiB for requests", mib, permits, decoders, readers, requests>>20)
 	}
 }

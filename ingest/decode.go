@@ -19,13 +19,13 @@ import (
 
 // decoding makes batches of a spooled file.
 type decoding struct {
-	u     *Uploads
-	ctx   context.Context
-	up    *bulk.Upload
-	turn  *turn
-	stage *stage
-	fresh *bulk.Layout // not in the ledger yet
-	sum   string       // of the file as uploaded
+	u      *Uploads
+	ctx    context.Context
+	up     *bulk.Upload
+	permit *permit
+	stager *stager
+	fresh  *bulk.Layout // not in the ledger yet
+	sum    string       // of the file as uploaded
 }
 
 // decode reads a file's parts from where the last decoder got to, and seals the
@@ -41,9 +41,9 @@ func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
 	}
 	ctx, rest := u.showWork(ctx, &up)
 	defer rest()
-	d := &decoding{u: u, ctx: ctx, up: &up, turn: u.turns.of(seen.Account), stage: newStage(ctx, u, &up, nil), sum: sum.sha256()}
+	d := &decoding{u: u, ctx: ctx, up: &up, permit: u.permits.of(seen.Account), stager: newStager(ctx, u, &up, nil), sum: sum.sha256()}
 	err = d.run()
-	if err := d.stage.finish(); err != nil {
+	if err := d.stager.finish(); err != nil {
 		return err
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
 }
 
 // showWork tells the ledger now and then that the upload is being decoded, however long
-// a step takes: to read an archive through, to wait for a turn or for the store. Who
+// a step takes: to read an archive through, to wait for a permit or for the store. Who
 // shows nothing for Config.Patience has died. The context ends when another took over.
 func (u *Uploads) showWork(ctx context.Context, up *bulk.Upload) (working context.Context, rest func()) {
 	working, cancel := context.WithCancelCause(ctx)
@@ -76,8 +76,8 @@ func (u *Uploads) showWork(ctx context.Context, up *bulk.Upload) (working contex
 }
 
 func (d *decoding) run() error {
-	d.turn.take()
-	defer d.turn.give()
+	d.permit.acquire()
+	defer d.permit.release()
 	file := bufio.NewReader(d.parts())
 	head, err := file.Peek(8)
 	if err != nil && err != io.EOF {
@@ -92,7 +92,7 @@ func (d *decoding) run() error {
 		return err
 	}
 	defer plain.Close()
-	text := bufio.NewReaderSize(&paced{r: plain, turn: d.turn}, d.u.Limits.PreviewBytes)
+	text := bufio.NewReaderSize(&paced{r: plain, permit: d.permit}, d.u.Limits.PreviewBytes)
 	dialect, err := d.dialect(text, compression)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (d *decoding) intact(compression string) error {
 	}
 	begun := d.progress(d.up.Boundary)
 	begun.Check = true
-	if err := d.put(step{Progress: begun}); err != nil {
+	if err := d.put(write{Progress: begun}); err != nil {
 		return err
 	}
 	plain, err := newExpander(d.parts(), compression, d.u.Limits.ExpansionRatio)
@@ -125,12 +125,12 @@ func (d *decoding) intact(compression string) error {
 		return err
 	}
 	defer plain.Close()
-	_, err = io.Copy(io.Discard, &paced{r: plain, turn: d.turn})
+	_, err = io.Copy(io.Discard, &paced{r: plain, permit: d.permit})
 	return err
 }
 
 func (d *decoding) parts() *partReader {
-	return &partReader{ctx: d.ctx, turn: d.turn, objects: d.u.Objects, parts: d.up.Parts}
+	return &partReader{ctx: d.ctx, permit: d.permit, objects: d.u.Objects, parts: d.up.Parts}
 }
 
 func (d *decoding) dialect(text *bufio.Reader, compression string) (bulk.Dialect, error) {
@@ -170,7 +170,7 @@ func (d *decoding) closed(rec arrow.Record, from, to bulk.Boundary, final bool) 
 		p.Seal = &bulk.Seal{SHA256: d.sum}
 	}
 	p.Layout, d.fresh = d.fresh, nil
-	return d.put(step{Progress: p, rec: rec, from: from})
+	return d.put(write{Progress: p, rec: rec, from: from})
 }
 
 func (d *decoding) progress(to bulk.Boundary) bulk.Progress {
@@ -180,24 +180,24 @@ func (d *decoding) progress(to bulk.Boundary) bulk.Progress {
 	}
 }
 
-func (d *decoding) put(next step) (err error) {
-	d.turn.without(func() { err = d.stage.put(next) })
+func (d *decoding) put(next write) (err error) {
+	d.permit.yield(func() { err = d.stager.put(next) })
 	return err
 }
 
-// paced ends its reader's turn after so many bytes, of which few may have become many.
+// paced yields its reader's permit after so many bytes, of which few may have become many.
 type paced struct {
-	r    io.Reader
-	turn *turn
-	n    int // bytes in this turn
+	r      io.Reader
+	permit *permit
+	n      int // bytes since it was acquired
 }
 
-// pace is how many decoded bytes a turn gives.
+// pace is how many decoded bytes are read with a permit before it is yielded.
 const pace = 512 << 10
 
 func (p *paced) Read(b []byte) (int, error) {
 	if p.n >= pace {
-		p.turn.without(func() {})
+		p.permit.yield(func() {})
 		p.n = 0
 	}
 	n, err := p.r.Read(b)
@@ -208,7 +208,7 @@ func (p *paced) Read(b []byte) (int, error) {
 // partReader reads a file's parts as one, each verified before a byte of it is given.
 type partReader struct {
 	ctx     context.Context
-	turn    *turn // parts are fetched without it
+	permit  *permit // parts are fetched without it
 	objects Objects
 	parts   []bulk.Part // that are left
 	data    []byte      // of the one being given
@@ -231,7 +231,7 @@ func (r *partReader) Read(p []byte) (int, error) {
 func (r *partReader) next() (err error) {
 	part := r.parts[0]
 	r.data = nil // one at a time
-	if r.turn.without(func() { r.data, err = r.objects.Get(r.ctx, part.Object) }); err != nil {
+	if r.permit.yield(func() { r.data, err = r.objects.Get(r.ctx, part.Object) }); err != nil {
 		return fmt.Errorf("read part at byte %d: %w", part.From, err)
 	}
 	if sum := sha256.Sum256(r.data); hex.EncodeToString(sum[:]) != part.SHA256 {

@@ -113,8 +113,8 @@ func (a *archive) uploads(f *fixture, reg *prometheus.Registry) *ingest.Uploads 
 	})
 }
 
-// A decoder that waits for a part holds no turn, of which there is one here.
-func TestDecoderFetchesWithoutATurn(t *testing.T) {
+// A decoder that waits for a part holds no permit, of which there is one here.
+func TestDecoderFetchesWithoutAPermit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, moved: make(chan struct{}, 1)}
 		a := &archive{memory: &memory{spec: things}, data: []byte(zipped(plain)), fetch: make(chan struct{}), sealed: make(chan struct{})}
@@ -133,7 +133,7 @@ func TestDecoderFetchesWithoutATurn(t *testing.T) {
 		case err := <-received:
 			f.must(err)
 		default:
-			t.Error("another account waits for a turn")
+			t.Error("another account waits for a permit")
 		}
 		close(a.fetch)
 		<-a.sealed
@@ -142,9 +142,9 @@ func TestDecoderFetchesWithoutATurn(t *testing.T) {
 	})
 }
 
-// Few bytes of an archive can be much text: a decoder gives its turn back each time it
+// Few bytes of an archive can be much text: a decoder yields its permit each time it
 // has made some of it, also while it only checks.
-func TestDecoderTakesTurns(t *testing.T) {
+func TestDecoderYieldsItsPermit(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("id,name,size\n")
 	for i := range 400_000 {
@@ -159,11 +159,11 @@ func TestDecoderTakesTurns(t *testing.T) {
 	<-a.sealed
 	cancel()
 	f.must(<-ran)
-	// Of the text, which is read twice, a turn makes half a mebibyte. Each batch takes one
+	// Of the text, which is read twice, a permit makes half a mebibyte. Each batch takes one
 	// to encode it and one to go on behind it.
 	batches := 400_000/8192 + 1
-	if turns, want := int(measured(t, reg, "bulkhead_ingest_turn_wait_seconds", "")), 2*(text.Len()>>19)+2*batches; turns < want {
-		t.Errorf("%d bytes of text took %d turns, want at least %d", text.Len(), turns, want)
+	if permits, want := int(measured(t, reg, "bulkhead_ingest_turn_wait_seconds", "")), 2*(text.Len()>>19)+2*batches; permits < want {
+		t.Errorf("%d bytes of text took %d permits, want at least %d", text.Len(), permits, want)
 	}
 }
 

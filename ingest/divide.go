@@ -9,13 +9,13 @@ import (
 // for encoding, which needs most while it lasts, a third for decoders, which outlive
 // every request, a quarter for reading records, and what remains for the bytes of
 // requests, of which an account gets half.
-func (u *Uploads) divide() (turns, decoders, readers int, requests int64) {
-	more := max(0, u.Memory-u.turnBytes()-u.decoderBytes()-2*u.readingBytes()-2*u.uploadBytes())
-	turns = 1 + int(min(int64(runtime.GOMAXPROCS(0))-1, more/4/u.turnBytes()))
+func (u *Uploads) divide() (permits, decoders, readers int, requests int64) {
+	more := max(0, u.Memory-u.encodingBytes()-u.decoderBytes()-2*u.readingBytes()-2*u.uploadBytes())
+	permits = 1 + int(min(int64(runtime.GOMAXPROCS(0))-1, more/4/u.encodingBytes()))
 	decoders = 1 + int(min(maxDecoders-1, more/3/u.decoderBytes()))
 	readers = 2 + int(min(maxReaders-2, more/4/u.readingBytes()))
-	rest := u.Memory - int64(turns)*u.turnBytes() - int64(decoders)*u.decoderBytes() - int64(readers)*u.readingBytes()
-	return turns, decoders, readers, max(rest, 2*u.uploadBytes())
+	rest := u.Memory - int64(permits)*u.encodingBytes() - int64(decoders)*u.decoderBytes() - int64(readers)*u.readingBytes()
+	return permits, decoders, readers, max(rest, 2*u.uploadBytes())
 }
 
 // How many spooled files are decoded, and uploads read, at once where memory suffices.
@@ -62,8 +62,8 @@ func (u *Uploads) previewBytes(compressed bool) int64 {
 	return n
 }
 
-// turnBytes is what encoding a batch takes besides the batch.
-func (u *Uploads) turnBytes() int64 { return 5 * u.batchBytes() }
+// encodingBytes is what encoding a batch takes besides the batch.
+func (u *Uploads) encodingBytes() int64 { return 5 * u.batchBytes() }
 
 // recordBytes is the longest record, which is one of a rejects.csv.
 func (u *Uploads) recordBytes() int64 { return 2*int64(u.Limits.RecordBytes) + 64<<10 }

@@ -2,11 +2,11 @@
 //
 // A file arrives in one request or in many. Its bytes pass through once:
 //
-//	body ─▶ intake ─▶ csvscan ─▶ batcher ─▶ columnar ─┤stage├─▶ object, then ledger
-//	        keeps the bytes since      rows of one       one goroutine an upload,
-//	        the last boundary          batch             in order, one batch ahead
+//	body ─▶ resumeBuffer ─▶ csvscan ─▶ batcher ─▶ columnar ─┤stager├─▶ object, then ledger
+//	        keeps the bytes since            rows of one       one goroutine an upload,
+//	        the last boundary                batch             in order, one batch ahead
 //
-// A batch closes at a bound of rows or bytes. The stage writes its object under a
+// A batch closes at a bound of rows or bytes. The stager writes its object under a
 // fresh key and then takes one step in the ledger, which acknowledges the bytes,
 // so memory does not follow the file and nothing is acknowledged that is not durable.
 //
@@ -33,7 +33,7 @@
 //   - Bytes in flight stay under Config.Memory: whatever reads a file reserves what it can
 //     need at most before it reads a byte, and is told to come again when that is not
 //     there. An account gets at most half, and less while others want some.
-//   - Scanning, decoding and encoding happen in turns. An account gets as much time as
+//   - Scanning, decoding and encoding need a permit. An account gets as much time as
 //     another, however many uploads it has; and nobody waits for another's client.
 //   - The file's SHA-256 runs along and is compared before the upload is sealed.
 //

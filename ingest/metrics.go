@@ -8,12 +8,12 @@ import (
 
 // Metrics are what an Uploads measures.
 type Metrics struct {
-	Bytes    prometheus.Counter     // acknowledged to clients
-	Stage    prometheus.Observer    // seconds to encode, store and record a batch
-	Active   *prometheus.GaugeVec   // files being read, by work: upload, decoding, preview
-	TurnWait prometheus.Histogram   // from asking for a turn to getting it
-	Refused  *prometheus.CounterVec // requests that were told to come again, by reason: account, process, slow
-	Memory   *prometheus.GaugeVec   // of requests, by state: reserved, budget
+	Bytes      prometheus.Counter     // acknowledged to clients
+	Stage      prometheus.Observer    // seconds to encode, store and record a batch
+	Active     *prometheus.GaugeVec   // files being read, by work: upload, decoding, preview
+	PermitWait prometheus.Histogram   // from asking for a permit to getting it
+	Refused    *prometheus.CounterVec // requests that were told to come again, by reason: account, process, slow
+	Memory     *prometheus.GaugeVec   // of requests, by state: reserved, budget
 }
 
 // NewMetrics registers the metrics; reg may be nil.
@@ -26,8 +26,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Active: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bulkhead_ingest_active", Help: "Files being read, by what reads them.",
 		}, []string{"work"}),
-		TurnWait: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "bulkhead_ingest_turn_wait_seconds", Help: "Time that an upload waited for its turn to scan or encode.",
+		PermitWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "bulkhead_ingest_turn_wait_seconds", Help: "Time that an upload waited for a permit to scan or encode.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3 s
 		}),
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -44,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.Refused.WithLabelValues(reason)
 	}
 	if reg != nil {
-		reg.MustRegister(m.Bytes, m.Active, m.TurnWait, m.Refused, m.Memory)
+		reg.MustRegister(m.Bytes, m.Active, m.PermitWait, m.Refused, m.Memory)
 	}
 	return m
 }

@@ -15,7 +15,7 @@ import (
 const previewRows = 20
 
 // Preview reads a file's first bytes as an import would. Why a file would be refused is
-// the preview's Problem and no error. It takes its turn as uploads of the principal's
+// the preview's Problem and no error. It waits for a permit as uploads of the principal's
 // account do, and is refused like them when memory is short.
 func (u *Uploads) Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview, error) {
 	who, _ := u.Principal(ctx)
@@ -24,9 +24,9 @@ func (u *Uploads) Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview
 		return bulk.Preview{}, err
 	}
 	defer leave()
-	turn := u.turns.of(who.Account)
-	turn.take()
-	defer turn.give()
+	permit := u.permits.of(who.Account)
+	permit.acquire()
+	defer permit.release()
 	return u.preview(ctx, sample)
 }
 

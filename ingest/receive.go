@@ -76,24 +76,24 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 	if err != nil {
 		return r.offset, err
 	}
-	defer w.leavePlace()
+	defer w.stopReading()
 	err = w.run()
-	if err := w.stage.finish(); err != nil {
-		return w.stage.acked, err
+	if err := w.stager.finish(); err != nil {
+		return w.stager.acked, err
 	}
 	if err != nil {
-		return w.stage.acked, u.refuse(ctx, &up, err)
+		return w.stager.acked, u.refuse(ctx, &up, err)
 	}
 	if w.complete() {
 		u.Logger.InfoContext(ctx, "file received", "import_id", up.Import.ID, "account_id", up.Import.AccountID, "bytes", up.Length)
 	}
 	if w.spooled {
-		u.decodes.announce(&up)
+		u.scheduler.announce(&up)
 	}
 	if err = w.cut(); bulk.KindOf(err) == bulk.KindUnavailable {
 		u.Metrics.Refused.WithLabelValues(refusedSlow).Inc()
 	}
-	return w.stage.acked, err
+	return w.stager.acked, err
 }
 
 // take makes the request the upload's writer and checks that it continues it.

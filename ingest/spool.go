@@ -44,7 +44,7 @@ func (w *writer) part() error {
 		return err
 	}
 	from := w.in.start
-	next := step{Progress: p, part: w.in.detach()}
+	next := write{Progress: p, part: w.in.detach()}
 	if len(next.part) > 0 {
 		sum := sha256.Sum256(next.part)
 		next.Part = &bulk.Part{

@@ -50,12 +50,12 @@ type Config struct {
 // Uploads takes files in. Its methods may be called concurrently.
 type Uploads struct {
 	Config
-	budget   *budget
-	turns    *turns
-	places   *turns // of uploads whose records are read
-	decoders int    // spooled files that may be decoded at once; an account gets one
-	decodes  decodes
-	content  http.Handler
+	budget      *budget
+	permits     *permits
+	readPermits *permits // of uploads whose records are read
+	decoders    int      // spooled files that may be decoded at once; an account gets one
+	scheduler   decodeScheduler
+	content     http.Handler
 }
 
 // New returns an Uploads. It does no I/O.
@@ -79,10 +79,10 @@ func New(c Config) (*Uploads, error) {
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
 	c.RoomWait = cmp.Or(c.RoomWait, 5*time.Second)
 	c.Grace = cmp.Or(c.Grace, 8*time.Second)
-	u := &Uploads{Config: c, decodes: newDecodes()}
-	turns, decoders, readers, requests := u.divide()
-	u.turns, u.decoders, u.budget = newTurns(turns, c.Metrics.TurnWait), decoders, newBudget(requests, c.Metrics.Memory.WithLabelValues("reserved"))
-	u.places = newTurns(readers, prometheus.ObserverFunc(func(float64) {}))
+	u := &Uploads{Config: c, scheduler: newDecodeScheduler()}
+	permits, decoders, readers, requests := u.divide()
+	u.permits, u.decoders, u.budget = newPermits(permits, c.Metrics.PermitWait), decoders, newBudget(requests, c.Metrics.Memory.WithLabelValues("reserved"))
+	u.readPermits = newPermits(readers, prometheus.ObserverFunc(func(float64) {}))
 	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests + int64(readers)*u.readingBytes()))
 	u.content = &content{u: u, visits: newVisits()}
 	return u, nil

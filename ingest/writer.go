@@ -18,15 +18,15 @@ const utf8 = "utf-8"
 
 // writer is one request's work on an upload.
 type writer struct {
-	u     *Uploads
-	up    *bulk.Upload
-	whole bool // a clean end of the body ends the file
-	turn  *turn
-	place *turn // among those who read records, which takes memory; see fold
-	in    *intake
-	stage *stage
-	batch *batcher     // of a plain file, while its records are read
-	fresh *bulk.Layout // not in the ledger yet
+	u          *Uploads
+	up         *bulk.Upload
+	whole      bool // a clean end of the body ends the file
+	permit     *permit
+	readPermit *permit // among those who read records, which takes memory; see fold
+	in         *resumeBuffer
+	stager     *stager
+	batch      *batcher     // of a plain file, while its records are read
+	fresh      *bulk.Layout // not in the ledger yet
 	// pausing says that the request ends here, but the file does not.
 	pausing bool
 	// spooled says that every part of the file is queued, for a decoder to read.
@@ -34,18 +34,18 @@ type writer struct {
 }
 
 func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, sender *sender, r request) (*writer, error) {
-	in, err := u.newIntake(ctx, up, sender, r.body)
+	in, err := u.newResumeBuffer(ctx, up, sender, r.body)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{u: u, up: up, whole: r.whole, turn: in.turn, place: u.places.of(up.Import.AccountID), in: in, stage: newStage(ctx, u, up, sender.hold)}, nil
+	return &writer{u: u, up: up, whole: r.whole, permit: in.permit, readPermit: u.readPermits.of(up.Import.AccountID), in: in, stager: newStager(ctx, u, up, sender.hold)}, nil
 }
 
 // run takes in the body. It returns an *bulk.Error when the file is refused; what
-// the ledger said is the stage's error.
+// the ledger said is the stager's error.
 func (w *writer) run() error {
-	w.turn.take()
-	defer w.turn.give()
+	w.permit.acquire()
+	defer w.permit.release()
 	err := w.takeIn()
 	if err == nil && w.in.ended == errExcess {
 		err = lengthExceeded(w.up.Length)
@@ -129,7 +129,7 @@ func (w *writer) read(d bulk.Dialect) error {
 			err = w.batch.run()
 		}
 		switch {
-		case errors.Is(err, errTurn):
+		case errors.Is(err, errYield):
 			err = w.fold(0)
 		case errors.Is(err, errSlow):
 			err = w.fold(min(max(2*w.in.held(), w.u.TailBytes), w.in.room))
@@ -153,9 +153,9 @@ func (w *writer) read(d bulk.Dialect) error {
 	}
 }
 
-// open begins a batcher at the upload's boundary, once there is a place for it.
+// open begins a batcher at the upload's boundary, once it may read records.
 func (w *writer) open(d bulk.Dialect) error {
-	w.turn.without(w.takePlace)
+	w.permit.yield(w.startReading)
 	b, layout, err := w.u.newBatcher(w.up, w.in, d, !w.complete())
 	switch {
 	case errors.Is(err, errBufferFull) && w.in.held() < w.in.room:
@@ -173,34 +173,34 @@ func (w *writer) open(d bulk.Dialect) error {
 	return nil
 }
 
-func (w *writer) takePlace() {
-	w.place.take()
+func (w *writer) startReading() {
+	w.readPermit.acquire()
 	w.u.Metrics.Memory.WithLabelValues("reserved").Add(float64(w.u.readingBytes()))
 	w.in.hurry = true
 }
 
-// leavePlace ends the reading of records for now; what is being staged is waited for.
-func (w *writer) leavePlace() {
+// stopReading ends the reading of records for now; what is being staged is waited for.
+func (w *writer) stopReading() {
 	if w.in.hurry {
 		w.in.hurry = false
 		w.u.Metrics.Memory.WithLabelValues("reserved").Sub(float64(w.u.readingBytes()))
-		w.place.give()
+		w.readPermit.release()
 	}
 }
 
-// errTurn says that it is another's turn to read records.
-var errTurn = errors.New("others wait to read")
+// errYield says that another is to read records.
+var errYield = errors.New("others wait to read")
 
-// fold forgets the batch being built and gives its place to others, so that a client
+// fold forgets the batch being built and lets others read records, so that a client
 // that is waited for takes no more memory than what it sent, which is read again from
 // the last boundary once there are n bytes or no more come.
 func (w *writer) fold(n int) error {
 	w.batch = nil
 	w.in.pos = w.in.start
-	if err := w.put(step{}); err != nil { // the steps before it are then done
+	if err := w.put(write{}); err != nil { // the writes before it are then done
 		return err
 	}
-	w.leavePlace()
+	w.stopReading()
 	w.in.fit()
 	w.in.fill(n)
 	return nil
@@ -215,7 +215,7 @@ func (w *writer) skip(d bulk.Dialect) error {
 		}
 		return w.fold(min(w.in.held()+pullBytes, w.in.room)) // and wait for memory
 	}
-	if err := w.batch.close(false); errors.Is(err, errTurn) {
+	if err := w.batch.close(false); errors.Is(err, errYield) {
 		return w.fold(0)
 	} else if err != nil {
 		return err
@@ -245,16 +245,16 @@ func (w *writer) keep(at bulk.Boundary) error {
 		return err
 	}
 	p.Boundary, p.Layout, p.Tail, p.Append = at, w.fresh, tail, true
-	return w.put(step{Progress: p})
+	return w.put(write{Progress: p})
 }
 
 // closed stages a batch, or ends the file.
 func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
 	if !final {
-		if err := w.putBatch(rec, from, to, nil); err != nil || w.pausing || !w.place.contended() {
+		if err := w.putBatch(rec, from, to, nil); err != nil || w.pausing || !w.readPermit.contended() {
 			return err
 		}
-		return errTurn
+		return errYield
 	}
 	if to.Offset != w.up.Length {
 		release(rec)
@@ -277,7 +277,7 @@ func (w *writer) digest() (string, error) {
 	return w.in.sum.sha256(), w.in.sum.check(w.up.Import.Options)
 }
 
-// putBatch queues the step to a boundary. It acknowledges the bytes up to there, never
+// putBatch queues the write to a boundary. It acknowledges the bytes up to there, never
 // less than before, and at the end of a request all that it brought.
 func (w *writer) putBatch(rec arrow.Record, from, to bulk.Boundary, seal *bulk.Seal) error {
 	offset := max(to.Offset, w.in.known)
@@ -293,12 +293,12 @@ func (w *writer) putBatch(rec arrow.Record, from, to bulk.Boundary, seal *bulk.S
 	p.Tail = slices.Clone(w.in.since(to.Offset)[:offset-to.Offset])
 	w.fresh, w.up.Boundary = nil, to
 	w.in.boundary(to.Offset)
-	return w.put(step{Progress: p, rec: rec, from: from})
+	return w.put(write{Progress: p, rec: rec, from: from})
 }
 
-// put queues a step. The store may be slow, so it is waited for without the turn.
-func (w *writer) put(next step) (err error) {
-	w.turn.without(func() { err = w.stage.put(next) })
+// put queues a write. The store may be slow, so it is waited for without the permit.
+func (w *writer) put(next write) (err error) {
+	w.permit.yield(func() { err = w.stager.put(next) })
 	return err
 }
 

@@ -10,11 +10,11 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// intake reads a file from where its upload stands: the tail, then a request's body.
+// resumeBuffer reads a file from where its upload stands: the tail, then a request's body.
 // It remembers every byte since the last boundary, because until the next one they
 // may have to become the tail, and it keeps the file's running digests.
-type intake struct {
-	turn   *turn // which whoever reads has; the body is waited for without it
+type resumeBuffer struct {
+	permit *permit // which whoever reads has acquired; the body is waited for without it
 	sender *sender
 	body   io.Reader                  // what there is to take in of what the sender gives
 	hold   *hold                      // buf's capacity and more
@@ -38,20 +38,20 @@ type intake struct {
 var errBufferFull = fmt.Errorf("no record since the last boundary")
 
 // pullBytes is how much of a body is waited for at once, so that a slow client does
-// not come to a turn for each packet, and pullTime how long when in a hurry.
+// not ask for a permit for each packet, and pullTime how long when in a hurry.
 const (
 	pullBytes = 128 << 10
 	pullTime  = 20 * time.Millisecond
 )
 
-// newIntake goes on behind the upload's tail, of which it reads nothing yet.
-func (u *Uploads) newIntake(ctx context.Context, up *bulk.Upload, sender *sender, body io.Reader) (*intake, error) {
+// newResumeBuffer goes on behind the upload's tail, of which it reads nothing yet.
+func (u *Uploads) newResumeBuffer(ctx context.Context, up *bulk.Upload, sender *sender, body io.Reader) (*resumeBuffer, error) {
 	sum, err := newSums(up)
 	if err != nil {
 		return nil, err
 	}
-	in := &intake{
-		turn: u.turns.of(up.Import.AccountID), sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
+	in := &resumeBuffer{
+		permit: u.permits.of(up.Import.AccountID), sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
 		sum: sum, known: up.Offset, room: u.room(),
 		wants: func(n int64) string { return sender.hold.grow(ctx, n, u.RoomWait) },
 		tail:  func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) },
@@ -64,13 +64,13 @@ func (u *Uploads) newIntake(ctx context.Context, up *bulk.Upload, sender *sender
 }
 
 // end is the offset up to which the file was read.
-func (in *intake) end() int64 { return in.head + int64(len(in.buf)) }
+func (in *resumeBuffer) end() int64 { return in.head + int64(len(in.buf)) }
 
 // held is how many bytes there are since the last boundary.
-func (in *intake) held() int { return int(in.end() - in.start) }
+func (in *resumeBuffer) held() int { return int(in.end() - in.start) }
 
 // fill reads until n bytes are there since the boundary, or the body ends.
-func (in *intake) fill(n int) {
+func (in *resumeBuffer) fill(n int) {
 	for in.held() < n && in.ended == nil {
 		if !in.extend(min(n-in.held(), pullBytes), n, in.wants) {
 			return
@@ -80,7 +80,7 @@ func (in *intake) fill(n int) {
 }
 
 // load reads the tail, before which nothing but fill and piece may be called.
-func (in *intake) load() error {
+func (in *resumeBuffer) load() error {
 	if in.head == in.start {
 		return nil
 	}
@@ -102,14 +102,14 @@ func (in *intake) load() error {
 
 // extend makes room for n bytes more, a buffer of at most most bytes. Where there is no
 // memory, the request ends when it waited for some, and else goes on without.
-func (in *intake) extend(n, most int, wants func(int64) string) bool {
+func (in *resumeBuffer) extend(n, most int, wants func(int64) string) bool {
 	have := len(in.buf)
 	if have+n <= cap(in.buf) {
 		return true
 	}
 	size := max(have+n, min(2*have, most))
 	why := ""
-	in.turn.without(func() { why = wants(int64(size)) })
+	in.permit.yield(func() { why = wants(int64(size)) })
 	if why != "" {
 		if why != noMemoryNow {
 			in.ended = refused(why)
@@ -123,7 +123,7 @@ func (in *intake) extend(n, most int, wants func(int64) string) bool {
 // noMemoryNow is the answer of one who does not wait.
 const noMemoryNow = "now"
 
-func (in *intake) tries(n int64) string {
+func (in *resumeBuffer) tries(n int64) string {
 	if in.hold.try(n) {
 		return ""
 	}
@@ -131,7 +131,7 @@ func (in *intake) tries(n int64) string {
 }
 
 // resize moves the bytes to a buffer of a size that the hold has grown by.
-func (in *intake) resize(size int) {
+func (in *resumeBuffer) resize(size int) {
 	resized := make([]byte, len(in.buf), size)
 	copy(resized, in.buf)
 	before := cap(in.buf)
@@ -140,15 +140,15 @@ func (in *intake) resize(size int) {
 }
 
 // fit gives memory back that the bytes since the boundary do not need.
-func (in *intake) fit() {
+func (in *resumeBuffer) fit() {
 	if len(in.buf) < cap(in.buf)/2 && in.hold.try(int64(len(in.buf))) {
 		in.resize(len(in.buf))
 	}
 }
 
 // read returns the tail from one of its pieces on.
-func (in *intake) read(from int64) (tail []byte, err error) {
-	in.turn.without(func() { tail, err = in.tail(from) })
+func (in *resumeBuffer) read(from int64) (tail []byte, err error) {
+	in.permit.yield(func() { tail, err = in.tail(from) })
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read tail: %w", err)
@@ -162,7 +162,7 @@ func (in *intake) read(from int64) (tail []byte, err error) {
 // there on, so that it reaches to the end. It takes those pieces in that are not longer
 // than what follows them: there are then as few as the length has bits, and each byte
 // was written as often at most.
-func (in *intake) piece() ([]byte, error) {
+func (in *resumeBuffer) piece() ([]byte, error) {
 	from := in.known
 	for i := len(in.pieces) - 1; i >= 0 && from-in.pieces[i] <= in.end()-from; i-- {
 		from = in.pieces[i]
@@ -176,7 +176,7 @@ func (in *intake) piece() ([]byte, error) {
 
 // Read gives the file's bytes from pos on; io.EOF stands for every end of the body. In
 // a hurry it ends with errSlow when the client is not as fast.
-func (in *intake) Read(p []byte) (int, error) {
+func (in *resumeBuffer) Read(p []byte) (int, error) {
 	for in.pos == in.end() {
 		if in.ended != nil {
 			return 0, io.EOF
@@ -195,13 +195,13 @@ func (in *intake) Read(p []byte) (int, error) {
 
 // pull reads n bytes, for which there is room, if there are so many; false: they did
 // not come soon enough.
-func (in *intake) pull(n int) bool {
+func (in *resumeBuffer) pull(n int) bool {
 	have, err := len(in.buf), error(nil)
 	in.sender.by = time.Time{}
 	if in.hurry {
 		in.sender.by = time.Now().Add(pullTime)
 	}
-	in.turn.without(func() {
+	in.permit.yield(func() {
 		for got := 0; err == nil && len(in.buf) < have+n; in.buf = in.buf[:len(in.buf)+got] {
 			got, err = in.body.Read(in.buf[len(in.buf) : have+n])
 		}
@@ -214,10 +214,10 @@ func (in *intake) pull(n int) bool {
 }
 
 // since returns the bytes from off on. They are valid until the next call.
-func (in *intake) since(off int64) []byte { return in.buf[off-in.head:] }
+func (in *resumeBuffer) since(off int64) []byte { return in.buf[off-in.head:] }
 
 // digest returns the state of the digests over [0, off). off never goes back.
-func (in *intake) digest(off int64) ([]byte, error) {
+func (in *resumeBuffer) digest(off int64) ([]byte, error) {
 	if off > in.known {
 		in.sum.Write(in.since(in.known)[:off-in.known])
 		in.known = off
@@ -227,7 +227,7 @@ func (in *intake) digest(off int64) ([]byte, error) {
 
 // prove refuses a file, all of which is in the buffer, that has another digest than its
 // sender said.
-func (in *intake) prove(imp bulk.Import) error {
+func (in *resumeBuffer) prove(imp bulk.Import) error {
 	state, err := in.sum.state()
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (in *intake) prove(imp bulk.Import) error {
 }
 
 // detach makes the end the last boundary and gives the bytes before it away.
-func (in *intake) detach() []byte {
+func (in *resumeBuffer) detach() []byte {
 	given := in.buf
 	in.head, in.start, in.pos, in.buf, in.pieces = in.end(), in.end(), in.end(), nil, nil
 	return given
@@ -249,7 +249,7 @@ func (in *intake) detach() []byte {
 
 // boundary makes off the last boundary: the bytes before it are forgotten. What is
 // acknowledged behind it is the tail's one piece.
-func (in *intake) boundary(off int64) {
+func (in *resumeBuffer) boundary(off int64) {
 	in.buf = slices.Delete(in.buf, 0, int(off-in.head))
 	in.head, in.start, in.pieces = off, off, nil
 	if in.known > off {

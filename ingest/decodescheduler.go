@@ -12,13 +12,13 @@ import (
 	"bulkhead/internal/requestid"
 )
 
-// decodes is what a process knows of spooled files that wait for a decoder.
+// decodeScheduler is what a process knows of spooled files that wait for a decoder.
 //
 // Several processes may see the same file. The one that took in its last byte begins
 // at once; another only when nobody has worked on it for Config.Patience, by the
 // ledger's clock. Whoever decodes shows it (see showWork), so one who works is never
 // taken over from, and one who died soon is.
-type decodes struct {
+type decodeScheduler struct {
 	mu      sync.Mutex
 	nudge   chan struct{}                // a look at the ledger is due
 	own     map[bulk.ImportID]lastByte   // this process took in the last byte
@@ -40,22 +40,22 @@ const undecodedAtOnce = 1000
 // which would else wait for hours.
 const longFile = 64 << 20
 
-func newDecodes() decodes {
-	return decodes{
+func newDecodeScheduler() decodeScheduler {
+	return decodeScheduler{
 		nudge: make(chan struct{}, 1), own: map[bulk.ImportID]lastByte{}, running: map[bulk.AccountID]bool{},
 		ended: map[bulk.AccountID]time.Time{},
 	}
 }
 
 // announce says that a file's last byte is stored.
-func (d *decodes) announce(up *bulk.Upload) {
+func (d *decodeScheduler) announce(up *bulk.Upload) {
 	d.mu.Lock()
 	d.own[up.Import.ID] = lastByte{up.Epoch, time.Now()}
 	d.mu.Unlock()
 	d.wake()
 }
 
-func (d *decodes) wake() {
+func (d *decodeScheduler) wake() {
 	select {
 	case d.nudge <- struct{}{}:
 	default: // one is due already
@@ -73,17 +73,17 @@ func (u *Uploads) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			u.Logger.ErrorContext(ctx, "spooled files cannot be listed", "error", err)
 		}
-		for _, up := range u.decodes.begin(waiting, u.decoders, u.Patience, time.Now()) {
+		for _, up := range u.scheduler.begin(waiting, u.decoders, u.Patience, time.Now()) {
 			wg.Go(func() {
-				defer u.decodes.wake()
-				defer u.decodes.done(up)
+				defer u.scheduler.wake()
+				defer u.scheduler.done(up)
 				u.decodeLogged(ctx, up)
 			})
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-u.decodes.nudge:
+		case <-u.scheduler.nudge:
 		case <-ticker.C:
 		}
 	}
@@ -91,7 +91,7 @@ func (u *Uploads) Run(ctx context.Context) error {
 
 // begin returns those of the waiting files to decode now, and marks their accounts,
 // which take turns: the one whose last decoding ended longest ago is first.
-func (d *decodes) begin(waiting []bulk.Undecoded, decoders int, patience time.Duration, now time.Time) (due []bulk.Undecoded) {
+func (d *decodeScheduler) begin(waiting []bulk.Undecoded, decoders int, patience time.Duration, now time.Time) (due []bulk.Undecoded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	slices.SortStableFunc(waiting, func(a, b bulk.Undecoded) int {
@@ -119,7 +119,7 @@ func (d *decodes) begin(waiting []bulk.Undecoded, decoders int, patience time.Du
 	return due
 }
 
-func (d *decodes) done(up bulk.Undecoded) {
+func (d *decodeScheduler) done(up bulk.Undecoded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if up.Length >= longFile {

@@ -13,42 +13,42 @@ import (
 	"bulkhead/internal/bulk"
 )
 
-// stage makes an upload's steps durable, one after the other, while its caller reads
-// on: a batch's object first, then the step in the ledger. After a failure it takes
-// no further step.
-type stage struct {
-	u     *Uploads
-	ctx   context.Context
-	turn  *turn         // for encoding
-	hold  *hold         // of the parts; nil for none
-	acked int64         // offset in the ledger; read it after finish
-	queue chan step     // unbuffered, for a batch is much memory
-	done  chan struct{} // closed when the queue is worked off
-	fail  chan struct{} // closed at the first failure
-	err   error         // of it
+// stager makes an upload's writes durable, one after the other, while its caller reads
+// on: a batch's object first, then the step in the ledger. After a failure it makes
+// no further write.
+type stager struct {
+	u      *Uploads
+	ctx    context.Context
+	permit *permit       // for encoding
+	hold   *hold         // of the parts; nil for none
+	acked  int64         // offset in the ledger; read it after finish
+	queue  chan write    // unbuffered, for a batch is much memory
+	done   chan struct{} // closed when the queue is worked off
+	fail   chan struct{} // closed at the first failure
+	err    error         // of it
 }
 
-// step is a step in the ledger with the batch that it stages or the part that it
+// write is a step in the ledger with the batch that it stages or the part that it
 // stores, if any. One of no import is none: who hands it over has waited for the others.
-type step struct {
+type write struct {
 	bulk.Progress
 	rec  arrow.Record  // nil for none
 	from bulk.Boundary // where rec begins
 	part []byte        // that Part describes
 }
 
-// newStage begins at the upload's position. The caller ends it with finish.
-func newStage(ctx context.Context, u *Uploads, up *bulk.Upload, hold *hold) *stage {
-	s := &stage{
-		u: u, ctx: ctx, hold: hold, turn: u.turns.of(up.Import.AccountID), acked: up.Offset,
-		queue: make(chan step), done: make(chan struct{}), fail: make(chan struct{}),
+// newStager begins at the upload's position. The caller ends it with finish.
+func newStager(ctx context.Context, u *Uploads, up *bulk.Upload, hold *hold) *stager {
+	s := &stager{
+		u: u, ctx: ctx, hold: hold, permit: u.permits.of(up.Import.AccountID), acked: up.Offset,
+		queue: make(chan write), done: make(chan struct{}), fail: make(chan struct{}),
 	}
 	go s.run()
 	return s
 }
 
-// put hands a step over, and waits while one is being taken. The batch is released.
-func (s *stage) put(next step) error {
+// put hands a write over, and waits while one is being made. The batch is released.
+func (s *stager) put(next write) error {
 	select {
 	case s.queue <- next:
 		return nil
@@ -58,27 +58,27 @@ func (s *stage) put(next step) error {
 	}
 }
 
-// finish waits until all steps are taken and returns the first failure.
-func (s *stage) finish() error {
+// finish waits until all writes are made and returns the first failure.
+func (s *stager) finish() error {
 	close(s.queue)
 	<-s.done
 	return s.err
 }
 
-func (s *stage) run() {
+func (s *stager) run() {
 	defer close(s.done)
 	for next := range s.queue {
 		if s.err != nil {
 			release(next.rec)
 			continue
 		}
-		if s.err = s.take(next); s.err != nil {
+		if s.err = s.apply(next); s.err != nil {
 			close(s.fail)
 		}
 	}
 }
 
-func (s *stage) take(next step) (err error) {
+func (s *stager) apply(next write) (err error) {
 	if next.Import == "" {
 		return nil
 	}
@@ -107,17 +107,17 @@ func (s *stage) take(next step) (err error) {
 	return nil
 }
 
-// encode makes a batch's object, in a turn, and releases the batch.
-func (s *stage) encode(rec arrow.Record) (data []byte, sum string, err error) {
+// encode makes a batch's object, with a permit, and releases the batch.
+func (s *stager) encode(rec arrow.Record) (data []byte, sum string, err error) {
 	defer rec.Release()
-	s.turn.take()
-	defer s.turn.give()
+	s.permit.acquire()
+	defer s.permit.release()
 	return columnar.Encode(rec)
 }
 
 // store writes the batch's object under a key that no other attempt uses. The object
 // then stands for the batch, which is not kept beside it.
-func (s *stage) store(next *step) (*bulk.Batch, error) {
+func (s *stager) store(next *write) (*bulk.Batch, error) {
 	rows := next.rec.NumRows()
 	data, sum, err := s.encode(next.rec)
 	next.rec = nil

@@ -27,7 +27,7 @@ func (b *busy) Put(ctx context.Context, key string, data []byte) error {
 	return b.memory.Put(ctx, key, data)
 }
 
-// alone returns an Uploads that gives one turn at a time, in front of a slow store of
+// alone returns an Uploads that has one permit, in front of a slow store of
 // objects for the import "slow".
 func alone(f *fixture, tweaks ...func(*config)) (uploads, *busy) {
 	b := &busy{memory: &memory{spec: things}, slow: "slow", resume: make(chan struct{})}
@@ -40,9 +40,9 @@ type uploads interface {
 }
 
 // A client that sends nothing, and a store that does not answer, are waited for without
-// a turn, of which there is one here. Were it held, the other upload would wait for time
+// a permit, of which there is one here. Were it held, the other upload would wait for time
 // to pass, until the first one's client counts as gone.
-func TestWhoWaitsHoldsNoTurn(t *testing.T) {
+func TestWhoWaitsHoldsNoPermit(t *testing.T) {
 	for name, length := range map[string]int64{"for its client": 1000, "for the store": int64(len(plain))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -70,8 +70,8 @@ func TestWhoWaitsHoldsNoTurn(t *testing.T) {
 	}
 }
 
-// What panics, which a server survives, gives its turn and its memory back.
-func TestPanicGivesTheTurnBack(t *testing.T) {
+// What panics, which a server survives, gives its permit and its memory back.
+func TestPanicReleasesThePermit(t *testing.T) {
 	f := &fixture{t: t, moved: make(chan struct{}, 1)}
 	fail := true
 	u, _ := alone(f, func(c *config) {

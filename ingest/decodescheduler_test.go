@@ -17,7 +17,7 @@ func complete(id bulk.ImportID) *bulk.Upload {
 }
 
 func TestDecodersAreSharedAmongAccounts(t *testing.T) {
-	d := newDecodes()
+	d := newDecodeScheduler()
 	for _, id := range []bulk.ImportID{"a1", "a2", "b1", "c1"} {
 		d.announce(complete(id))
 	}
@@ -43,7 +43,7 @@ func TestDecodersAreSharedAmongAccounts(t *testing.T) {
 
 // An account whose archives are older than all others' does not go first for ever.
 func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
-	d := newDecodes()
+	d := newDecodeScheduler()
 	all := []bulk.Undecoded{waiting("a", "a1"), waiting("a", "a2"), waiting("a", "a3"), waiting("b", "b1"), waiting("c", "c1")}
 	for i := range all {
 		d.announce(complete(all[i].Import))
@@ -67,7 +67,7 @@ func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
 }
 
 func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
-	d := newDecodes()
+	d := newDecodeScheduler()
 	d.announce(complete("own"))
 	for _, c := range []struct {
 		id    bulk.ImportID
@@ -94,7 +94,7 @@ func TestOnlyAnAbandonedDecodingIsTakenOver(t *testing.T) {
 
 // However many long archives there are, one decoder is left for a short one.
 func TestLongFilesLeaveADecoder(t *testing.T) {
-	d := newDecodes()
+	d := newDecodeScheduler()
 	var all []bulk.Undecoded
 	for _, id := range []bulk.ImportID{"a", "b", "c", "d", "e"} {
 		all = append(all, bulk.Undecoded{Account: bulk.AccountID(id), Import: id, Length: longFile, Idle: time.Hour})
@@ -111,7 +111,7 @@ func TestLongFilesLeaveADecoder(t *testing.T) {
 	if due := d.begin(all[2:], 3, time.Minute, time.Now()); len(due) != 1 {
 		t.Errorf("after a long one ended, %d are begun", len(due))
 	}
-	alone := newDecodes()
+	alone := newDecodeScheduler()
 	if due := alone.begin(all, 1, time.Minute, time.Now()); len(due) != 1 {
 		t.Errorf("one decoder begins %d long files", len(due))
 	}
