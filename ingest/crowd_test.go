@@ -114,7 +114,7 @@ func TestCrowdOfOneAccountLeavesRoomForAnother(t *testing.T) {
 
 		var senders []*sender
 		var settled, all sync.WaitGroup
-		gate, turn := make(chan struct{}), make(chan struct{}, 1)
+		gate, single := make(chan struct{}), make(chan struct{}, 1)
 		for range crowd {
 			s := &sender{f: f, server: server, account: f.account, id: f.open(int64(len(file)), bulk.Options{}), file: file}
 			senders = append(senders, s)
@@ -124,9 +124,9 @@ func TestCrowdOfOneAccountLeavesRoomForAnother(t *testing.T) {
 				offset, _ := s.patch(0, &gated{strings.NewReader(file[:700]), done, gate})
 				done()
 				<-gate
-				turn <- struct{}{} // one after the other, as those are that come again at times of their own
+				single <- struct{}{} // one after the other, as those are that come again at times of their own
 				s.rest(offset, len(file))
-				<-turn
+				<-single
 			})
 		}
 		settled.Wait()

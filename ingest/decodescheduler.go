@@ -90,7 +90,7 @@ func (u *Uploads) Run(ctx context.Context) error {
 }
 
 // begin returns those of the waiting files to decode now, and marks their accounts,
-// which take turns: the one whose last decoding ended longest ago is first.
+// of which the one whose last decoding ended longest ago is first.
 func (d *decodeScheduler) begin(waiting []bulk.Undecoded, decoders int, patience time.Duration, now time.Time) (due []bulk.Undecoded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

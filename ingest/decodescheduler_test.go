@@ -42,7 +42,7 @@ func TestDecodersAreSharedAmongAccounts(t *testing.T) {
 }
 
 // An account whose archives are older than all others' does not go first for ever.
-func TestAccountsTakeTurnsAtDecoding(t *testing.T) {
+func TestAccountsAlternateAtDecoding(t *testing.T) {
 	d := newDecodeScheduler()
 	all := []bulk.Undecoded{waiting("a", "a1"), waiting("a", "a2"), waiting("a", "a3"), waiting("b", "b1"), waiting("c", "c1")}
 	for i := range all {
