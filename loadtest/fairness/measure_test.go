@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -133,5 +134,16 @@ func TestArrivalsRepeat(t *testing.T) {
 	}
 	if slices.Equal(a, arrivals(2, 1000, 5)) {
 		t.Error("another seed gave the same arrivals")
+	}
+}
+
+// A scenario that ended before there was anything to measure has met no target.
+func TestWhatWasNotMeasuredIsNotMet(t *testing.T) {
+	for got, want := range map[float64]string{0: "**not measured**", 3.8: "met", 5.1: "**missed**"} {
+		var out strings.Builder
+		tables{w: &out}.verdict("furthest off", got, "≤ 5", got <= 5)
+		if !strings.HasSuffix(out.String(), "| "+want+" |\n") {
+			t.Errorf("%v: %s, want %s", got, out.String(), want)
+		}
 	}
 }

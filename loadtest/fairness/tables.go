@@ -131,9 +131,14 @@ func (t tables) verdicts() {
 	t.rule(4)
 }
 
+// verdict says whether a target was met. What is measured is never exactly 0, so that 0 is
+// what a run that ended early left.
 func (t tables) verdict(what string, got float64, want string, met bool) {
 	word := "met"
-	if !met {
+	switch {
+	case got == 0:
+		word = "**not measured**"
+	case !met:
 		word = "**missed**"
 	}
 	t.row(what, got, want, word)
