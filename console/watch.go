@@ -157,6 +157,8 @@ func (k *watch) end(ctx context.Context, c bulk.Credential, p bulk.Principal, ac
 	cut := 0
 	for q := range k.running[c] {
 		switch {
+		case endedBy(q.ctx) != nil: // its deadline stands; one more would put it off
+			continue
 		case !accepted && c.Session:
 			q.cut(bulk.Errorf(bulk.KindUnauthorized, "session_ended", "The session ended while this request ran. What was acknowledged is kept. Sign in again."))
 		case !accepted:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -287,6 +288,29 @@ func TestConnectionsEndWithTheirKey(t *testing.T) {
 	a.awaitRunning(t, 0) // the reader that does not read is gone as well
 	if _, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Error("a download that was cut off looks whole")
+	}
+}
+
+// deadlined counts the deadlines that its answer is given.
+type deadlined struct {
+	http.ResponseWriter
+	writing int
+}
+
+func (d *deadlined) SetWriteDeadline(time.Time) error { d.writing++; return nil }
+
+// Credentials are looked at more often than a reader has to hear why it is cut: each look
+// that put its deadline off would keep one that does not read for ever.
+func TestRequestsAreCutOnce(t *testing.T) {
+	k := newWatch(nil, slog.New(slog.DiscardHandler))
+	w, c := &deadlined{ResponseWriter: httptest.NewRecorder()}, bulk.Credential{Hash: "gone"}
+	_, r, leave := k.enter(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), admission{credential: c})
+	defer leave()
+	for range 3 {
+		k.end(t.Context(), c, bulk.Principal{}, false)
+	}
+	if w.writing != 1 || bulk.CodeOf(endedBy(r.Context())) != "key_revoked" {
+		t.Errorf("%d deadlines, %v", w.writing, endedBy(r.Context()))
 	}
 }
 
