@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -82,8 +83,24 @@ var refusals = map[string]string{
 	refusedSlow:    "The file comes slowly, and others wait for the room that it takes. What arrived is kept; continue the upload from there.",
 }
 
+// refusal tells a client to come again, since there is no memory for what it sends.
+type refusal struct {
+	error
+	reason string
+}
+
 func refused(why string) error {
-	return bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "%s", refusals[why])
+	return &refusal{bulk.Errorf(bulk.KindUnavailable, bulk.ErrBusy, "%s", refusals[why]), why}
+}
+
+// Unwrap returns what the client is told.
+func (r *refusal) Unwrap() error { return r.error }
+
+// noteRefusal counts an answer that is a refusal.
+func (u *Uploads) noteRefusal(err error) {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		u.Metrics.Refused.WithLabelValues(r.reason).Inc()
+	}
 }
 
 // open returns a hold of nothing; the caller closes it.
@@ -307,8 +324,9 @@ func (u *Uploads) admit(ctx context.Context, work string, account bulk.AccountID
 	h = u.budget.open(account)
 	if why := h.grow(ctx, n, u.RoomWait); why != "" {
 		h.close()
-		u.Metrics.Refused.WithLabelValues(why).Inc()
-		return nil, nil, refused(why)
+		err := refused(why)
+		u.noteRefusal(err)
+		return nil, nil, err
 	}
 	active := u.Metrics.Active.WithLabelValues(work)
 	active.Inc()

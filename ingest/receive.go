@@ -53,6 +53,7 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 		return r.offset, err
 	}
 	defer leave()
+	defer func() { u.noteRefusal(err) }()
 	asked := ctx
 	ctx, end := outlive(ctx, u.Grace)
 	defer end()
@@ -90,10 +91,7 @@ func (u *Uploads) write(ctx context.Context, r request) (offset int64, err error
 	if w.spooled {
 		u.scheduler.announce(&up)
 	}
-	if err = w.cut(); bulk.KindOf(err) == bulk.KindUnavailable {
-		u.Metrics.Refused.WithLabelValues(refusedSlow).Inc()
-	}
-	return w.stager.acked, err
+	return w.stager.acked, w.cut()
 }
 
 // take makes the request the upload's writer and checks that it continues it.
