@@ -16,6 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bulkhead/ingest"
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/sample"
 )
@@ -194,6 +197,60 @@ func TestRefusedBeforeAByteIsRead(t *testing.T) {
 	if r := f.result(id, int64(len(plain))); r.sha256 != sum(plain) {
 		t.Errorf("SHA-256 %s", r.sha256)
 	}
+}
+
+// A client that was sent away as there was no memory for its tail, which lies before what
+// it has just sent, goes on from there: it does not send that again and again.
+func TestWhatCameStaysWithoutMemoryForTheTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const first, kept = 1948 << 10, 2 << 20 // what a request brings is first read up to TailBytes
+		reg := prometheus.NewRegistry()
+		f := newFixture(t, func(c *config) {
+			c.Metrics, c.Memory, c.TailBytes, c.RoomWait = ingest.NewMetrics(reg), 1, kept, time.Millisecond
+		})
+		file := "id,name,size\n" + strings.Repeat("1,a name of some length,2\n", 3<<20/26)
+		id := f.open(int64(len(file)), bulk.Options{})
+		send := func(at int64, body io.Reader) (int64, error) {
+			return f.Write(t.Context(), f.account, id, bulk.Body{Reader: body, Offset: at, Length: int64(len(file))})
+		}
+		if at, err := send(0, strings.NewReader(file[:first])); err != nil || at != first {
+			t.Fatalf("Write = %d, %v", at, err)
+		}
+
+		gate := make(chan struct{})
+		var others sync.WaitGroup
+		var refused atomic.Int64
+		fill := func() { // with uploads that take less each than the tail does
+			for refused.Load() == 0 {
+				other := f.open(-1, bulk.Options{})
+				others.Go(func() {
+					_, err := f.Write(t.Context(), f.account, other, bulk.Body{Reader: &gated{strings.NewReader("id"), func() {}, gate}, Length: -1})
+					if bulk.KindOf(err) == bulk.KindUnavailable {
+						refused.Add(1)
+					}
+				})
+				<-time.After(10 * time.Millisecond) // of the bubble's clock, which stands while anybody works
+			}
+		}
+		open := make(chan struct{})
+		close(open)
+		at, err := send(first, &gated{strings.NewReader(file[first:]), sync.OnceFunc(fill), open})
+		if bulk.CodeOf(err) != bulk.ErrBusy || at != kept {
+			t.Errorf("Write = %d, %v, want %d and %s", at, err, kept, bulk.ErrBusy)
+		}
+		account, all := measured(t, reg, "bulkhead_ingest_refused_total", "account"), measured(t, reg, "bulkhead_ingest_refused_total", "")
+		if want := float64(refused.Load() + 1); account != want || all != want {
+			t.Errorf("%v refused, %v of them for what the account has, want %v", all, account, want)
+		}
+		close(gate)
+		others.Wait()
+		if at, err = send(at, strings.NewReader(file[at:])); err != nil {
+			t.Errorf("Write = %d, %v", at, err)
+		}
+		if r := f.result(id, int64(len(file))); r.sha256 != sum(file) {
+			t.Errorf("SHA-256 %s", r.sha256)
+		}
+	})
 }
 
 // BenchmarkSmallBesideMany takes a small file in, alternately alone and beside uploads

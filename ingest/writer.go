@@ -61,7 +61,12 @@ func (w *writer) takeIn() error {
 	case w.cutShort():
 		return w.keep(w.up.Boundary)
 	}
-	if err := w.in.load(); err != nil {
+	all := w.complete()
+	switch err := w.in.load(); {
+	case err == nil:
+	case errors.Is(err, w.in.ended) && !all && w.in.end() > w.in.known: // no memory for the tail, which what came can join all the same
+		return w.keep(w.up.Boundary)
+	default:
 		return err
 	}
 	switch {
