@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ var (
 	fenced         = regexp.MustCompile("(?s)\n```.*?\n```")
 	quoted         = regexp.MustCompile("`([^`\n]+)`")
 	testName       = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]\w*$`)
+	testPattern    = regexp.MustCompile(`-(?:run|bench|fuzz)[ =]'?((?:Test|Fuzz|Benchmark)[A-Z]\w*)`)
 	qualified      = regexp.MustCompile(`^([a-z]\w*)\.([A-Z]\w*)(?:\.([A-Z]\w*))?$`)
 	goFile         = regexp.MustCompile(`^[\w/]+\.go$`)
 	notOfHeading   = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
@@ -67,6 +69,30 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	if names < 200 {
 		t.Errorf("only %d names were found", names)
 	}
+}
+
+// TestDocumentsRunWhatExists: a command that a document gives runs some test.
+func TestDocumentsRunWhatExists(t *testing.T) {
+	declared := declarations(t)
+	eachFile(t, ".md", func(file string) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range declared.runNothing(string(b)) {
+			t.Errorf("%s: no test begins with %s", file, name)
+		}
+	})
+}
+
+// runNothing lists the patterns of go test's commands in a text that match no test's beginning.
+func (c code) runNothing(text string) (patterns []string) {
+	for _, run := range testPattern.FindAllStringSubmatch(strings.ReplaceAll(text, "\n", " "), -1) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(c.names)), func(name string) bool { return strings.HasPrefix(name, run[1]) }) {
+			patterns = append(patterns, run[1])
+		}
+	}
+	return patterns
 }
 
 // code is what the module declares: "Name" of tests, "package.Name" of all else, methods and fields
@@ -181,6 +207,9 @@ func TestDocumentLawsSeeWhatBreaksThem(t *testing.T) {
 		if known, _ := c.look(text); known {
 			t.Errorf("%s is taken for a name of the code", text)
 		}
+	}
+	if got := c.runNothing("go test . -run TestDocumentsRun\ngo test -run 'TestNobodyWrote|x' -bench=BenchmarkNothing -run\nTestNotice"); !slices.Equal(got, []string{"TestNobodyWrote", "BenchmarkNothing"}) {
+		t.Errorf("commands that run nothing: %v", got)
 	}
 	if got := anchors(t, "README.md"); !slices.Contains(got, "what-it-guarantees") {
 		t.Errorf("headings of README.md: %v", got)
