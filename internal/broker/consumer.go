@@ -19,7 +19,7 @@ import (
 
 // The bounds of a consumer.
 const (
-	pollRecords   = 1000 // references a delivery
+	pollRecords   = 1000 // references a fetch
 	commitEvery   = time.Second
 	commitTimeout = 5 * time.Second
 	session       = 6 * time.Second // silence after which a consumer counts as dead
@@ -36,8 +36,8 @@ type Consumer struct {
 	mu         sync.Mutex
 	partitions int32 // of the topic
 	trackers   map[int32]*tracker
-	revoked    []int32 // since the last delivery
-	changed    bool    // the assignment, since the last delivery
+	revoked    []int32 // since the last fetch
+	changed    bool    // the assignment, since the last fetch
 	generation int32   // of the last assignment
 	wake       context.CancelFunc
 }
@@ -85,16 +85,16 @@ func (c *Consumer) Poll(ctx context.Context) (bulk.Fetch, error) {
 		}
 		fetches := c.client.PollRecords(poll, pollRecords)
 		cancel()
-		delivery := c.toFetch(fetches)
+		fetch := c.toFetch(fetches)
 		c.client.AllowRebalance()
 		if err := c.fatal(ctx, fetches); err != nil {
 			return bulk.Fetch{}, err
 		}
-		if delivery.Assigned != nil {
+		if fetch.Assigned != nil {
 			c.learnPartitions(ctx)
 		}
-		if delivery.Assigned != nil || len(delivery.Messages) > 0 {
-			return delivery, nil
+		if fetch.Assigned != nil || len(fetch.Messages) > 0 {
+			return fetch, nil
 		}
 	}
 }

@@ -166,17 +166,17 @@ func rowSet(c bulk.ValidatedBatch, indexes []int) bulk.RowSet {
 	return out
 }
 
-// rejectGroupsOf makes the cluster of rows that the transaction rejected.
+// rejectGroupsOf makes the group of rows that the transaction rejected.
 func rejectGroupsOf(c bulk.ValidatedBatch, code bulk.Code, indexes []int) []bulk.RejectGroup {
 	if len(indexes) == 0 {
 		return nil
 	}
-	cl := bulk.RejectGroup{Code: code, Count: int64(len(indexes))}
+	g := bulk.RejectGroup{Code: code, Count: int64(len(indexes))}
 	for _, row := range rowSet(c, indexes)[:min(len(indexes), bulk.MaxExamples)] {
 		i := slices.Index(c.Records.RowNo, row)
-		cl.Examples = append(cl.Examples, bulk.Example{Line: c.Records.LineNo[i], Row: row, Value: bulk.Truncate(strings.ReplaceAll(c.Records.Keys[i], "\x1f", ", "))})
+		g.Examples = append(g.Examples, bulk.Example{Line: c.Records.LineNo[i], Row: row, Value: bulk.Truncate(strings.ReplaceAll(c.Records.Keys[i], "\x1f", ", "))})
 	}
-	return []bulk.RejectGroup{cl}
+	return []bulk.RejectGroup{g}
 }
 
 // maxLabel bounds the name of a file's column that groups go by, in bytes: it is part of
