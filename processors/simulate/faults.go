@@ -218,6 +218,7 @@ func (w *world) crash() {
 		w.open--
 		b.running--
 		b.imp.lost = true
+		w.release(b)
 	}
 	w.plan(w.now+restart, recovers, i, 0)
 }

@@ -12,10 +12,10 @@ import (
 // node is a processor.
 type node struct {
 	id    bulk.NodeID
-	alive bool                  // false: it is gone, or leaves when its work has ended
-	slow  float64               // how many times longer everything takes
-	view  *schedule.Node[int32] // the dispatchers, as it knows them
-	idle  []int32               // seats that wait for any dispatcher to have work
+	alive bool    // false: it is gone, or leaves when its work has ended
+	slow  float64 // how many times longer everything takes
+	view  view    // the dispatchers, as it knows them
+	idle  []int32 // seats that wait for any dispatcher to have work
 }
 
 // seat is a slot of a node.
@@ -34,7 +34,7 @@ func (w *world) buildNodes() {
 	for i := range w.nodes {
 		n := &w.nodes[i]
 		n.id, n.slow = bulk.NodeID("n"+strconv.Itoa(i)), 1
-		n.view = schedule.NewNode[int32]()
+		n.view = w.design.newView()
 		if float64(i) < w.slow*float64(w.scene.nodes) {
 			n.slow = w.slower
 		}

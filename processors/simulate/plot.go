@@ -58,12 +58,12 @@ text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#1f2933
 .title{font-size:20px;font-weight:650}.note,.tick{fill:#52606d}.tick{font-size:13px}
 .back{fill:#fff;stroke:#cbd2d9}.grid{stroke:#e4e7eb}.target{stroke:#52606d;stroke-dasharray:5 4}
 .line{fill:none;stroke-width:2.25}.bold{stroke-width:4.5}.name{font-weight:600}
-.s0{stroke:#0b6bcb}.f0{fill:#0b6bcb}.s1{stroke:#8a5a00}.f1{fill:#8a5a00}.s2{stroke:#b3261e}.f2{fill:#b3261e}
-.s3{stroke:#7a3ea8}.f3{fill:#7a3ea8}.s4{stroke:#5f6b76;stroke-dasharray:2 5;stroke-linecap:round}.f4{fill:#5f6b76}
+.s0{stroke:#0b6bcb}.f0{fill:#0b6bcb}.s1{stroke:#00796b}.f1{fill:#00796b}.s2{stroke:#8a5a00}.f2{fill:#8a5a00}.s3{stroke:#b3261e}.f3{fill:#b3261e}
+.s4{stroke:#7a3ea8}.f4{fill:#7a3ea8}.s5{stroke:#5f6b76;stroke-dasharray:2 5;stroke-linecap:round}.f5{fill:#5f6b76}
 @media (prefers-color-scheme:dark){
 text{fill:#e4e7eb}.note,.tick{fill:#a5b1bd}.back{fill:#161b22;stroke:#3a434d}.grid{stroke:#2b333c}.target{stroke:#a5b1bd}
-.s0{stroke:#58a6ff}.f0{fill:#58a6ff}.s1{stroke:#e3b341}.f1{fill:#e3b341}.s2{stroke:#ff7b72}.f2{fill:#ff7b72}
-.s3{stroke:#d2a8ff}.f3{fill:#d2a8ff}.s4{stroke:#9aa7b4}.f4{fill:#9aa7b4}}
+.s0{stroke:#58a6ff}.f0{fill:#58a6ff}.s1{stroke:#56d4c0}.f1{fill:#56d4c0}.s2{stroke:#e3b341}.f2{fill:#e3b341}.s3{stroke:#ff7b72}.f3{fill:#ff7b72}
+.s4{stroke:#d2a8ff}.f4{fill:#d2a8ff}.s5{stroke:#9aa7b4}.f5{fill:#9aa7b4}}
 `
 
 // curves returns the lines; their names at the right do not overlap.

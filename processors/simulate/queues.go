@@ -37,7 +37,16 @@ type Design struct {
 	central bool
 	// copies: batches that lag get a second copy.
 	copies bool
-	queue  func(w *world, predict prediction, seed uint64) queue
+	// view is what its nodes know of dispatchers. nil: as in production.
+	view  func() view
+	queue func(w *world, predict prediction, seed uint64) queue
+}
+
+func (d Design) newView() view {
+	if d.view == nil {
+		return schedule.NewNode[int32]()
+	}
+	return d.view()
 }
 
 // prediction is the slot time that the scheduler expects a batch to take.
@@ -46,9 +55,10 @@ type prediction = func(bulk.BatchRef) time.Duration
 // Designs are compared in every experiment; the first is the one that runs in production.
 var Designs = []Design{
 	{Name: "bulkhead", Title: "Bulkhead", copies: true, queue: newOurs},
-	{Name: "drr", Title: "plain DRR", queue: newPlain},
+	{Name: "clamped", Title: "clamped DRR", copies: true, view: newStrides, queue: newClamped},
+	{Name: "drr", Title: "plain DRR", view: newStrides, queue: newPlain},
 	{Name: "nodes", Title: "round-robin at nodes", local: true, queue: newPlain},
-	{Name: "fifo", Title: "FIFO", central: true, queue: newFIFO},
+	{Name: "fifo", Title: "FIFO", central: true, view: newStrides, queue: newFIFO},
 }
 
 // ours is the queue that runs in production.

@@ -61,7 +61,8 @@ type importState struct {
 	done    int
 	gone    int // of the done ones, batches that nobody works on any more
 	arrived time.Duration
-	file    int // batches that first-come-first-served still owes this file
+	pace    rowCost // of its batches, where a design keeps one
+	file    int     // batches that first-come-first-served still owes this file
 
 	measured bool
 	felt     bool // its dispatcher died
