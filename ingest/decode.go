@@ -15,6 +15,7 @@ import (
 
 	"bulkhead/ingest/csvscan"
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // decoding makes batches of a spooled file.
@@ -22,7 +23,7 @@ type decoding struct {
 	u      *Uploads
 	ctx    context.Context
 	up     *bulk.Upload
-	permit *permit
+	permit *permits.Permit
 	stager *stager
 	fresh  *bulk.Layout // not in the ledger yet
 	sum    string       // of the file as uploaded
@@ -41,7 +42,7 @@ func (u *Uploads) decode(ctx context.Context, seen bulk.Undecoded) error {
 	}
 	ctx, rest := u.showWork(ctx, &up)
 	defer rest()
-	d := &decoding{u: u, ctx: ctx, up: &up, permit: u.permits.of(seen.Account), stager: newStager(ctx, u, &up, nil), sum: sum.sha256()}
+	d := &decoding{u: u, ctx: ctx, up: &up, permit: u.permits.Of(seen.Account), stager: newStager(ctx, u, &up, nil), sum: sum.sha256()}
 	err = d.run()
 	if err := d.stager.finish(); err != nil {
 		return err
@@ -76,8 +77,8 @@ func (u *Uploads) showWork(ctx context.Context, up *bulk.Upload) (working contex
 }
 
 func (d *decoding) run() error {
-	d.permit.acquire()
-	defer d.permit.release()
+	d.permit.Acquire()
+	defer d.permit.Release()
 	file := bufio.NewReader(d.parts())
 	head, err := file.Peek(8)
 	if err != nil && err != io.EOF {
@@ -181,14 +182,14 @@ func (d *decoding) progress(to bulk.Boundary) bulk.Progress {
 }
 
 func (d *decoding) put(next write) (err error) {
-	d.permit.yield(func() { err = d.stager.put(next) })
+	d.permit.Yield(func() { err = d.stager.put(next) })
 	return err
 }
 
 // paced yields its reader's permit after so many bytes, of which few may have become many.
 type paced struct {
 	r      io.Reader
-	permit *permit
+	permit *permits.Permit
 	n      int // bytes since it was acquired
 }
 
@@ -197,7 +198,7 @@ const pace = 512 << 10
 
 func (p *paced) Read(b []byte) (int, error) {
 	if p.n >= pace {
-		p.permit.yield(func() {})
+		p.permit.Yield(func() {})
 		p.n = 0
 	}
 	n, err := p.r.Read(b)
@@ -208,7 +209,7 @@ func (p *paced) Read(b []byte) (int, error) {
 // partReader reads a file's parts as one, each verified before a byte of it is given.
 type partReader struct {
 	ctx     context.Context
-	permit  *permit // parts are fetched without it
+	permit  *permits.Permit // parts are fetched without it
 	objects Objects
 	parts   []bulk.Part // that are left
 	data    []byte      // of the one being given
@@ -231,7 +232,7 @@ func (r *partReader) Read(p []byte) (int, error) {
 func (r *partReader) next() (err error) {
 	part := r.parts[0]
 	r.data = nil // one at a time
-	if r.permit.yield(func() { r.data, err = r.objects.Get(r.ctx, part.Object) }); err != nil {
+	if r.permit.Yield(func() { r.data, err = r.objects.Get(r.ctx, part.Object) }); err != nil {
 		return fmt.Errorf("read part at byte %d: %w", part.From, err)
 	}
 	if sum := sha256.Sum256(r.data); hex.EncodeToString(sum[:]) != part.SHA256 {

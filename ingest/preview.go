@@ -24,9 +24,9 @@ func (u *Uploads) Preview(ctx context.Context, sample bulk.Sample) (bulk.Preview
 		return bulk.Preview{}, err
 	}
 	defer leave()
-	permit := u.permits.of(who.Account)
-	permit.acquire()
-	defer permit.release()
+	permit := u.permits.Of(who.Account)
+	permit.Acquire()
+	defer permit.Release()
 	return u.preview(ctx, sample)
 }
 

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // resumeBuffer reads a file from where its upload stands: the tail, then a request's body.
 // It remembers every byte since the last boundary, because until the next one they
 // may have to become the tail, and it keeps the file's running digests.
 type resumeBuffer struct {
-	permit *permit // which whoever reads has acquired; the body is waited for without it
+	permit *permits.Permit // which whoever reads has acquired; the body is waited for without it
 	sender *sender
 	body   io.Reader                  // what there is to take in of what the sender gives
 	hold   *hold                      // buf's capacity and more
@@ -51,7 +52,7 @@ func (u *Uploads) newResumeBuffer(ctx context.Context, up *bulk.Upload, sender *
 		return nil, err
 	}
 	in := &resumeBuffer{
-		permit: u.permits.of(up.Import.AccountID), sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
+		permit: u.permits.Of(up.Import.AccountID), sender: sender, body: body, hold: sender.hold, pieces: up.Tail, start: up.Offset, head: up.Offset,
 		sum: sum, known: up.Offset, room: u.room(),
 		wants: func(n int64) string { return sender.hold.grow(ctx, n, u.RoomWait) },
 		tail:  func(from int64) ([]byte, error) { return u.Ledger.Tail(ctx, up.Import.AccountID, up.Import.ID, from) },
@@ -109,7 +110,7 @@ func (in *resumeBuffer) extend(n, most int, wants func(int64) string) bool {
 	}
 	size := max(have+n, min(2*have, most))
 	why := ""
-	in.permit.yield(func() { why = wants(int64(size)) })
+	in.permit.Yield(func() { why = wants(int64(size)) })
 	if why != "" {
 		if why != noMemoryNow {
 			in.ended = refused(why)
@@ -148,7 +149,7 @@ func (in *resumeBuffer) fit() {
 
 // read returns the tail from one of its pieces on.
 func (in *resumeBuffer) read(from int64) (tail []byte, err error) {
-	in.permit.yield(func() { tail, err = in.tail(from) })
+	in.permit.Yield(func() { tail, err = in.tail(from) })
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read tail: %w", err)
@@ -201,7 +202,7 @@ func (in *resumeBuffer) pull(n int) bool {
 	if in.hurry {
 		in.sender.by = time.Now().Add(pullTime)
 	}
-	in.permit.yield(func() {
+	in.permit.Yield(func() {
 		for got := 0; err == nil && len(in.buf) < have+n; in.buf = in.buf[:len(in.buf)+got] {
 			got, err = in.body.Read(in.buf[len(in.buf) : have+n])
 		}

@@ -11,6 +11,7 @@ import (
 
 	"bulkhead/columnar"
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // stager makes an upload's writes durable, one after the other, while its caller reads
@@ -19,13 +20,13 @@ import (
 type stager struct {
 	u      *Uploads
 	ctx    context.Context
-	permit *permit       // for encoding
-	hold   *hold         // of the parts; nil for none
-	acked  int64         // offset in the ledger; read it after finish
-	queue  chan write    // unbuffered, for a batch is much memory
-	done   chan struct{} // closed when the queue is worked off
-	fail   chan struct{} // closed at the first failure
-	err    error         // of it
+	permit *permits.Permit // for encoding
+	hold   *hold           // of the parts; nil for none
+	acked  int64           // offset in the ledger; read it after finish
+	queue  chan write      // unbuffered, for a batch is much memory
+	done   chan struct{}   // closed when the queue is worked off
+	fail   chan struct{}   // closed at the first failure
+	err    error           // of it
 }
 
 // write is a step in the ledger with the batch that it stages or the part that it
@@ -40,7 +41,7 @@ type write struct {
 // newStager begins at the upload's position. The caller ends it with finish.
 func newStager(ctx context.Context, u *Uploads, up *bulk.Upload, hold *hold) *stager {
 	s := &stager{
-		u: u, ctx: ctx, hold: hold, permit: u.permits.of(up.Import.AccountID), acked: up.Offset,
+		u: u, ctx: ctx, hold: hold, permit: u.permits.Of(up.Import.AccountID), acked: up.Offset,
 		queue: make(chan write), done: make(chan struct{}), fail: make(chan struct{}),
 	}
 	go s.run()
@@ -110,8 +111,8 @@ func (s *stager) apply(next write) (err error) {
 // encode makes a batch's object, with a permit, and releases the batch.
 func (s *stager) encode(rec arrow.Record) (data []byte, sum string, err error) {
 	defer rec.Release()
-	s.permit.acquire()
-	defer s.permit.release()
+	s.permit.Acquire()
+	defer s.permit.Release()
 	return columnar.Encode(rec)
 }
 

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // Config says what an Uploads works with. Zero numbers mean the default.
@@ -51,9 +50,9 @@ type Config struct {
 type Uploads struct {
 	Config
 	budget      *budget
-	permits     *permits
-	readPermits *permits // of uploads whose records are read
-	decoders    int      // spooled files that may be decoded at once; an account gets one
+	permits     *permits.Permits
+	readPermits *permits.Permits // of uploads whose records are read
+	decoders    int              // spooled files that may be decoded at once; an account gets one
 	scheduler   decodeScheduler
 	content     http.Handler
 }
@@ -80,9 +79,10 @@ func New(c Config) (*Uploads, error) {
 	c.RoomWait = cmp.Or(c.RoomWait, 5*time.Second)
 	c.Grace = cmp.Or(c.Grace, 8*time.Second)
 	u := &Uploads{Config: c, scheduler: newDecodeScheduler()}
-	permits, decoders, readers, requests := u.divide()
-	u.permits, u.decoders, u.budget = newPermits(permits, c.Metrics.PermitWait), decoders, newBudget(requests, c.Metrics.Memory.WithLabelValues("reserved"))
-	u.readPermits = newPermits(readers, prometheus.ObserverFunc(func(float64) {}))
+	computing, decoders, readers, requests := u.divide()
+	u.permits = permits.New(permits.Config{Limit: permits.Fixed(computing), Waited: func(d time.Duration) { c.Metrics.PermitWait.Observe(d.Seconds()) }})
+	u.readPermits = permits.New(permits.Config{Limit: permits.Fixed(readers)})
+	u.decoders, u.budget = decoders, newBudget(requests, c.Metrics.Memory.WithLabelValues("reserved"))
 	c.Metrics.Memory.WithLabelValues("budget").Set(float64(requests + int64(readers)*u.readingBytes()))
 	u.content = &content{u: u, visits: newVisits()}
 	return u, nil
@@ -92,6 +92,9 @@ func New(c Config) (*Uploads, error) {
 // that stands for one of them: tus 1.0 and the IETF's resumable uploads, both without
 // creation, which belongs to POST /v1/imports.
 func (u *Uploads) Content() http.Handler { return u.content }
+
+// Busy reports whether a file is being scanned, decoded or encoded at this moment.
+func (u *Uploads) Busy() bool { return u.permits.Busy() }
 
 // idle is how long a request may go without a byte.
 func (u *Uploads) idle() time.Duration { return u.Limits.Idle() }

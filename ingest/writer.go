@@ -11,6 +11,7 @@ import (
 
 	"bulkhead/ingest/csvscan"
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // utf8 is the encoding that needs no decoding.
@@ -21,8 +22,8 @@ type writer struct {
 	u          *Uploads
 	up         *bulk.Upload
 	whole      bool // a clean end of the body ends the file
-	permit     *permit
-	readPermit *permit // among those who read records, which takes memory; see fold
+	permit     *permits.Permit
+	readPermit *permits.Permit // among those who read records, which takes memory; see fold
 	in         *resumeBuffer
 	stager     *stager
 	batch      *batcher     // of a plain file, while its records are read
@@ -38,14 +39,14 @@ func (u *Uploads) newWriter(ctx context.Context, up *bulk.Upload, sender *sender
 	if err != nil {
 		return nil, err
 	}
-	return &writer{u: u, up: up, whole: r.whole, permit: in.permit, readPermit: u.readPermits.of(up.Import.AccountID), in: in, stager: newStager(ctx, u, up, sender.hold)}, nil
+	return &writer{u: u, up: up, whole: r.whole, permit: in.permit, readPermit: u.readPermits.Of(up.Import.AccountID), in: in, stager: newStager(ctx, u, up, sender.hold)}, nil
 }
 
 // run takes in the body. It returns an *bulk.Error when the file is refused; what
 // the ledger said is the stager's error.
 func (w *writer) run() error {
-	w.permit.acquire()
-	defer w.permit.release()
+	w.permit.Acquire()
+	defer w.permit.Release()
 	err := w.takeIn()
 	if err == nil && w.in.ended == errExcess {
 		err = lengthExceeded(w.up.Length)
@@ -160,7 +161,7 @@ func (w *writer) read(d bulk.Dialect) error {
 
 // open begins a batcher at the upload's boundary, once it may read records.
 func (w *writer) open(d bulk.Dialect) error {
-	w.permit.yield(w.startReading)
+	w.permit.Yield(w.startReading)
 	b, layout, err := w.u.newBatcher(w.up, w.in, d, !w.complete())
 	switch {
 	case errors.Is(err, errBufferFull) && w.in.held() < w.in.room:
@@ -179,7 +180,7 @@ func (w *writer) open(d bulk.Dialect) error {
 }
 
 func (w *writer) startReading() {
-	w.readPermit.acquire()
+	w.readPermit.Acquire()
 	w.u.Metrics.Memory.WithLabelValues("reserved").Add(float64(w.u.readingBytes()))
 	w.in.hurry = true
 }
@@ -189,7 +190,7 @@ func (w *writer) stopReading() {
 	if w.in.hurry {
 		w.in.hurry = false
 		w.u.Metrics.Memory.WithLabelValues("reserved").Sub(float64(w.u.readingBytes()))
-		w.readPermit.release()
+		w.readPermit.Release()
 	}
 }
 
@@ -256,7 +257,7 @@ func (w *writer) keep(at bulk.Boundary) error {
 // closed stages a batch, or ends the file.
 func (w *writer) closed(rec arrow.Record, from, to bulk.Boundary, final bool) error {
 	if !final {
-		if err := w.putBatch(rec, from, to, nil); err != nil || w.pausing || !w.readPermit.contended() {
+		if err := w.putBatch(rec, from, to, nil); err != nil || w.pausing || !w.readPermit.Contended() {
 			return err
 		}
 		return errYield
@@ -303,7 +304,7 @@ func (w *writer) putBatch(rec arrow.Record, from, to bulk.Boundary, seal *bulk.S
 
 // put queues a write. The store may be slow, so it is waited for without the permit.
 func (w *writer) put(next write) (err error) {
-	w.permit.yield(func() { err = w.stager.put(next) })
+	w.permit.Yield(func() { err = w.stager.put(next) })
 	return err
 }
 

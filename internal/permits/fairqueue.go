@@ -1,4 +1,4 @@
-package ingest
+package permits
 
 import (
 	"maps"
@@ -9,7 +9,7 @@ import (
 )
 
 // fairQueue decides who computes next: of the accounts that wait the one that has had
-// least time, however many uploads it has, and within an account whoever asked first.
+// least time, however many ask for it, and within an account whoever asked first.
 // Where all take equally long, that is round-robin.
 //
 // It is start-time fair queueing (Goyal, Vin and Cheng, 1996) with equal weights: each
@@ -18,14 +18,14 @@ import (
 // saves nothing up, and none loses its place by waiting for its client in between.
 //
 // It is pure: what somebody took is told, and who waits is a W of the caller.
-type fairQueue[W any] struct {
+type fairQueue[W comparable] struct {
 	now        time.Duration // virtual time: the clock of the latest that was let in
 	flows      map[bulk.AccountID]*flow[W]
 	backlogged []*flow[W] // those that wait, by when they began to
 }
 
 // flow is one account in a fair queue.
-type flow[W any] struct {
+type flow[W comparable] struct {
 	clock   time.Duration // where its next one begins
 	waiting []W
 	running int
@@ -34,7 +34,9 @@ type flow[W any] struct {
 // leastCost is what being let in counts at least: to change hands costs something too.
 const leastCost = 50 * time.Microsecond
 
-func newFairQueue[W any]() fairQueue[W] { return fairQueue[W]{flows: map[bulk.AccountID]*flow[W]{}} }
+func newFairQueue[W comparable]() fairQueue[W] {
+	return fairQueue[W]{flows: map[bulk.AccountID]*flow[W]{}}
+}
 
 // enqueue puts w behind those of its account.
 func (q *fairQueue[W]) enqueue(account bulk.AccountID, w W) {
@@ -76,13 +78,36 @@ func (q *fairQueue[W]) dequeue() (w W, ok bool) {
 	return w, true
 }
 
-// finish says what one of the account took that was let in. Accounts with nothing to pay
-// back are forgotten, and all of them when nobody computes or waits: time then goes on to
-// the latest clock.
+// remove takes w out of those of its account that wait; false: it does not wait.
+func (q *fairQueue[W]) remove(account bulk.AccountID, w W) bool {
+	f := q.flows[account]
+	if f == nil {
+		return false
+	}
+	i := slices.Index(f.waiting, w)
+	if i < 0 {
+		return false
+	}
+	f.waiting = slices.Delete(f.waiting, i, i+1)
+	if len(f.waiting) == 0 {
+		at := slices.Index(q.backlogged, f)
+		q.backlogged = slices.Delete(q.backlogged, at, at+1)
+		q.forget()
+	}
+	return true
+}
+
+// finish says what one of the account took that was let in.
 func (q *fairQueue[W]) finish(account bulk.AccountID, took time.Duration) {
 	f := q.flows[account]
 	f.running--
 	f.clock += max(took, leastCost)
+	q.forget()
+}
+
+// forget drops the accounts with nothing to pay back, and all of them when nobody
+// computes or waits: time then goes on to the latest clock.
+func (q *fairQueue[W]) forget() {
 	latest, idle := q.now, len(q.backlogged) == 0
 	for _, f := range q.flows {
 		latest, idle = max(latest, f.clock), idle && f.running == 0
