@@ -36,9 +36,11 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 		return f, nil, fmt.Errorf("list accounts: %w", err)
 	}
 	f = bulk.Fairness{Time: time.Now().UTC(), Dispatchers: []bulk.DispatcherState{}, Silent: unanswered(nodes, queues)}
+	processors := 0
 	for _, n := range nodes {
 		if n.Role.Processes() {
 			f.Slots.Total += n.Slots
+			processors++
 		}
 	}
 	for _, q := range queues {
@@ -53,7 +55,26 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 	slices.SortFunc(f.Dispatchers, func(a, b bulk.DispatcherState) int { return cmp.Compare(a.Dispatcher, b.Dispatcher) })
 	f.Accounts, idle = shareAccounts(accounts, queues)
 	fillShares(f.Accounts)
+	f.Lag = s.Dispatchers.Lag(bulk.Measured{Queues: queues, Silent: len(f.Silent) > 0, Slots: f.Slots.Total, Nodes: processors})
+	namePairs(f.Lag, accounts)
 	return f, idle, nil
+}
+
+// namePairs gives the accounts of pairs their names.
+func namePairs(lag bulk.Lag, accounts []bulk.Account) {
+	names := make(map[bulk.AccountID]string, len(accounts))
+	for _, a := range accounts {
+		names[a.ID] = a.Name
+	}
+	pairs := []*bulk.Pair{lag.Latest, lag.Worst}
+	for _, m := range lag.Minutes {
+		pairs = append(pairs, m.Worst)
+	}
+	for _, p := range pairs {
+		if p != nil {
+			p.Ahead.Name, p.Behind.Name = names[p.Ahead.Account], names[p.Behind.Account]
+		}
+	}
 }
 
 // unanswered lists the dispatchers among the nodes that gave no queue.

@@ -59,6 +59,27 @@ func TestFairnessMergesDispatchers(t *testing.T) {
 	wantProblem(t, a.do(a.alice, "GET", "/v1/fairness", ""), 403, "operators_only")
 }
 
+func TestFairnessComparesTheAccountsOfAllDispatchers(t *testing.T) {
+	a := newAPI(t)
+	twoDispatchers(a)
+	worst := func() *bulk.Pair {
+		return &bulk.Pair{Ahead: bulk.Served{Account: a.aliceID}, Behind: bulk.Served{Account: a.bobID}, Ratio: 0.5}
+	}
+	a.lag = bulk.Lag{Worst: worst(), Minutes: []bulk.LagMinute{{}, {Worst: worst()}}}
+	f := decode[bulk.Fairness](t, a.do(a.olga, "GET", "/v1/fairness", ""))
+	if m := a.measured; len(m.Queues) != 2 || !m.Silent || m.Slots != 6 || m.Nodes != 2 {
+		t.Errorf("compared by %d queues, silent %v, %d slots of %d processors", len(m.Queues), m.Silent, m.Slots, m.Nodes)
+	}
+	if f.Lag.Latest != nil || len(f.Lag.Minutes) != 2 {
+		t.Errorf("got %+v", f.Lag)
+	}
+	for _, p := range []*bulk.Pair{f.Lag.Worst, f.Lag.Minutes[1].Worst} {
+		if p == nil || p.Ahead.Name != "alice" || p.Behind.Name != "bob" {
+			t.Errorf("the pair is %+v", p)
+		}
+	}
+}
+
 func TestClusterListsWhoWasSeen(t *testing.T) {
 	a := newAPI(t)
 	twoDispatchers(a)

@@ -207,7 +207,7 @@ func TestOpenAPISchemasAreTheGoTypes(t *testing.T) {
 		"Batch": bulk.Batch{Error: "e", Node: "n", CommittedAt: &now}, "BatchList": batchList{}, "Cluster": bulk.RejectGroup{}, "Usage": bulk.Usage{}, "Receipt": bulk.Receipt{},
 		"Milestone": bulk.Event{}, "Preview": bulk.Preview{}, "Column": column, "Spec": spec, "Dataset": bulk.Dataset{Spec: spec}, "Limits": bulk.Limits{},
 		"Account": bulk.Account{}, "NewAccount": newAccount{Name: text, RecordQuota: &n, Weight: &weight}, "AccountChange": accountChange{RecordQuota: &n, Weight: &weight},
-		"ImportStatus": importStatus{}, "Wait": bulk.Wait{}, "Fairness": bulk.Fairness{}, "SlotCounts": bulk.SlotCounts{}, "AccountShare": bulk.AccountShare{}, "Calibration": bulk.Calibration{},
+		"ImportStatus": importStatus{}, "Wait": bulk.Wait{}, "Fairness": bulk.Fairness{}, "SlotCounts": bulk.SlotCounts{}, "AccountShare": bulk.AccountShare{}, "Lag": bulk.Lag{}, "LagMinute": bulk.LagMinute{}, "Pair": bulk.Pair{}, "Served": bulk.Served{Name: text, UnsettledMS: 1}, "Calibration": bulk.Calibration{},
 		"DispatcherState": bulk.DispatcherState{}, "ClusterState": clusterView{}, "Member": bulk.Member{}, "Key": bulk.APIKey{},
 	} {
 		b, err := json.Marshal(v)

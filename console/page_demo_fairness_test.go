@@ -17,6 +17,7 @@ type demoCluster struct {
 	queues   []bulk.Queue
 	nodes    []demoNode
 	waits    map[bulk.ImportID]bulk.Wait
+	lag      bulk.Lag
 }
 
 type demoNode struct {
@@ -76,6 +77,12 @@ func (w *demo) Queues(context.Context) ([]bulk.Queue, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.queues), nil
+}
+
+func (w *demo) Lag(bulk.Measured) bulk.Lag {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lag
 }
 
 func (w *demo) Waits(context.Context, bulk.AccountID) (all []bulk.Wait, err error) {

@@ -96,6 +96,8 @@ type Rejects interface {
 type Dispatchers interface {
 	// Queues returns how each dispatcher stands that answers within a second.
 	Queues(ctx context.Context) ([]bulk.Queue, error)
+	// Lag compares the accounts by what the dispatchers measured of them.
+	Lag(of bulk.Measured) bulk.Lag
 	// Waits returns why the imports of an account wait; one that no dispatcher knows is
 	// not listed.
 	Waits(ctx context.Context, account bulk.AccountID) ([]bulk.Wait, error)

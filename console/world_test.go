@@ -35,6 +35,8 @@ type apiWorld struct {
 	whole    bool
 	filter   bulk.ImportFilter
 	queues   []bulk.Queue
+	measured bulk.Measured // that accounts were compared by
+	lag      bulk.Lag
 	waits    map[bulk.AccountID][]bulk.Wait
 	asked    []bulk.AccountID // whose waits were
 	nodes    []bulk.Node
@@ -373,6 +375,11 @@ func (w *apiWorld) Each(_ context.Context, _ bulk.Import, fn func(bulk.Reject) e
 }
 
 func (w *apiWorld) Queues(context.Context) ([]bulk.Queue, error) { return w.queues, nil }
+
+func (w *apiWorld) Lag(of bulk.Measured) bulk.Lag {
+	w.measured = of
+	return w.lag
+}
 
 func (w *apiWorld) Waits(_ context.Context, account bulk.AccountID) ([]bulk.Wait, error) {
 	w.asked = append(w.asked, account)

@@ -9,6 +9,7 @@ import (
 	"bulkhead/internal/store"
 	"bulkhead/processors/dispatch"
 	"bulkhead/processors/lease"
+	"bulkhead/processors/schedule"
 )
 
 // cluster is what a console can see of it.
@@ -17,8 +18,15 @@ type cluster interface {
 	console.Nodes
 }
 
+// compared is how both kinds of cluster compare accounts.
+type compared struct{}
+
+// Lag implements console.Dispatchers.
+func (compared) Lag(of bulk.Measured) bulk.Lag { return schedule.Lag(time.Now(), of) }
+
 // localCluster is one process, which has every role.
 type localCluster struct {
+	compared
 	node       bulk.Node
 	dispatcher *dispatch.Dispatcher
 }
@@ -48,6 +56,7 @@ func (c localCluster) Nodes(_ context.Context, role bulk.Role, _ time.Duration) 
 // remoteCluster is many processes: the store lists them, and dispatchers are asked over
 // HTTP.
 type remoteCluster struct {
+	compared
 	*lease.View
 	*store.Store
 }

@@ -29,7 +29,7 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, bulk.RoleIngest).Live, Principal: console.PrincipalFrom,
 		}
 		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, bulk.RoleDispatcher).All, Log: p.log})
-		server, err := p.newConsole(client, remoteCluster{queues, p.store}, p, cfg)
+		server, err := p.newConsole(client, remoteCluster{View: queues, Store: p.store}, p, cfg)
 		if err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func (d *Dev) wire(c config.DevConfig) error {
 		return err
 	}
 	node := bulk.Node{ID: bulk.NewNodeID(bulk.RoleDev), Role: bulk.RoleDev, Slots: runtime.GOMAXPROCS(0), Version: Version(), StartedAt: time.Now().UTC()}
-	server, err := d.newConsole(d.uploads, localCluster{node, dispatcher}, d, cfg)
+	server, err := d.newConsole(d.uploads, localCluster{node: node, dispatcher: dispatcher}, d, cfg)
 	if err != nil {
 		return err
 	}

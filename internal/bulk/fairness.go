@@ -13,6 +13,8 @@ type Queue struct {
 	Weight     int            `json:"weight"`      // of the accounts that have work due: what it advertises to processors
 	Accounts   []AccountQueue `json:"accounts"`    // those with work here, or that had some within the last minute
 	Calibration
+	Windows  []LagWindow `json:"windows"`  // of the last hour, see [Lag]; those in which no account had work throughout are left out
+	Measured time.Time   `json:"measured"` // since when Windows tells all of the accounts of the partitions
 }
 
 // AccountQueue is how one account stands at its dispatcher.

@@ -7,6 +7,7 @@ type Fairness struct {
 	Time        time.Time         `json:"time"`
 	Slots       SlotCounts        `json:"slots"`
 	Accounts    []AccountShare    `json:"accounts"` // with work, or with some within the last minute; by name
+	Lag         Lag               `json:"lag"`
 	Calibration Calibration       `json:"calibration"`
 	Dispatchers []DispatcherState `json:"dispatchers"`
 	Silent      []NodeID          `json:"silent"` // dispatchers that are alive and did not answer within a second

@@ -47,14 +47,14 @@ type Contention struct {
 // The result is slot time ÷ weight.
 func Bound(i, j Backlog, c Contention) time.Duration {
 	rounds := 2 * cmp.Or(c.Quantum, boundQuantum) / time.Duration(cmp.Or(c.Least, 1))
-	return rounds + i.unsettled() + j.unsettled() + c.apart()
+	return rounds + i.Unsettled() + j.Unsettled() + c.apart()
 }
 
 const boundQuantum = 250 * time.Millisecond
 
-// unsettled is what an account may have used and not been charged for, or the other way
-// round, and what it may run ahead.
-func (b Backlog) unsettled() time.Duration {
+// Unsettled is what an account may have used and not been charged for, or the other way
+// round, and what it may run ahead: its part of the bound.
+func (b Backlog) Unsettled() time.Duration {
 	return time.Duration(b.InFlight+1)*b.Longest/time.Duration(max(b.Weight, 1)) + b.Allowance
 }
 

@@ -45,6 +45,19 @@ func (q *Queue) Import(id bulk.ImportID) (ImportView, bool) {
 	return v, true
 }
 
+// Due reports whether an account has a batch that may run now, and the slot time ÷ weight
+// that it may still run ahead of the round.
+func (q *Queue) Due(id bulk.AccountID) (may bool, ahead time.Duration) {
+	a := q.accounts[id]
+	if a == nil {
+		return false, 0
+	}
+	if a.newcomer {
+		ahead = (time.Duration(q.cfg.Allowance)*q.quantum(a) - a.spent) / time.Duration(a.weight)
+	}
+	return a.may(), ahead
+}
+
 // Oldest returns when the batch was staged that waits longest of those that may run.
 func (q *Queue) Oldest() (staged time.Time, waits bool) {
 	for _, l := range q.lines {

@@ -14,6 +14,7 @@ type accountState struct {
 	weight  int
 	cap     int // most batches in flight, or drr.NoCap
 	used    usage
+	served  served
 }
 
 // account finds or enters an account.
@@ -42,7 +43,7 @@ func (s *Scheduler) retire(now time.Time) {
 	}
 	s.retired = now
 	for id, a := range s.accounts {
-		if a.imports == 0 && a.used.sum(now) == 0 {
+		if a.imports+a.served.flying == 0 && a.used.sum(now) == 0 {
 			delete(s.accounts, id)
 		}
 	}

@@ -26,6 +26,7 @@ func (s *Scheduler) Add(now time.Time, ref bulk.BatchRef, offset *bulk.Offset) {
 	if s.Knows(ref.ID(), offset) {
 		return
 	}
+	s.measure(now)
 	j := &job{ref: ref, partition: s.cfg.PartitionOf(ref.Account), delay: -1, waits: bulk.Waits{Queued: ref.Waited}}
 	if offset != nil {
 		j.partition, j.offsets = offset.Partition, append(j.offsets, *offset)
@@ -52,6 +53,7 @@ func (s *Scheduler) enqueue(now time.Time, j *job) {
 	if s.imports[j.ref.Import].paused {
 		s.queue.Pause(j.ref.Import)
 	}
+	s.interrupt(j.ref.Account)
 	s.cfg.Observer.Due()
 }
 
@@ -67,6 +69,7 @@ func (s *Scheduler) forget(j *job) {
 	delete(s.jobs, j.ref.ID())
 	for _, l := range j.leases {
 		delete(s.leases, l.ID)
+		s.account(l.Ref.Account).served.flying--
 	}
 	j.leases = nil
 	s.undelay(j)

@@ -16,6 +16,10 @@ func (s *Scheduler) Gains(assigned []int32) bool {
 // is adopted. What belongs to those that left is forgotten, and counted: work on it goes
 // on at the nodes, but its completion belongs to the new owner.
 func (s *Scheduler) Assign(now time.Time, assigned []int32, held []bulk.Lease) (dropped int) {
+	s.measure(now)
+	if s.Gains(assigned) {
+		s.meter.since = now // what the owner before measured is not known here
+	}
 	before := s.assigned
 	s.assigned = make(map[int32]bool, len(assigned))
 	for _, p := range assigned {
@@ -33,6 +37,9 @@ func (s *Scheduler) Assign(now time.Time, assigned []int32, held []bulk.Lease) (
 		}
 	}
 	s.queue.Evict(func(id bulk.AccountID) bool { return gone[id] })
+	for id := range gone {
+		s.interrupt(id)
+	}
 	for _, j := range s.jobs {
 		if gone[j.ref.Account] {
 			s.forget(j)

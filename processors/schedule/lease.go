@@ -14,6 +14,7 @@ const leaseLeast = 30 * time.Second
 // Next leases a batch to a node that has a free slot for a lane; false: nothing is due.
 // It reports whether a newcomer got the slot.
 func (s *Scheduler) Next(now time.Time, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer, ok bool) {
+	s.measure(now)
 	if j := s.straggler(node); j != nil {
 		s.cfg.Observer.Copied()
 		return s.grant(now, j, node, j.leases[0].cost), false, true
@@ -29,6 +30,7 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, lane drr.Lane) (l bulk
 		s.cfg.Observer.Due()
 	}
 	j := s.jobs[g.Ref.ID()]
+	s.interrupt(j.ref.Account)
 	s.waited(now, j)
 	s.began(now, j.ref.Import)
 	if j.attempts == 0 {
@@ -61,6 +63,7 @@ func (s *Scheduler) enter(now time.Time, l *lease) {
 	l.job.leases = append(l.job.leases, l)
 	s.leases[l.ID] = l
 	s.granted = append(s.granted, l)
+	s.account(l.Ref.Account).served.begin()
 }
 
 // Extend keeps a lease alive for another max(3 × predicted, 30 s). False says that it is
@@ -78,6 +81,7 @@ func (s *Scheduler) Extend(now time.Time, l bulk.Lease) (held bool) {
 // Return ends a lease. One that is not known is ignored, and false returned: the batch is
 // another's now.
 func (s *Scheduler) Return(now time.Time, l bulk.Lease, outcome bulk.Outcome) (held bool) {
+	s.measure(now)
 	own := s.leased(l)
 	if own == nil {
 		if held = s.adopts(l); held {
@@ -125,6 +129,7 @@ func (l *lease) is(o bulk.Lease) bool {
 // node gives it back, so that what it took is learnt as well.
 func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended bool) bool {
 	delete(s.leases, l.ID)
+	s.account(l.Ref.Account).served.end(now.Sub(l.granted), l.cost)
 	j := l.job
 	if j == nil {
 		return false

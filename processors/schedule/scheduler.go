@@ -30,6 +30,7 @@ type Discipline interface {
 	Waits(id bulk.ImportID) bool
 	Import(id bulk.ImportID) (drr.ImportView, bool)
 	Accounts() []bulk.AccountQueue
+	Due(id bulk.AccountID) (may bool, ahead time.Duration)
 	Oldest() (staged time.Time, waits bool)
 }
 
@@ -76,6 +77,7 @@ type Scheduler struct {
 	assigned map[int32]bool // partitions
 	last     uint64         // lease
 	retired  time.Time      // when accounts were last looked through
+	meter    meter
 
 	cost      drr.RowCost // of all imports
 	tail      drr.Stragglers
@@ -147,6 +149,7 @@ func New(cfg Config) *Scheduler {
 
 // Tick does what time demands. It is to be called about every 100 ms.
 func (s *Scheduler) Tick(now time.Time) {
+	s.measure(now)
 	s.expire(now)
 	s.retry(now)
 	s.findLagging(now)

@@ -51,13 +51,18 @@ func (s *Scheduler) Among(accounts []bulk.AccountID, imports []bulk.ImportID) Su
 // Steer acts on what people changed: the controls as they are, of those that were asked
 // about.
 func (s *Scheduler) Steer(now time.Time, c bulk.Controls, of Subjects) {
+	s.measure(now)
 	for id, weight := range c.Weights {
 		if a := s.accounts[id]; a != nil {
+			if a.weight != weight {
+				a.served.since = time.Time{} // windows are measured at one weight
+			}
 			a.weight, a.cap = weight, drr.NoCap
 			if n, bounded := c.Caps[id]; bounded {
 				a.cap = n
 			}
 			s.entitle(id)
+			s.interrupt(id)
 		}
 	}
 	for id := range of.Imports {
@@ -74,6 +79,9 @@ func (s *Scheduler) Steer(now time.Time, c bulk.Controls, of Subjects) {
 			imp.paused, imp.before = false, imp.pausedBy(now)
 			s.queue.Unpause(id)
 			s.cfg.Observer.Due()
+		}
+		if imp != nil {
+			s.interrupt(imp.account)
 		}
 	}
 }

@@ -16,6 +16,7 @@ func (s *Scheduler) View(now time.Time) bulk.Queue {
 		Partitions: slices.Sorted(maps.Keys(s.assigned)),
 		Waiting:    s.queue.Waiting(), InFlight: s.queue.InFlight(), BackingOff: len(s.delayed),
 		Copies: s.copies(), Weight: s.queue.Weight(), Accounts: s.shares(now), Calibration: s.estimator.Calibration(),
+		Windows: slices.Clone(s.meter.closed), Measured: s.meter.since,
 	}
 }
 

@@ -1,0 +1,338 @@
+package schedule
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
+)
+
+// hall is a scheduler whose accounts always have work, and slots that take it.
+type hall struct {
+	*testing.T
+	s     *Scheduler
+	now   time.Time
+	slots []slot
+	takes map[bulk.AccountID]time.Duration // a batch
+	last  int64                            // batch
+}
+
+type slot struct {
+	lease bulk.Lease
+	until time.Time
+}
+
+type deaf struct{}
+
+func (deaf) Ended(bulk.Offset)                     {}
+func (deaf) Due()                                  {}
+func (deaf) Began(_, _, _ time.Duration)           {}
+func (deaf) Leased(time.Duration, int64)           {}
+func (deaf) Copied()                               {}
+func (deaf) Expired(bulk.Lease)                    {}
+func (deaf) Delayed(bulk.BatchRef, int, time.Time) {}
+func newHall(t *testing.T, slots int, c Config) *hall {
+	c.PartitionOf, c.Observer, c.NoCopies = func(bulk.AccountID) int32 { return 0 }, deaf{}, true
+	h := &hall{T: t, s: New(c), now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), slots: make([]slot, slots), takes: map[bulk.AccountID]time.Duration{}}
+	h.s.Tick(h.now)
+	h.s.Assign(h.now, []int32{0}, nil)
+	return h
+}
+
+// join lets an account come with work for ever, whose batches take so long.
+func (h *hall) join(id bulk.AccountID, weight int, takes time.Duration) {
+	h.takes[id] = takes
+	h.stage(id, 2*len(h.slots)+2)
+	h.weigh(id, weight)
+}
+
+func (h *hall) weigh(id bulk.AccountID, weight int) {
+	h.s.Steer(h.now, bulk.Controls{Weights: map[bulk.AccountID]int{id: weight}}, Subjects{})
+}
+
+func (h *hall) stage(id bulk.AccountID, n int) {
+	for range n {
+		h.last++
+		h.s.Add(h.now, bulk.BatchRef{Account: id, Import: bulk.ImportID("imp_" + id), No: h.last, Rows: int64(h.takes[id] / (20 * time.Microsecond)), StagedAt: h.now}, nil)
+	}
+}
+
+// run lets time pass, in steps of a hundredth of a second.
+func (h *hall) run(d time.Duration) {
+	for end := h.now.Add(d); h.now.Before(end); h.now = h.now.Add(10 * time.Millisecond) {
+		for i := range h.slots {
+			b := &h.slots[i]
+			if b.until.After(h.now) {
+				continue
+			}
+			if b.lease.ID != 0 {
+				h.s.Return(h.now, b.lease, bulk.Outcome{Result: bulk.ResultFinished, Service: h.takes[b.lease.Ref.Account]})
+				b.lease = bulk.Lease{}
+			}
+			if l, _, ok := h.s.Next(h.now, "node", drr.Anyone); ok {
+				*b = slot{l, h.now.Add(h.takes[l.Ref.Account])}
+				h.stage(l.Ref.Account, 1)
+			}
+		}
+		h.s.Tick(h.now)
+	}
+}
+
+func (h *hall) lag() bulk.Lag {
+	return Lag(h.now.Add(time.Second), bulk.Measured{Queues: []bulk.Queue{h.s.View(h.now)}, Slots: len(h.slots), Nodes: 1})
+}
+
+func TestSlotTimeIsCutAtTheBordersOfWindows(t *testing.T) {
+	h := newHall(t, 0, Config{})
+	h.s.Add(h.now, bulk.BatchRef{Account: "a", Import: "i", No: 1}, nil)
+	h.s.Add(h.now, bulk.BatchRef{Account: "a", Import: "i", No: 2}, nil)
+	h.s.Add(h.now, bulk.BatchRef{Account: "a", Import: "i", No: 3}, nil)
+	h.run(15 * time.Second)
+	first, _, _ := h.s.Next(h.now, "node", drr.Anyone)
+	h.run(17 * time.Second) // until 32
+	h.s.Return(h.now, first, bulk.Outcome{Result: bulk.ResultFinished, Service: time.Second})
+	h.run(6 * time.Second)
+	h.s.Next(h.now, "node", drr.Anyone) // at 38
+	h.run(25 * time.Second)
+	want := map[string]float64{"20": 5, "30": 10, "40": 4, "50": 10, "00": 10}
+	for _, w := range h.s.View(h.now).Windows {
+		end := w.End.Format("05")
+		if len(w.Furthest) != 1 || w.Furthest[0].SlotMS != 1000*want[end] || w.Length != 10*time.Second {
+			t.Errorf("window that ends at %s: %+v, want %v s", end, w, want[end])
+		}
+		delete(want, end)
+	}
+	if len(want) > 0 {
+		t.Errorf("windows that are missing: %v", want)
+	}
+}
+
+// Accounts that did not want all that they could have had are compared with nobody.
+func TestOnlyAccountsWithWorkThroughoutAreMeasured(t *testing.T) {
+	for name, disturb := range map[string]func(h *hall){
+		"runs empty for a moment": func(h *hall) {
+			h.s.Steer(h.now, bulk.Controls{Ended: map[bulk.ImportID]bool{"imp_b": true}}, SubjectsOf([]bulk.BatchRef{{Import: "imp_b"}}))
+			h.stage("b", 9)
+		},
+		"is paused for a moment": func(h *hall) {
+			of := SubjectsOf([]bulk.BatchRef{{Import: "imp_b"}})
+			h.s.Steer(h.now, bulk.Controls{Paused: map[bulk.ImportID]bool{"imp_b": true}}, of)
+			h.s.Steer(h.now, bulk.Controls{}, of)
+		},
+		"is at its cap": func(h *hall) {
+			h.s.Steer(h.now, bulk.Controls{Weights: map[bulk.AccountID]int{"b": 1}, Caps: map[bulk.AccountID]int{"b": 1}}, Subjects{})
+		},
+		"changes its weight": func(h *hall) { h.weigh("b", 2) },
+		"moves away":         func(h *hall) { h.s.Assign(h.now, nil, nil); h.s.Assign(h.now, []int32{0}, nil); h.stage("a", 9) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t, 2, Config{})
+			h.join("a", 1, 200*time.Millisecond)
+			h.join("b", 1, 200*time.Millisecond)
+			h.run(25 * time.Second)
+			if p := h.lag().Latest; p == nil || p.Accounts != 2 {
+				t.Fatalf("before, the pair is %+v", p)
+			}
+			disturb(h)
+			h.run(6 * time.Second)
+			for _, w := range h.s.View(h.now).Windows {
+				if w.End.Second() == 30 && w.Accounts == 2 {
+					t.Errorf("both are measured in the window in which one %s", name)
+				}
+			}
+		})
+	}
+}
+
+func TestNobodyElseHadWork(t *testing.T) {
+	h := newHall(t, 2, Config{})
+	h.join("a", 1, 200*time.Millisecond)
+	h.run(2 * time.Minute)
+	lag := h.lag()
+	if lag.Latest != nil || lag.Worst != nil {
+		t.Errorf("an account that is alone is a pair: %+v", lag.Latest)
+	}
+	if n := len(lag.Minutes); n != 60 || !lag.Minutes[59].Complete || lag.Minutes[50].Complete {
+		t.Errorf("%d minutes; the last is complete %v, one before it began %v", n, lag.Minutes[59].Complete, lag.Minutes[50].Complete)
+	}
+}
+
+// biased serves one account as long as it has work.
+type biased struct{ *drr.Queue }
+
+func (b biased) PopFor(lane drr.Lane) (drr.Grant, bool) {
+	b.SetWeight("greedy", bulk.MaxWeight)
+	defer b.SetWeight("greedy", 1)
+	return b.Queue.PopFor(lane)
+}
+
+// The page must not call fair what is not: a queue that favours an account breaks the bound.
+func TestUnfairnessIsFound(t *testing.T) {
+	for name, tt := range map[string]struct {
+		queue  func(func(bulk.BatchRef) time.Duration) Discipline
+		unfair bool
+	}{
+		"fair":   {nil, false},
+		"biased": {func(p func(bulk.BatchRef) time.Duration) Discipline { return biased{drr.New(drr.Config{Cost: p})} }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t, 4, Config{Discipline: tt.queue})
+			h.join("greedy", 1, 100*time.Millisecond)
+			for i := range 4 {
+				h.join(bulk.AccountID(fmt.Sprint("honest ", i)), 1, 150*time.Millisecond)
+			}
+			h.run(150 * time.Second)
+			lag := h.lag()
+			if p := lag.Worst; p == nil || (p.Ratio > 1) != tt.unfair || tt.unfair && p.Ahead.Account != "greedy" {
+				t.Errorf("the worst pair is %+v", p)
+			}
+			if lag.Latest == nil || lag.Latest.Accounts != 5 {
+				t.Errorf("the latest pair is %+v, want one of 5 accounts", lag.Latest)
+			}
+			if own := h.s.Latest(); own == nil || own.Ratio != lag.Latest.Ratio {
+				t.Errorf("the dispatcher's own worst pair is %+v, want %+v", own, lag.Latest)
+			}
+		})
+	}
+}
+
+// A batch may be felt long after it ended: who began many at once is in debt.
+func TestDebtOfEarlierBatchesIsKnown(t *testing.T) {
+	h := newHall(t, 8, Config{})
+	h.join("debtor", 1, 3*time.Second) // alone, it takes every slot
+	h.run(8 * time.Second)
+	h.join("other", 1, 100*time.Millisecond)
+	h.takes["debtor"] = 100 * time.Millisecond
+	h.run(3 * time.Minute)
+	if p := h.lag().Worst; p == nil || p.Ratio > 1 {
+		t.Errorf("the worst pair is %+v", p)
+	}
+}
+
+// If any pair has that much of its bound, one is found that has, of whatever dispatchers.
+func TestNoPairBeyondALevelIsOverlooked(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	missed := 0
+	for range 20_000 {
+		c := bulk.Measured{Slots: 1 + r.IntN(200), Nodes: 1 + r.IntN(20)}
+		var all, sent []bulk.LagWindow
+		n := 0
+		for range 1 + r.IntN(3) {
+			w := bulk.LagWindow{Least: 1 + r.IntN(3), LongestMS: 1000, Length: time.Minute}
+			for range 1 + r.IntN(6) {
+				n++
+				v := bulk.Served{Account: bulk.AccountID(fmt.Sprint(n)), Weight: 1 + r.IntN(16), SlotMS: 20_000 * r.Float64() * r.Float64(), InFlight: r.IntN(4), LongestMS: 1000 * r.Float64()}
+				w.Furthest, w.Weight, w.Accounts = append(w.Furthest, v), w.Weight+v.Weight, w.Accounts+1
+			}
+			all = append(all, w)
+			w.Furthest = furthest(w.Furthest)
+			sent = append(sent, w)
+		}
+		found := worst(c, sent)
+		worst := exhaust(c, all)
+		if (worst == nil) != (found == nil) {
+			t.Fatalf("found %+v, worst is %+v", found, worst)
+		}
+		if worst == nil {
+			continue
+		}
+		for _, level := range levels {
+			if worst.Ratio >= level && found.Ratio < level-1e-9 {
+				t.Fatalf("found %.3f, but the worst is %.3f", found.Ratio, worst.Ratio)
+			}
+		}
+		if found.Ratio < worst.Ratio {
+			missed++
+		}
+	}
+	t.Logf("of 20,000 windows a worse pair below the next level was overlooked in %d", missed)
+}
+
+// exhaust tries every pair.
+func exhaust(c bulk.Measured, windows []bulk.LagWindow) (worst *bulk.Pair) {
+	for i, from := range windows {
+		for j, to := range windows {
+			for _, a := range from.Furthest {
+				for _, b := range to.Furthest {
+					one, other := from, to
+					one.Furthest, other.Furthest = []bulk.Served{a}, []bulk.Served{b}
+					switch {
+					case a.Account == b.Account || per(a) < per(b):
+					case i == j:
+						of := drr.Contention{Least: from.Least}
+						worst = worse(worst, pair(a, b, of))
+					default:
+						of := drr.Contention{Slots: c.Slots, Nodes: c.Nodes, Least: min(from.Least, to.Least), At: [2]int{from.Weight, to.Weight}, Longest: time.Second}
+						for _, w := range windows {
+							of.Weight += w.Weight
+						}
+						worst = worse(worst, pair(a, b, of))
+					}
+				}
+			}
+		}
+	}
+	return worst
+}
+
+// A pair may be of two dispatchers, whose windows are the same.
+func TestPairsOfTwoDispatchers(t *testing.T) {
+	one, two := newHall(t, 3, Config{}), newHall(t, 1, Config{})
+	one.join("much", 1, 200*time.Millisecond)
+	two.join("little", 1, 200*time.Millisecond)
+	one.run(65 * time.Second)
+	two.run(65 * time.Second)
+	lag := Lag(one.now, bulk.Measured{Queues: []bulk.Queue{one.s.View(one.now), told(t, two.s.View(two.now))}, Slots: 4, Nodes: 2})
+	p := lag.Latest
+	if p == nil || p.Ahead.Account != "much" || p.Behind.Account != "little" || p.DispatchersMS == 0 {
+		t.Fatalf("the pair is %+v", p)
+	}
+	if sum := p.RoundsMS + p.DispatchersMS + p.Ahead.UnsettledMS + p.Behind.UnsettledMS; sum < p.BoundMS-1e-6 || sum > p.BoundMS+1e-6 {
+		t.Errorf("the parts of the bound sum up to %v, not %v", sum, p.BoundMS)
+	}
+	silent := Lag(one.now, bulk.Measured{Queues: []bulk.Queue{one.s.View(one.now)}, Silent: true})
+	for _, m := range silent.Minutes {
+		if m.Complete {
+			t.Fatal("a minute is complete although a dispatcher is silent")
+		}
+	}
+}
+
+// told is what another process hears of a queue.
+func told(t *testing.T, q bulk.Queue) (heard bulk.Queue) {
+	t.Helper()
+	b, err := json.Marshal(q)
+	if err == nil {
+		err = json.Unmarshal(b, &heard)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return heard
+}
+
+// What is kept is an hour, whatever happens.
+func TestAnHourOfWindowsIsKept(t *testing.T) {
+	h := newHall(t, 1, Config{})
+	h.join("a", 1, time.Second)
+	h.join("b", 1, time.Second)
+	for range 125 {
+		h.run(time.Second)
+		for range 59 { // nothing moves for the rest of the minute
+			h.now = h.now.Add(time.Second)
+			h.s.Tick(h.now)
+		}
+	}
+	if n := len(h.s.View(h.now).Windows); n < 360 || n > 360+60+6+1 {
+		t.Errorf("%d windows are kept", n)
+	}
+	h.now = h.now.Add(2 * time.Hour) // suspended
+	h.s.Tick(h.now)
+	if lag := h.lag(); lag.Worst != nil || lag.Minutes[0].Complete {
+		t.Errorf("after it was suspended, the worst pair is %+v", lag.Worst)
+	}
+}
