@@ -100,7 +100,9 @@ func (o observer) Expired(l bulk.Lease) {
 	o.queued(o.ledger.batches[l.Ref.No])
 }
 
+// Delayed notes that a batch that failed waits for another attempt.
+func (o observer) Delayed(ref bulk.BatchRef, _ int, _ time.Time) { o.queued(o.ledger.batches[ref.No]) }
+
 func (observer) Ended(bulk.Offset)                       {}
 func (observer) Began(took, median, upper time.Duration) {}
 func (observer) Leased(time.Duration, int64)             {}
-func (observer) Delayed(bulk.BatchRef, int, time.Time)   {}

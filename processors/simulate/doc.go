@@ -23,6 +23,13 @@
 //     within 10 ms of work or newcomers where there were none, and picks a dispatcher for each
 //     free slot with [schedule.Node], as in processors/lease. A call takes 0.5 ms there and back,
 //     and the slot is idle meanwhile. An empty answer costs a slot another call.
+//   - Accounts that look for an advantage play a strategy in a closed loop: they send imports,
+//     wait for them, think, and send the next. What they say of their batches is theirs to choose: rows
+//     and bytes have nothing to do with the time that they take.
+//   - A shared database, where a scene has one, does so many batches at a time at full speed, its
+//     knee; among more it shares itself, so each takes busy ÷ knee times as long. That is a
+//     processor-sharing queue (Kleinrock, 1976), but for a batch that runs: it keeps the time that it
+//     had at its beginning.
 //   - A dispatcher that dies is noticed after 6 s; its partitions go to others, which fill
 //     their queues from the ledger and resume what nodes hold. A lost node is not noticed:
 //     its leases end after 30 s.
@@ -30,6 +37,5 @@
 // What it asserts in every run: every staged batch is committed once, none twice, and
 // nothing is worked on twice but by intent (a second copy, a lease of a lost node).
 //
-// What it leaves out: the database that all share (more load makes it slower), the time of
-// an upload, retries of failed batches, and caps.
+// What it leaves out: the time of an upload, reads, and caps.
 package simulate

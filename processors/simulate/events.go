@@ -12,6 +12,9 @@ const (
 	ticks                // dispatcher a does what time demands
 	looks                // node a reads the demand of all dispatchers
 	rises                // dispatcher a, which had nothing, has work
+	wakes                // actor a sends b imports
+	rests                // what accounts pause is paused if b is 1, and goes on if it is 0
+	notes                // what accounts have used is compared
 	dies                 // dispatcher a
 	moves                // the partitions of dispatcher a get other owners
 	returns              // dispatcher a, after its restart

@@ -217,6 +217,7 @@ func (w *world) crash() {
 		w.busy--
 		w.open--
 		b.running--
+		b.imp.end(w.now, seat.begun)
 		b.imp.lost = true
 		w.release(b)
 	}

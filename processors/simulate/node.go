@@ -25,6 +25,7 @@ type seat struct {
 	batch *batch
 	lease bulk.Lease
 	begun time.Duration
+	fails bool
 }
 
 func (w *world) buildNodes() {
@@ -171,9 +172,21 @@ func (w *world) begin(at int32, b *batch, l bulk.Lease) {
 	w.free--
 	w.busy++
 	w.found.grants++
-	took := attempt{b.imp.account, b.imp.no, b.no, b.attempts}.service(w.seed)
-	took = time.Duration(float64(took) * w.nodes[s.node].slow)
+	now := attempt{b.imp.account, b.imp.no, b.no, b.attempts}
+	s.fails = !w.draining && now.failing(w.seed)
+	took := now.service(w.seed)
+	took = time.Duration(float64(took) * w.nodes[s.node].slow * w.crowding())
+	b.imp.begin(w.now, took)
 	w.plan(w.now+took, ends, at, s.turn)
+}
+
+// crowding is how many times longer a batch takes that begins now, because of the database that all
+// share: it works on so many at once as fast as on one, and shares itself among more.
+func (w *world) crowding() float64 {
+	if w.knee == 0 {
+		return 1
+	}
+	return max(float64(w.busy)/float64(w.knee), 1)
 }
 
 // end is the end of the work in a seat: the batch is committed, if no other attempt was first.
@@ -187,13 +200,18 @@ func (w *world) end(at, turn int32) {
 	w.busy--
 	b.running--
 	w.served(b.imp.account, s.begun, w.now)
-	if w.ledger.commit(b) {
+	b.imp.end(w.now, s.begun)
+	out := bulk.Outcome{Result: bulk.ResultFinished, Service: took}
+	switch {
+	case s.fails && !b.committed:
+		out.Result = bulk.ResultRetry
+	case w.ledger.commit(b):
 		w.committed(b)
-	} else {
+	default:
 		w.found.useless += took
 	}
 	if o := w.owners[b.partition]; o >= 0 {
-		w.dispatchers[o].schedule.Return(w.clock(), s.lease, bulk.Outcome{Result: bulk.ResultFinished, Service: took})
+		w.dispatchers[o].schedule.Return(w.clock(), s.lease, out)
 	}
 	w.release(b)
 	if w.nodes[s.node].alive {
@@ -213,6 +231,9 @@ func (w *world) release(b *batch) {
 
 func (w *world) committed(b *batch) {
 	l := b.imp
+	if l.done == l.batches && l.actor != nil {
+		w.ended(l.actor)
+	}
 	if l.done == l.batches && l.measured {
 		w.pending--
 		w.found.samples = append(w.found.samples, sample{l.batches, w.now - l.arrived, l.felt, l.lost})
@@ -221,6 +242,10 @@ func (w *world) committed(b *batch) {
 
 // served notes slot time in the windows of an account.
 func (w *world) served(t *account, begun, ended time.Duration) {
+	t.used += max(min(ended, w.to)-max(begun, w.from), 0)
+	if ended >= w.from && ended < w.to {
+		t.ended++
+	}
 	for i := range t.windows {
 		from := w.from + time.Duration(i)*w.window
 		if part := min(ended, from+w.window) - max(begun, from); part > 0 {

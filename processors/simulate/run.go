@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,7 @@ type Options struct {
 const DefaultSeeds = 10
 
 // Experiments lists what can be run.
-var Experiments = []string{"E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9"}
+var Experiments = []string{"E1", "E2", "E2b", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "E11", "E12", "E13", "E14", "E16"}
 
 // trial runs one seed in one setting with every design, and notes what it measured.
 type trial func(seed int) error
@@ -34,7 +35,7 @@ type trial func(seed int) error
 func Run(ctx context.Context, o Options) ([]Row, error) {
 	for _, id := range o.Only {
 		if !slices.Contains(Experiments, id) {
-			return nil, bulk.Errorf(bulk.KindInvalid, "unknown_experiment", "There is no experiment %s; there are E1 to E9.", id)
+			return nil, bulk.Errorf(bulk.KindInvalid, "unknown_experiment", "There is no experiment %s; there are %s.", id, strings.Join(Experiments, ", "))
 		}
 	}
 	if o.Seeds == 0 {
@@ -64,6 +65,7 @@ type program struct {
 	rows   []*Row
 	trials []trial
 	mu     sync.Mutex
+	bases  sync.Map // what several trials compare with, by design and seed
 }
 
 func newProgram(o Options) *program {
@@ -74,8 +76,14 @@ func newProgram(o Options) *program {
 	}{
 		{[]string{"E3"}, p.e3},
 		{[]string{"E1", "E9"}, p.e1},
+		{[]string{"E11"}, p.e11},
 		{[]string{"E8"}, p.e8},
 		{[]string{"E2"}, p.e2},
+		{[]string{"E2b"}, p.e2b},
+		{[]string{"E16"}, p.e16},
+		{[]string{"E12"}, p.e12},
+		{[]string{"E13"}, p.e13},
+		{[]string{"E14"}, p.e14},
 		{[]string{"E5"}, p.e5},
 		{[]string{"E6"}, p.e6},
 		{[]string{"E7"}, p.e7},

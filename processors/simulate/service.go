@@ -10,6 +10,7 @@ import (
 // content stays with the batch, circumstance is drawn anew for each attempt.
 const (
 	fullRows          = 8000
+	rowBytes          = 100
 	perRow            = 25 * time.Microsecond // so a full batch takes 200 ms on average
 	sigmaContent      = 0.15
 	sigmaCircumstance = 0.20
@@ -46,7 +47,26 @@ func (a attempt) service(seed uint64) time.Duration {
 	h := mix(seed ^ mix(uint64(a.imp)<<32|uint64(a.batch)))
 	own := content[h%quantiles]
 	met := circumstance[mix(h+uint64(a.no))%quantiles]
-	return time.Duration(float64(a.of.rows) * float64(a.of.row) * own * met)
+	return time.Duration(a.of.mean(a.batch, h) * own * met)
+}
+
+// mean is the slot time of a batch before chance has its part in it.
+func (t *account) mean(batch int, chance uint64) float64 {
+	switch {
+	case t.took == length{}:
+		return float64(t.rows) * float64(t.row)
+	case t.took.least == t.took.most || batch < t.bait:
+		return float64(t.took.least)
+	case t.bait > 0:
+		return float64(t.took.most)
+	}
+	spread := math.Log(float64(t.took.most) / float64(t.took.least))
+	return float64(t.took.least) * math.Exp(spread*float64(mix(chance+1)>>11)/(1<<53))
+}
+
+// failing reports whether the attempt fails.
+func (a attempt) failing(seed uint64) bool {
+	return a.of.fails > 0 && float64(mix(seed^uint64(a.imp)<<40^uint64(a.batch)<<8^uint64(a.no))>>11)/(1<<53) < a.of.fails
 }
 
 // mix is the finalizer of splitmix64 (Steele, Lea and Flood, 2014).

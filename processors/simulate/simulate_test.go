@@ -97,6 +97,28 @@ func TestExperimentsMeetTheirTargets(t *testing.T) {
 	}
 }
 
+// What each experiment is there to show, a scheduler that clamps what it believes shows: it
+// gains nothing on a workload of short batches only, and loses where accounts look for an advantage.
+func TestClampsLetThrough(t *testing.T) {
+	for _, tt := range []struct {
+		only, setting, measure string
+		least, most            float64
+	}{
+		{"E2b", "832 ms, a minute", "off its share, %", 10, 60},
+		{"E11", "a whale with batches of 5 s", "gain", 4, 12},
+		{"E12", "4 accounts, batches of 3 ms", "Jain of the whales' time", 0.5, 0.9},
+		{"E13", "4 slots, 4 whales of 830 ms", "done ÷ ideal", 10, 30},
+	} {
+		t.Run(tt.only, func(t *testing.T) {
+			t.Parallel()
+			r := find(t, brief(t, 1, tt.only), tt.only, tt.setting, tt.measure)
+			if got := r.Figures["clamped"].Mean; got < tt.least || got > tt.most {
+				t.Errorf("got %.2f, want %v to %v", got, tt.least, tt.most)
+			}
+		})
+	}
+}
+
 // ascending wants the figures of designs in this order.
 func ascending(t *testing.T, r Row, designs ...string) {
 	t.Helper()
@@ -296,7 +318,7 @@ func TestRunEndsEarly(t *testing.T) {
 	if _, err := Run(ctx, Options{Only: []string{"E7"}, short: true}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want it to be cancelled", err)
 	}
-	if _, err := Run(t.Context(), Options{Only: []string{"E11"}}); bulk.KindOf(err) != bulk.KindInvalid {
+	if _, err := Run(t.Context(), Options{Only: []string{"E99"}}); bulk.KindOf(err) != bulk.KindInvalid {
 		t.Errorf("got %v, want an invalid experiment", err)
 	}
 }

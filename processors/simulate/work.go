@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,8 +19,18 @@ type account struct {
 	files     int           // imports that it always has waiting; 0: its imports arrive
 	partition int32         // of its references
 
+	bytes      int64           // that its batches are said to have; 0: hundred a row
+	took       length          // slot time of a batch, whatever its rows; zero: rows × row
+	bait       int             // first batches of each import that take the least
+	fails      float64         // share of its attempts that fail
+	rest       time.Duration   // of every second, its imports are paused
+	priorities []bulk.Priority // of its imports, in turn
+	role       role
+
 	gaps    []gap           // by dispatcher; nil: not measured
 	windows []time.Duration // slot time it got, by window; nil: not measured
+	used    time.Duration   // slot time it got while the run was measured
+	trail                   // how it got it
 }
 
 // gap is how many rounds an account waits at a dispatcher between two services.
@@ -64,6 +75,8 @@ type importState struct {
 	pace    rowCost // of its batches, where a design keeps one
 	file    int     // batches that first-come-first-served still owes this file
 
+	actor    *actor // that sent it and waits for it, or nil
+	priority bulk.Priority
 	measured bool
 	felt     bool // its dispatcher died
 	lost     bool // a node with a batch of it was lost
@@ -105,6 +118,9 @@ func (l *ledger) enter(t *account, batches int, now time.Duration) *importState 
 		i = &importState{id: bulk.ImportID("i" + strconv.Itoa(int(l.imports)))}
 	}
 	i.account, i.no, i.batches, i.arrived = t, l.imports, batches, now
+	if n := len(t.priorities); n > 0 {
+		i.priority = t.priorities[int(i.no)%n]
+	}
 	l.imports++
 	return i
 }
@@ -124,6 +140,7 @@ func (l *ledger) stage(i *importState, now time.Duration) *batch {
 	}
 	b.imp, b.no, b.partition = i, i.staged, i.partition
 	b.ref.Account, b.ref.Import, b.ref.Rows, b.ref.StagedAt = i.account.id, i.id, i.rows, epoch.Add(now)
+	b.ref.Bytes, b.ref.Priority = cmp.Or(i.bytes, i.rows*rowBytes), i.priority
 	l.balance += b.hash()
 	i.staged++
 	l.staged++

@@ -11,30 +11,6 @@ import (
 	"bulkhead/processors/schedule"
 )
 
-// scene is what a run simulates.
-type scene struct {
-	nodes, slots int // slots of each node
-	dispatchers  int
-	accounts     []account     // with files that never end
-	arrivals     []arrival     // imports, by time
-	span                       // what happens in it is measured
-	window       time.Duration // of the slot time of the accounts; 0: not measured
-	slow         float64       // share of the nodes that are slower
-	slower       float64       // how many times
-	blind        bool          // predictions are rows × perRow for ever: nothing is learnt
-	uncopied     bool          // no second copies, whatever the design
-	gaps         bool          // measure how long accounts wait, in rounds
-	faults       faults
-}
-
-// arrival is an import that comes at a moment.
-type arrival struct {
-	at       time.Duration
-	account  *account
-	batches  int
-	measured bool
-}
-
 // world is one run. The same scene, design and seed give the same run.
 type world struct {
 	scene
@@ -62,39 +38,6 @@ type world struct {
 	found    outcome
 }
 
-// outcome is what a run measured.
-type outcome struct {
-	samples  []sample      // the measured imports, as they ended
-	idle     time.Duration // slot time without work while work waited
-	capacity time.Duration // slot time of the measured span
-	grants   int
-	copies   int
-	useless  time.Duration // slot time of attempts whose batch another one committed
-}
-
-// sample is a measured import that ended.
-type sample struct {
-	batches int
-	latency time.Duration // from its arrival to its last commit
-	felt    bool          // its dispatcher died meanwhile
-	lost    bool          // a node with a batch of it was lost
-}
-
-// of returns the latencies of the samples that match.
-func (o *outcome) of(match func(sample) bool) (all []time.Duration) {
-	for _, s := range o.samples {
-		if match(s) {
-			all = append(all, s.latency)
-		}
-	}
-	return all
-}
-
-func (o *outcome) latencies() []time.Duration { return o.of(func(sample) bool { return true }) }
-
-// idling is the share of slot time that was idle while work waited, in percent.
-func (o *outcome) idling() float64 { return 100 * ratio(o.idle, o.capacity) }
-
 // The rhythm of the cluster, as in processors/lease and processors/dispatch.
 const (
 	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
@@ -110,7 +53,7 @@ const (
 // as well and audits the ledger.
 func runScene(s scene, d Design, seed uint64) (*outcome, error) {
 	w := newWorld(s, d, seed)
-	for w.now < w.to || w.pending > 0 {
+	for w.now < w.to || w.pending > 0 && !w.cut {
 		if w.now > limit || len(w.events) == 0 && w.pending > 0 {
 			return nil, fmt.Errorf("%s: %d measured imports have not ended", d.Name, w.pending)
 		}
@@ -118,6 +61,9 @@ func runScene(s scene, d Design, seed uint64) (*outcome, error) {
 			break
 		}
 		w.step()
+	}
+	if w.cut {
+		w.breakOff()
 	}
 	w.drain()
 	if err := w.ledger.audit(); err != nil {
@@ -131,6 +77,9 @@ func runScene(s scene, d Design, seed uint64) (*outcome, error) {
 
 func newWorld(s scene, d Design, seed uint64) *world {
 	w := &world{scene: s, design: d, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), partitions: map[bulk.AccountID]int32{}}
+	for _, t := range w.everybody() {
+		w.partitions[t.id] = t.partition
+	}
 	for _, a := range s.arrivals {
 		if a.measured {
 			w.pending++
@@ -142,6 +91,16 @@ func newWorld(s scene, d Design, seed uint64) *world {
 	w.settle()
 	if len(w.arrivals) > 0 {
 		w.plan(w.arrivals[0].at, arrives, 0, 0)
+	}
+	for i := range w.actors {
+		a := &w.actors[i]
+		w.plan(a.offset, wakes, int32(i), int32(max(a.imports, 1)))
+	}
+	if w.lags {
+		w.plan(w.from, notes, 0, 0)
+	}
+	if slices.ContainsFunc(w.everybody(), func(t *account) bool { return t.rest > 0 }) {
+		w.plan(time.Second/2, rests, 1, 0)
 	}
 	w.planFaults()
 	return w
@@ -173,7 +132,6 @@ func (w *world) build() {
 func (w *world) settle() {
 	for i := range w.accounts {
 		t := &w.accounts[i]
-		w.partitions[t.id] = t.partition
 		if w.window > 0 {
 			t.windows = make([]time.Duration, (w.to-w.from)/w.window)
 		}
@@ -227,6 +185,12 @@ func (w *world) step() {
 		w.look(e.a)
 	case rises:
 		w.rise(e.a)
+	case wakes:
+		w.wake(e.a, int(e.b))
+	case notes:
+		w.note()
+	case rests:
+		w.rest(e.a == 1 && !w.draining)
 	default:
 		w.fault(e)
 	}
@@ -241,15 +205,20 @@ func (w *world) arrive() {
 	if w.upcoming++; w.upcoming < len(w.arrivals) {
 		w.plan(w.arrivals[w.upcoming].at, arrives, 0, 0)
 	}
-	l := w.ledger.enter(a.account, a.batches, w.now)
-	l.measured = a.measured
-	for range a.batches {
+	w.enter(a.account, a.batches).measured = a.measured
+}
+
+// enter stages an import.
+func (w *world) enter(a *account, batches int) *importState {
+	l := w.ledger.enter(a, batches, w.now)
+	for range batches {
 		b := w.ledger.stage(l, w.now)
 		if w.design.local {
 			b.partition = int32(w.chance.IntN(len(w.owners)))
 		}
 		w.push(b)
 	}
+	return l
 }
 
 // clock is the simulated time as the scheduler has it.
@@ -284,6 +253,7 @@ func (w *world) push(b *batch) {
 // queued notes that a batch waits in the queue of its dispatcher.
 func (w *world) queued(b *batch) {
 	b.queued = true
+	b.imp.waiting++
 	w.waiting++
 	if o := w.owners[b.partition]; w.gaps {
 		b.imp.gap(o, len(w.dispatchers)).push(w.dispatchers[o].queue.rounds())
@@ -294,8 +264,44 @@ func (w *world) queued(b *batch) {
 func (w *world) taken(b *batch, by drr.Grant) {
 	b.queued = false
 	w.waiting--
+	if b.imp.waiting--; b.imp.waiting == 0 {
+		b.imp.breaks++
+	}
 	if o := w.owners[b.partition]; w.gaps {
 		b.imp.gap(o, len(w.dispatchers)).take(w.dispatchers[o].queue.rounds(), by)
+	}
+}
+
+// breakOff ends the measure of imports that have not ended: they count as if they did now.
+func (w *world) breakOff() {
+	for _, b := range w.ledger.batches {
+		if !b.free && b.imp.measured {
+			b.imp.measured = false
+			w.found.samples = append(w.found.samples, sample{batches: b.imp.batches, latency: w.now - b.imp.arrived})
+		}
+	}
+}
+
+// rest pauses what accounts pause, or lets it go on.
+func (w *world) rest(on bool) {
+	paused, of := map[bulk.ImportID]bool{}, schedule.SubjectsOf(nil)
+	length := time.Second
+	for _, b := range w.ledger.batches {
+		if !b.free && b.imp.account.rest > 0 {
+			paused[b.imp.id], of.Imports[b.imp.id] = on, true
+			length = b.imp.account.rest
+		}
+	}
+	for i := range w.dispatchers {
+		if d := &w.dispatchers[i]; len(paused) > 0 && d.alive {
+			d.schedule.Steer(w.clock(), bulk.Controls{Paused: paused}, of)
+		}
+	}
+	switch {
+	case on:
+		w.plan(w.now+length, rests, 0, 0)
+	case !w.draining:
+		w.plan(w.now+max(time.Second-length, time.Millisecond), rests, 1, 0)
 	}
 }
 
