@@ -19,6 +19,7 @@ type RecordQuery struct {
 	Dataset DatasetName
 	Cursor  string // Next of the page before; "" for the first
 	Limit   int    // 1 to 10,000
+	Bytes   int    // the page ends after the record with which it reaches so many; default: PageBytes
 }
 
 // RecordPage is a page of live records.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -29,12 +28,18 @@ const timestampForm = "2006-01-02T15:04:05.000000Z"
 // applicationName marks our own sessions, so that the reaper touches no others.
 const applicationName = "bulkhead"
 
-// openPostgres opens one pool for reading and writing. Timeouts end sessions whose
+// The most connections of a process to PostgreSQL.
+const (
+	postgresWriters = 16
+	postgresReaders = 8
+)
+
+// openPostgres opens a pool that writes, and one that reads. Timeouts end sessions whose
 // process is paused or gone, which would otherwise hold their locks.
-func openPostgres(url string, conns int) (*db, error) {
+func openPostgres(url string) (write, read *db, err error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, bulk.Errorf(bulk.KindInvalid, "bad_store", "The store's address is not a PostgreSQL URL.")
+		return nil, nil, bulk.Errorf(bulk.KindInvalid, "bad_store", "The store's address is not a PostgreSQL URL.")
 	}
 	for name, value := range map[string]string{
 		"application_name": applicationName, "timezone": "UTC", "idle_in_transaction_session_timeout": "30s", "lock_timeout": "20s",
@@ -44,11 +49,15 @@ func openPostgres(url string, conns int) (*db, error) {
 			c.RuntimeParams[name] = value
 		}
 	}
-	pool := sqlx.NewDb(stdlib.OpenDB(*c), "pgx")
-	pool.SetMaxOpenConns(cmp.Or(conns, 16))
-	pool.SetMaxIdleConns(cmp.Or(conns, 16))
+	return postgresPool(*c, postgresWriters), postgresPool(*c, postgresReaders), nil
+}
+
+func postgresPool(c pgx.ConnConfig, conns int) *db {
+	pool := sqlx.NewDb(stdlib.OpenDB(c), "pgx")
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return &db{pool}, nil
+	return &db{pool}
 }
 
 func (postgresEngine) name() string { return "postgres" }

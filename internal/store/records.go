@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -14,7 +15,7 @@ import (
 )
 
 // Records pages through an account's live records in key order. A page ends at the
-// limit, 1 to 10,000, or at bulk.PageBytes; a cursor that is not one of ours is a
+// limit, 1 to 10,000, or at its bytes; a cursor that is not one of ours is a
 // KindInvalid error.
 func (s *Store) Records(ctx context.Context, account bulk.AccountID, page bulk.RecordQuery) (p bulk.RecordPage, err error) {
 	d, err := s.Dataset(ctx, page.Dataset)
@@ -30,7 +31,8 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, page bulk.R
 	}
 	more := false
 	if err := s.asAccount(ctx, "list records", account, func(q reader) error {
-		more, err = s.fillPage(ctx, q, bulk.RecordRange{Account: account, Spec: d.Spec, After: after, Limit: page.Limit}, &p)
+		in := bulk.RecordRange{Account: account, Spec: d.Spec, After: after, Limit: page.Limit}
+		more, err = s.fillPage(ctx, q, pageRange{in, cmp.Or(page.Bytes, bulk.PageBytes)}, &p)
 		return err
 	}); err != nil || !more {
 		return p, err
@@ -43,14 +45,20 @@ func (s *Store) Records(ctx context.Context, account bulk.AccountID, page bulk.R
 // them, a database sends all the same.
 const recordsAtOnce = 100
 
+// pageRange is what a page of records has of them: it ends at so many bytes.
+type pageRange struct {
+	bulk.RecordRange
+	bytes int
+}
+
 // fillPage reads records until the page is full, and reports whether more follow.
-func (s *Store) fillPage(ctx context.Context, q reader, in bulk.RecordRange, p *bulk.RecordPage) (more bool, err error) {
+func (s *Store) fillPage(ctx context.Context, q reader, in pageRange, p *bulk.RecordPage) (more bool, err error) {
 	limit := in.Limit
 	for bytes := 0; ; {
 		had, ask := len(p.Records), min(recordsAtOnce, limit+1-len(p.Records))
 		in.Limit = ask
-		err := s.readRecords(ctx, q, selectRecords(in), func(r bulk.Record) bool {
-			if more = len(p.Records) == limit || bytes >= bulk.PageBytes; more {
+		err := s.readRecords(ctx, q, selectRecords(in.RecordRange), func(r bulk.Record) bool {
+			if more = len(p.Records) == limit || bytes >= in.bytes; more {
 				return false
 			}
 			bytes += r.Bytes()

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"bulkhead/internal/bulk"
 )
@@ -41,6 +44,9 @@ func TestRecordPagesAreBoundedInBytes(t *testing.T) {
 		if next != rows || pages < rows*len(wide)/bulk.PageBytes {
 			t.Errorf("%d records on %d pages, want %d", next, pages+1, rows)
 		}
+		if p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: 10_000, Bytes: 5 * len(wide)}); err != nil || len(p.Records) != 5 || p.Next == "" {
+			t.Errorf("a page of %d bytes has %d records, next %q, %v", 5*len(wide), len(p.Records), p.Next, err)
+		}
 		for limit, want := range map[int]int{1: 1, recordsAtOnce - 1: 41, 40: 40} {
 			if p, err := f.Records(t.Context(), f.account, bulk.RecordQuery{Dataset: "things", Limit: limit}); err != nil || len(p.Records) != want || p.Next == "" {
 				t.Errorf("limit %d: %d records, next %q, %v; want %d and more to come", limit, len(p.Records), p.Next, err, want)
@@ -66,6 +72,40 @@ func TestRecordPagesMeetTheirLimit(t *testing.T) {
 			if len(p.Records) != min(limit, rows) || (p.Next != "") != more {
 				t.Errorf("limit %d: %d records, next %q", limit, len(p.Records), p.Next)
 			}
+		}
+	})
+}
+
+// Readers that hold every connection that there is for them, and more that wait for one,
+// do not hold up a commit.
+func TestCommitWaitsForNoReader(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		f.stage(imp, 1)
+		validated := commitOf(f.work(imp, 0), row{no: 1, id: "a", name: "n"})
+		var readers sync.WaitGroup
+		done := make(chan struct{})
+		t.Cleanup(func() { close(done); readers.Wait() })
+		for range f.ReadersAtOnce() {
+			reading := make(chan struct{})
+			readers.Go(func() {
+				rows, err := f.read.QueryxContext(t.Context(), `SELECT id FROM accounts`)
+				if err == nil {
+					defer rows.Close()
+					rows.Next()
+				}
+				close(reading)
+				<-done
+			})
+			<-reading
+		}
+		if n := f.read.Stats().InUse; n != f.ReadersAtOnce() {
+			t.Fatalf("%d connections read, want all %d", n, f.ReadersAtOnce())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := f.Commit(ctx, validated); err != nil {
+			t.Errorf("Commit = %v", err)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,12 +17,15 @@ import (
 // what it reads cannot change before it ends.
 type sqliteEngine struct{}
 
-// openSQLite opens a pool of one connection that writes, and one that reads.
-func openSQLite(path string, readers int) (write, read *db, err error) {
+// sqliteReaders is how many connections read; one writes.
+const sqliteReaders = 4
+
+// openSQLite opens a pool that writes, and one that reads.
+func openSQLite(path string) (write, read *db, err error) {
 	if write, err = sqlitePool(path, "immediate", 1); err != nil {
 		return nil, nil, err
 	}
-	read, err = sqlitePool(path, "deferred", cmp.Or(readers, 4))
+	read, err = sqlitePool(path, "deferred", sqliteReaders)
 	return write, read, err
 }
 

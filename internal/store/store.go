@@ -56,8 +56,7 @@ type specVersion struct {
 
 // Config says where the store is.
 type Config struct {
-	URL         string // "sqlite:PATH" or "postgres://…", see [pgx.ParseConfig]
-	Connections int    // at most, to PostgreSQL, or for reading from SQLite; 0: 16, or 4
+	URL string // "sqlite:PATH" or "postgres://…", see [pgx.ParseConfig]
 }
 
 // New prepares a store without touching it.
@@ -66,11 +65,10 @@ func New(c Config) (*Store, error) {
 	var err error
 	if path, ok := strings.CutPrefix(c.URL, "sqlite:"); ok && path != "" {
 		s.engine = sqliteEngine{}
-		s.write, s.read, err = openSQLite(path, c.Connections)
+		s.write, s.read, err = openSQLite(path)
 	} else if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
 		s.engine = postgresEngine{}
-		s.write, err = openPostgres(c.URL, c.Connections)
-		s.read = s.write
+		s.write, s.read, err = openPostgres(c.URL)
 	} else {
 		err = bulk.Errorf(bulk.KindInvalid, "bad_store", "The store is %q; use sqlite:PATH or postgres://HOST/DATABASE.", redact(c.URL))
 	}
@@ -106,11 +104,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // Close ends all connections.
 func (s *Store) Close() error {
-	if s.read == s.write {
-		return s.write.Close()
-	}
 	return errors.Join(s.write.Close(), s.read.Close())
 }
+
+// ReadersAtOnce is how many may read at once. They have connections of their own, so
+// whatever they do, no transaction that writes waits for one.
+func (s *Store) ReadersAtOnce() int { return s.read.Stats().MaxOpenConnections }
 
 // querier is what reading needs: the pool or a transaction.
 type querier interface {
