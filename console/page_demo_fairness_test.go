@@ -61,6 +61,7 @@ func newDemoCluster(own bulk.Account) demoCluster {
 			ID: cmp.Or(id, bulk.NewNodeID(role)), Role: role, URL: "http://10.0.0.7:8080", Slots: slots, Version: "v0.9.2-3f1c2ab", Draining: draining, StartedAt: now.Add(-53 * time.Hour),
 		}, silent})
 	}
+	c.lag = demoLag(c.accounts[1], own, calmHour())
 	node(bulk.RoleConsole, "", 0, 0, false)
 	node(bulk.RoleIngest, "", 0, 0, false)
 	node(bulk.RoleDispatcher, c.queues[0].Dispatcher, 0, 0, false)

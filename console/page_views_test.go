@@ -32,7 +32,8 @@ func views(t *testing.T, w *demo) []view {
 	preview := chromedp.WaitVisible("#preview .mapping")
 	signedIn := maps.Clone(w.session)
 	signOut := func(w *demo) { w.session = map[string]bool{} }
-	return []view{
+	before, scenes := w.demoCluster, w.scenes()
+	views := []view{
 		{name: "imports", path: "/imports", wait: "table"},
 		{name: "imports-filtered", path: "/imports?state=failed", wait: "table"},
 		{name: "imports-none", path: "/imports?q=zzz", wait: ".empty"},
@@ -63,6 +64,9 @@ func views(t *testing.T, w *demo) []view {
 		{name: "fairness", path: "/fairness", wait: "[data-mode=live]"},
 		{name: "fairness-changed", path: "/fairness?changed=" + string(w.account.ID), wait: "#changed", steps: []step{chromedp.Click("#idle summary")}},
 		{name: "cluster", path: "/cluster", wait: "[data-mode=live]"},
+	}
+	views = append(views, scenes...)
+	return append(views, []view{
 		{name: "help", path: "/imports", wait: "table", steps: []step{chromedp.KeyEvent("?"), chromedp.WaitVisible("#help[open]")}},
 		{name: "signed-in", path: "/signed-in", wait: "[data-signed-in]"},
 		{name: "not-found", path: "/imports/imp_nothing", wait: ".problem"},
@@ -70,6 +74,7 @@ func views(t *testing.T, w *demo) []view {
 		{name: "broken", path: "/usage", wait: ".problem", world: func(w *demo) { w.broken = true }},
 		{name: "forbidden", path: "/fairness", wait: ".problem", world: func(w *demo) { w.broken, w.operator = false, false }},
 		{name: "fairness-unknown", path: "/fairness", wait: ".empty", world: func(w *demo) {
+			w.demoCluster = before
 			w.operator = true
 			for i := range w.queues {
 				w.queues[i].Accounts = nil
@@ -90,7 +95,7 @@ func views(t *testing.T, w *demo) []view {
 		{name: "not-found-signed-out", path: "/nothing/here", wait: ".problem"},
 		// The last one, for it asks before it is left.
 		{name: "new-sending", path: "/imports/new", wait: "#start", world: func(w *demo) { w.stuck, w.session = true, signedIn }, steps: []step{contacts, preview, chromedp.Click("#start"), chromedp.WaitVisible("#sending")}},
-	}
+	}...)
 }
 
 // expires ends every session while a page is open.

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bulkhead/internal/bulk"
@@ -43,6 +45,51 @@ func (v FairnessView) copies() (n int64) {
 		n += int64(d.Copies)
 	}
 	return n
+}
+
+// due is how many of an account's batches may run.
+func due(a bulk.AccountShare) int { return a.Waiting - a.Paused }
+
+func (v FairnessView) due() (n int) {
+	for _, a := range v.Fairness.Accounts {
+		n += due(a)
+	}
+	return n
+}
+
+// pressing is the account that has three in four of the batches that are due beside
+// others, if they are many; else nil.
+func (v FairnessView) pressing() *bulk.AccountShare {
+	all := v.due()
+	for _, a := range v.Fairness.Accounts {
+		if n := due(a); n >= 100 && n < all && 4*n >= 3*all && !paused(a.Cap) {
+			return &a
+		}
+	}
+	return nil
+}
+
+// byShare are the accounts with work: the one that presses, then those that used most of the
+// last minute. In steps of five in a hundred, so that the rows of equals stay where they are.
+func (v FairnessView) byShare() []bulk.AccountShare {
+	first := v.pressing()
+	step := func(a bulk.AccountShare) int {
+		if first != nil && a.Account == first.Account {
+			return 21
+		}
+		return int(20*a.Used + .5)
+	}
+	accounts := slices.Clone(v.Fairness.Accounts)
+	slices.SortStableFunc(accounts, func(a, b bulk.AccountShare) int { return cmp.Compare(step(b), step(a)) })
+	return accounts
+}
+
+// overShare tells how many times its share an account used, if that is clearly more.
+func overShare(a bulk.AccountShare) string {
+	if a.Used < 1.25*a.Entitled || a.Used < a.Entitled+.05 || a.Entitled == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f ×", a.Used/a.Entitled)
 }
 
 // steered is an account as its form shows it.

@@ -42,6 +42,8 @@ func TestPagesEscapeAndHoldNothingInline(t *testing.T) {
 		"fairness": func(b *strings.Builder) error {
 			a := bulk.Account{ID: "acc_1", Name: hostile, Weight: 1}
 			f := bulk.Fairness{Accounts: []bulk.AccountShare{{AccountQueue: bulk.AccountQueue{Account: "acc_2", Waiting: 1}, Name: hostile}}, Dispatchers: []bulk.DispatcherState{{Dispatcher: hostile}}, Silent: []bulk.NodeID{hostile}}
+			p := &bulk.Pair{Ahead: bulk.Served{Account: hostile, Name: hostile}, Behind: bulk.Served{Name: hostile}, Ratio: 2}
+			f.Lag = bulk.Lag{Latest: p, Worst: p, Minutes: []bulk.LagMinute{{Worst: p}}}
 			return Fairness(FairnessView{Page: page, Fairness: f, Idle: []bulk.Account{a}, MoreIdle: 1, Changed: &a}).Render(t.Context(), b)
 		},
 		"cluster": func(b *strings.Builder) error {
