@@ -121,6 +121,14 @@ var firing = []struct {
 	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds{instance="a"} 2x30
 		bulkhead_queue_oldest_seconds{instance="b"} 4000x30`, true},
 	{"BulkheadOldestBatchWaits", `bulkhead_queue_oldest_seconds 1800x30`, false},
+	{"BulkheadUnfair", `bulkhead_fairness_lag_seconds{instance="a"} 2x30
+		bulkhead_fairness_bound_seconds{instance="a"} 4x30
+		bulkhead_fairness_lag_seconds{instance="b"} 5x30
+		bulkhead_fairness_bound_seconds{instance="b"} 4x30`, true},
+	{"BulkheadUnfair", `bulkhead_fairness_lag_seconds{instance="a"} 5x30
+		bulkhead_fairness_bound_seconds{instance="a"} 6x30
+		bulkhead_fairness_lag_seconds{instance="b"} 2x30
+		bulkhead_fairness_bound_seconds{instance="b"} 4x30`, false},
 	{"BulkheadIngestFull", `bulkhead_ingest_refused_total{reason="process", instance="a"} 0+6x30
 		bulkhead_ingest_refused_total{reason="process", instance="b"} 0+6x30`, true},
 	{"BulkheadIngestFull", `bulkhead_ingest_refused_total{reason="process"} 7x30

@@ -108,4 +108,5 @@ func (d *Dispatcher) tick(context.Context) {
 	waiting, oldest := d.schedule.Waiting(now)
 	d.cfg.Metrics.Waiting.Set(float64(waiting))
 	d.cfg.Metrics.Oldest.Set(oldest.Seconds())
+	d.cfg.Metrics.apart(d.schedule.Latest())
 }

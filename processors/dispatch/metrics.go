@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"bulkhead/internal/bulk"
 )
 
 // Metrics are what a dispatcher measures.
@@ -14,6 +16,8 @@ type Metrics struct {
 	Waiting   prometheus.Gauge         // batches
 	Oldest    prometheus.Gauge         // age of the batch that is due and waits longest
 	Estimates *prometheus.CounterVec   // by how the wait turned out
+	Lag       *prometheus.GaugeVec     // of the worst pair of accounts; without a label, and absent while there is none
+	Bound     *prometheus.GaugeVec     // on it
 }
 
 // NewMetrics registers the metrics; reg may be nil.
@@ -42,11 +46,29 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "bulkhead_wait_estimates_total",
 			Help: "Imports that had to wait, by how their wait compares with its estimates: within the median one, within the upper one, late.",
 		}, []string{"outcome"}),
+		Lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "bulkhead_fairness_lag_seconds",
+			Help: "Slot time ÷ weight by which the worst pair of accounts at this dispatcher was apart, in the windows that ended within the last minute; absent while no two had work at the same time.",
+		}, nil),
+		Bound: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "bulkhead_fairness_bound_seconds", Help: "What bulkhead_fairness_lag_seconds may be at most.",
+		}, nil),
 	}
 	if reg != nil {
-		reg.MustRegister(m.Decisions, m.Copies, m.QueueWait, m.Waiting, m.Oldest, m.Estimates)
+		reg.MustRegister(m.Decisions, m.Copies, m.QueueWait, m.Waiting, m.Oldest, m.Estimates, m.Lag, m.Bound)
 	}
 	return m
+}
+
+// apart tells of the worst pair; nil: there is none.
+func (m *Metrics) apart(p *bulk.Pair) {
+	if p == nil {
+		m.Lag.Reset()
+		m.Bound.Reset()
+		return
+	}
+	m.Lag.WithLabelValues().Set(p.LagMS / 1000)
+	m.Bound.WithLabelValues().Set(p.BoundMS / 1000)
 }
 
 func (m *Metrics) estimated(took, median, upper time.Duration) {

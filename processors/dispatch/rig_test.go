@@ -24,11 +24,15 @@ type rig struct {
 }
 
 // play runs a test against a dispatcher that owns partitions 0 to 3.
-func play(t *testing.T, test func(*rig)) {
+func play(t *testing.T, test func(*rig)) { playWith(t, dispatch.Config{}, test) }
+
+// playWith is play with a dispatcher of a configuration.
+func playWith(t *testing.T, cfg dispatch.Config, test func(*rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{T: t, ledger: &ledger{staged: map[bulk.BatchID]bulk.BatchRef{}}, topic: newTopic(), nodes: &holders{}}
 		var err error
-		r.d, err = dispatch.New(dispatch.Config{Ledger: r.ledger, References: r.topic, Holders: r.nodes, Seed: 1})
+		cfg.Ledger, cfg.References, cfg.Holders, cfg.Seed = r.ledger, r.topic, r.nodes, 1
+		r.d, err = dispatch.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
