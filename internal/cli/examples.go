@@ -41,7 +41,7 @@ var examples = map[string][]string{
 
 	"generate contacts": {"bulkhead generate contacts --rows 1000000 --reject-rate 0 > contacts.csv"},
 	"generate spec":     {"bulkhead generate spec | bulkhead datasets apply"},
-	"simulate fairness": {"bulkhead simulate fairness --only E1,E4 --seeds 3"},
+	"simulate fairness": {"bulkhead simulate fairness --only E1,E4 --seeds 3", "bulkhead simulate fairness --attack --plays 100"},
 	"csv sniff":         {"bulkhead csv sniff people.csv", "bulkhead csv sniff export.txt --delimiter tab --encoding windows-1252 --json"},
 	"csv normalize":     {"bulkhead csv normalize export.txt --delimiter ';' > clean.csv"},
 

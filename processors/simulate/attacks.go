@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -188,6 +189,30 @@ func (p *program) e14() {
 			return p.each(set, seed, func(d Design, _ scene, o *outcome) {
 				p.note(r, d.Name, seed, ratio(quantile(o.latencies(), 0.99), best))
 			})
+		})
+	}
+}
+
+func (p *program) e15() {
+	e := experiment{
+		"E15", "How far two accounts come apart that have work, wherever, as part of the bound: the worst that a search finds",
+		"simulate fairness --attack searches for longer. A bound that the worst comes nowhere near would say nothing.",
+	}
+	plays := 25
+	if p.short {
+		plays = 5
+	}
+	for _, n := range []int{1, 4, 16} {
+		r := p.row(e, fmt.Sprintf("%d dispatchers", n), "furthest apart ÷ bound", &Target{AtMost: 1})
+		p.trials = append(p.trials, func(seed int) error {
+			for _, d := range Designs[:2] {
+				c := climber{Attack: Attack{Plays: 2 * plays, design: d}, dispatchers: n, rand: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+				if err := c.run(context.Background(), func() {}); err != nil {
+					return err
+				}
+				p.note(r, d.Name, seed, c.best.score)
+			}
+			return nil
 		})
 	}
 }

@@ -27,7 +27,10 @@ func (w *world) start(o int32) {
 	d.lives++
 	c := schedule.Config{
 		Discipline: func(predict func(bulk.BatchRef) time.Duration) schedule.Discipline {
-			d.queue = recorded{queue: w.design.queue(w, predict, mix(w.seed+uint64(o)))}
+			d.queue = recorded{
+				queue:  w.design.queue(w, predict, mix(w.seed+uint64(o))),
+				pushed: func(ref bulk.BatchRef) { w.queued(w.ledger.batches[ref.No]) },
+			}
 			return &d.queue
 		},
 		FirstLease:  uint64(o)<<48 | d.lives<<40,
@@ -95,14 +98,9 @@ func (o observer) Due()    { o.announce(o.dispatcher) }
 func (o observer) Copied() { o.copied = true }
 
 // Expired notes that a batch of a lost node waits again.
-func (o observer) Expired(l bulk.Lease) {
-	o.faults.redelivered++
-	o.queued(o.ledger.batches[l.Ref.No])
-}
-
-// Delayed notes that a batch that failed waits for another attempt.
-func (o observer) Delayed(ref bulk.BatchRef, _ int, _ time.Time) { o.queued(o.ledger.batches[ref.No]) }
+func (o observer) Expired(bulk.Lease) { o.faults.redelivered++ }
 
 func (observer) Ended(bulk.Offset)                       {}
 func (observer) Began(took, median, upper time.Duration) {}
 func (observer) Leased(time.Duration, int64)             {}
+func (observer) Delayed(bulk.BatchRef, int, time.Time)   {}

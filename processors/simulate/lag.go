@@ -136,8 +136,11 @@ func (t *account) backlog(stretch, from, to int, s *scene) drr.Backlog {
 		b.InFlight = max(b.InFlight, d.most)
 	}
 	if t.files == 0 || stretch == 0 { // it may have come with an allowance
-		whole := allowance * quantum / time.Duration(s.least())
-		b.Allowance = max(whole-(t.dots[from].used-t.dots[stretch].used), 0)
+		b.Allowance = allowance * quantum / time.Duration(s.least())
+		if stretch > 0 {
+			b.Allowance += t.dots[stretch].used
+		}
+		b.Allowance = max(b.Allowance-t.dots[from].used, 0)
 	}
 	return b
 }

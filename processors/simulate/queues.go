@@ -14,10 +14,19 @@ type queue interface {
 	rounds() float64 // of all accounts with work, since the beginning
 }
 
-// recorded remembers the latest grant of a queue.
+// recorded remembers the latest grant of a queue, and tells what waits in it.
 type recorded struct {
 	queue
 	latest drr.Grant
+	pushed func(bulk.BatchRef)
+}
+
+func (r *recorded) Push(ref bulk.BatchRef) bool {
+	ok := r.queue.Push(ref)
+	if ok {
+		r.pushed(ref)
+	}
+	return ok
 }
 
 func (r *recorded) PopFor(lane drr.Lane) (g drr.Grant, ok bool) {

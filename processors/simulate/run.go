@@ -25,7 +25,7 @@ type Options struct {
 const DefaultSeeds = 10
 
 // Experiments lists what can be run.
-var Experiments = []string{"E1", "E2", "E2b", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "E11", "E12", "E13", "E14", "E16"}
+var Experiments = []string{"E1", "E2", "E2b", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "E11", "E12", "E13", "E14", "E15", "E16"}
 
 // trial runs one seed in one setting with every design, and notes what it measured.
 type trial func(seed int) error
@@ -64,6 +64,7 @@ type program struct {
 	Options
 	rows   []*Row
 	trials []trial
+	done   int // of their runs
 	mu     sync.Mutex
 	bases  sync.Map // what several trials compare with, by design and seed
 }
@@ -77,6 +78,7 @@ func newProgram(o Options) *program {
 		{[]string{"E3"}, p.e3},
 		{[]string{"E1", "E9"}, p.e1},
 		{[]string{"E11"}, p.e11},
+		{[]string{"E15"}, p.e15},
 		{[]string{"E8"}, p.e8},
 		{[]string{"E2"}, p.e2},
 		{[]string{"E2b"}, p.e2b},
@@ -101,7 +103,7 @@ func (p *program) wants(id string) bool { return len(p.Only) == 0 || slices.Cont
 func (p *program) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	done, total := 0, len(p.trials)*p.Seeds
+	total := len(p.trials) * p.Seeds
 	for _, t := range p.trials {
 		for seed := range p.Seeds {
 			group.Go(func() error {
@@ -111,16 +113,21 @@ func (p *program) run(ctx context.Context) error {
 				if err := t(seed); err != nil {
 					return fmt.Errorf("seed %d: %w", seed, err)
 				}
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				if done++; p.Progress != nil {
-					p.Progress(done, total)
-				}
+				p.tell(total)
 				return nil
 			})
 		}
 	}
 	return group.Wait()
+}
+
+// tell says that another run of so many has ended.
+func (p *program) tell(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done++; p.Progress != nil {
+		p.Progress(p.done, total)
+	}
 }
 
 // row declares a measure; target may be nil.

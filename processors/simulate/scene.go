@@ -18,6 +18,7 @@ type scene struct {
 	gaps         bool          // measure how long accounts wait, in rounds
 	lags         bool          // measure how far apart accounts that have work drift
 	cut          bool          // imports that have not ended with the span count as they are
+	enough       int           // grants after which the span ends, at the latest; 0: it does not
 	knee         int           // busy slots from which all get slower in proportion: a shared database; 0: never
 	faults       faults
 }
@@ -35,6 +36,7 @@ type outcome struct {
 	samples  []sample      // the measured imports, as they ended
 	idle     time.Duration // slot time without work while work waited
 	capacity time.Duration // slot time of the measured span
+	until    time.Duration // end of the measured span
 	grants   int
 	copies   int
 	useless  time.Duration // slot time of attempts whose batch another one committed

@@ -61,7 +61,11 @@ func runScene(s scene, d Design, seed uint64) (*outcome, error) {
 			break
 		}
 		w.step()
+		if w.enough > 0 && w.found.grants >= w.enough {
+			w.to = w.now
+		}
 	}
+	w.found.until = w.to
 	if w.cut {
 		w.breakOff()
 	}
@@ -244,9 +248,6 @@ func (w *world) push(b *batch) {
 	d.schedule.Add(w.clock(), b.ref, &bulk.Offset{Partition: b.partition})
 	if t := b.imp.account; t.weight > 1 {
 		d.schedule.Steer(w.clock(), bulk.Controls{Weights: map[bulk.AccountID]int{t.id: t.weight}}, schedule.Subjects{})
-	}
-	if b.running == 0 {
-		w.queued(b)
 	}
 }
 
