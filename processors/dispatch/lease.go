@@ -7,29 +7,42 @@ import (
 	"bulkhead/internal/bulk"
 	"bulkhead/processors"
 	"bulkhead/processors/drr"
+	"bulkhead/processors/schedule"
 )
 
 var _ processors.Dispatcher = (*Dispatcher)(nil)
 
 // Lease waits until a batch is due for this node, or ctx ends.
 func (d *Dispatcher) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error) {
-	l, _, err := d.LeaseFor(ctx, node, drr.Anyone)
-	return l, err
+	a, err := d.LeaseFor(ctx, node, drr.Ask{})
+	if err != nil {
+		return bulk.Lease{}, err
+	}
+	return *a.Lease, nil
 }
 
 // LeaseFor is Lease for a node that decides itself whom its slot is for, because it has
-// other dispatchers as well. It reports whether a newcomer got it.
-func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error) {
+// other dispatchers as well. What is due after it is not filled in.
+func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask) (a schedule.Answer, err error) {
 	err = d.await(ctx, func() (ok bool) {
-		if l, newcomer, ok = d.schedule.Next(time.Now(), node, lane); ok {
+		if a, ok = d.schedule.Next(time.Now(), node, ask); ok {
 			d.waiters.wake() // less is due now: see AwaitDemand
+		} else if ask.Lane == drr.Anyone {
+			d.schedule.Idle()
 		}
 		return ok
 	})
 	if err == nil {
 		d.cfg.Metrics.Decisions.Inc()
 	}
-	return l, newcomer, err
+	return a, err
+}
+
+// Idle notes that a node has a free slot and found nothing due at any dispatcher.
+func (d *Dispatcher) Idle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.schedule.Idle()
 }
 
 // Extend keeps a lease alive; false says that it is lost.

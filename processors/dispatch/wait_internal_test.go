@@ -19,9 +19,9 @@ type counted struct {
 	due   *drr.Demand // instead of the queue's
 }
 
-func (c *counted) PopFor(lane drr.Lane) (drr.Grant, bool) {
+func (c *counted) PopFor(ask drr.Ask) (drr.Grant, bool) {
 	c.asked.Add(1)
-	return c.Queue.PopFor(lane)
+	return c.Queue.PopFor(ask)
 }
 
 func (c *counted) Demand() drr.Demand {
@@ -167,7 +167,7 @@ func TestRiseAfterLeasesIsToldAtOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
 		defer cancel()
 		begun := time.Now()
-		if got := d.AwaitDemand(ctx, known); got == (drr.Demand{}) || time.Since(begun) != 100*time.Millisecond {
+		if got := d.AwaitDemand(ctx, known); !got.Any() || time.Since(begun) != 100*time.Millisecond {
 			t.Errorf("told %+v after %v, want the new batch after 100ms", got, time.Since(begun))
 		}
 	})

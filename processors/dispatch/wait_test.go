@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -82,18 +83,24 @@ func TestEstimatesAreComparedWithWaits(t *testing.T) {
 		for range 4 {
 			leases = append(leases, r.lease())
 		}
-		for turn := range 1200 {
+		arrivals := rand.New(rand.NewPCG(1, 1))
+		var warm bulk.Calibration
+		for turn := range 2400 {
 			if turn%4 == 0 {
 				ref := r.ref(turn%3+1, 0)
 				ref.Import = bulk.ImportID(fmt.Sprint("small", turn))
 				r.ledger.stage(ref)
 				r.deliver(ref)
 			}
-			r.pass(25 * time.Millisecond)
+			r.pass(time.Duration(5+arrivals.IntN(40)) * time.Millisecond)
 			r.took(leases[0], 100*time.Millisecond)
 			leases = append(leases[1:], r.lease())
+			if turn == 800 { // first estimates are wide
+				warm = r.d.Queue().Calibration
+			}
 		}
 		c := r.d.Queue().Calibration
+		c.Waits, c.Median, c.Upper = c.Waits-warm.Waits, c.Median-warm.Median, c.Upper-warm.Upper
 		if half, most := float64(c.Median)/float64(c.Waits), float64(c.Upper)/float64(c.Waits); c.Waits < 250 || half < 0.4 || half > 0.6 || most < 0.85 || most > 0.95 {
 			t.Errorf("%d waits, %.2f within the median estimate, %.2f within the upper one; want 0.5 and 0.9", c.Waits, half, most)
 		}

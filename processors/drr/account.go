@@ -1,26 +1,20 @@
 package drr
 
-import (
-	"time"
+import "bulkhead/internal/bulk"
 
-	"bulkhead/internal/bulk"
-)
-
-// account is one with work, or with a debt that rounds have not yet paid off.
+// account is one with work, or one whose use of slots is remembered.
 type account struct {
-	id      bulk.AccountID
-	weight  int
-	cap     int           // most batches in flight, or NoCap
-	deficit time.Duration // slot time it may still use; negative: debt
-	open    bool          // it is in the middle of its turn
+	id       bulk.AccountID
+	weight   int
+	cap      int     // most batches in flight, or NoCap
+	attained Virtual // T: slot time that it was charged ÷ weight
+	until    Virtual // while it has attained less, it is a newcomer
+	used     Virtual // of its turn among the newcomers
+	open     bool    // it is in the middle of its turn in the round
+	turn     int     // the round of its latest turn since it joined, or never
+	paid     int     // turns that it passed since, in debt
 
-	newcomer bool          // it has allowance left and was not through the round since it came
-	spent    time.Duration // of its allowance
-	round    int           // of its latest turn
-	paid     int           // turns that it passed since, in debt
-	owesPass bool          // it has been a newcomer and not yet been through the round
-
-	ready    int   // waiting batches of imports that are not paused
+	waiting  int   // batches of imports that are not paused
 	tally    tally // what it may run now
 	inFlight int
 	lines    []*line // its imports
@@ -30,18 +24,30 @@ type account struct {
 	prev, next *account
 }
 
-// SetWeight sets an account's share, 1 to [bulk.MaxWeight]; it acts at the account's
-// next turn. An account without batches is not remembered, so push first.
+// SetWeight sets an account's share, 1 to [bulk.MaxWeight]. What it used of this round
+// stays the same slot time; with more weight it goes on at once. An account without batches
+// is not remembered, so push first.
 func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 	a := q.accounts[id]
-	if a == nil {
+	if weight = min(max(weight, 1), bulk.MaxWeight); a == nil || a.weight == weight {
 		return
 	}
-	q.weights[a.weight]--
-	a.weight = min(max(weight, 1), bulk.MaxWeight)
-	q.weights[a.weight]++
-	q.weigh(a)
+	more := weight > a.weight
+	q.listed(a, -1)
+	scale := Virtual(a.weight) / Virtual(weight)
+	a.attained, a.until = q.began+(a.attained-q.began)*scale, q.began+(a.until-q.began)*scale
+	a.weight = weight
+	q.listed(a, 1)
+	if more && a.in == &q.oldFlows && a.attained.before(q.round) {
+		a.open, a.turn = true, q.rounds
+		q.oldFlows.remove(a)
+		q.oldFlows.pushFront(a)
+	}
+	q.place(a)
 }
+
+// never is the turn of an account that had none since it joined the round.
+const never = -1
 
 // NoCap lifts the bound of [Queue.SetCap].
 const NoCap = -1
@@ -79,9 +85,10 @@ func (q *Queue) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 			q.evict(l)
 		}
 	}
-	for id, a := range q.accounts { // those without work that still owe the round something
+	for id, a := range q.accounts { // those without work that are remembered
 		if gone(id) {
-			q.banish(a)
+			q.unlist(a)
+			q.dismiss(a)
 		}
 	}
 	return ids
@@ -91,27 +98,19 @@ func (q *Queue) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 func (q *Queue) evict(l *line) {
 	a := l.account
 	if !l.paused {
-		a.ready -= l.waiting
+		q.ready(a, -l.waiting)
 		a.classes[l.class].remove(l)
 	}
 	a.inFlight -= l.inFlight
 	l.waiting, l.inFlight = 0, 0
 	q.release(l)
-	if a.idle() {
-		q.banish(a)
-		return
+	if q.cfg.FIFO { // where it is not its owner's
+		q.place(a)
 	}
-	q.place(a)
 }
 
-// banish dismisses an account from wherever it is.
-func (q *Queue) banish(a *account) {
-	a.unlist()
-	q.dismiss(a)
-}
-
-// account finds or enters an account. One that is not known was entirely idle:
-// it is a newcomer.
+// account finds or enters an account. Nothing is known of what a new one used: it may be
+// behind the round as far as any.
 func (q *Queue) account(id bulk.AccountID) *account {
 	if q.cfg.FIFO {
 		id = everybody
@@ -119,81 +118,102 @@ func (q *Queue) account(id bulk.AccountID) *account {
 	a := q.accounts[id]
 	if a == nil {
 		a = q.spare.account()
-		*a = account{id: id, weight: 1, cap: NoCap, newcomer: true, owesPass: true, lines: a.lines[:0], classes: a.classes}
+		*a = account{id: id, weight: 1, cap: NoCap, turn: never, attained: q.Virtual() - q.allowance(), lines: a.lines[:0], classes: a.classes}
 		q.accounts[id] = a
-		q.weights[1]++
 	}
 	return a
 }
 
-// quantum is the slot time that an account earns a turn.
-func (q *Queue) quantum(a *account) time.Duration {
-	least := 1
-	for least < a.weight && q.weights[least] == 0 {
-		least++
-	}
-	return q.cfg.Quantum * time.Duration(a.weight) / time.Duration(least)
-}
+// newcomer reports whether the account may run ahead of the round.
+func (a *account) newcomer() bool { return a.attained.before(a.until) }
 
 func (a *account) capped() bool { return a.cap != NoCap && a.inFlight >= a.cap }
 
 // may reports whether the account has something to run now.
-func (a *account) may() bool { return a.ready > 0 && !a.capped() }
+func (a *account) may() bool { return a.waiting > 0 && !a.capped() }
 
 // idle: nothing waits, nothing is paused, nothing is in flight.
 func (a *account) idle() bool { return len(a.lines) == 0 }
 
+// ready counts batches that may run, or may not any more. An account that had none comes
+// back: it is behind the round by what it did not use, an allowance at most, and until it
+// has come to where the others are, it is a newcomer. So the allowance is a token bucket:
+// it fills as fast as the round goes on.
+func (q *Queue) ready(a *account, n int) {
+	if a.waiting == 0 && n > 0 {
+		now := q.Virtual()
+		a.attained = max(a.attained, now-q.allowance())
+		a.until, a.used = now, 0
+	}
+	a.waiting += n
+}
+
 // place puts an account where it belongs after anything happened to it: into its
 // list if it may run, out of it otherwise.
 func (q *Queue) place(a *account) {
-	q.weigh(a)
 	switch {
 	case a.may():
 		q.enlist(a)
-	case a.ready > 0: // at its cap: it keeps what it has and earns nothing
-		a.unlist()
-	default:
-		a.unlist()
-		q.emptied(a)
+	case a.waiting > 0: // at its cap: it keeps what it has and earns nothing
+		q.unlist(a)
+	default: // its turn is over
+		a.open = false
+		q.unlist(a)
+		if a.idle() {
+			q.away.pushBack(a)
+		}
 	}
+	q.weigh(a)
 }
 
-// enlist lets an account run: a turn that the cap cut short goes on, others wait
-// for the next.
+// enlist lets an account run, ahead of the round while it is a newcomer. In the round a
+// turn that the cap cut short goes on, others wait for the next.
 func (q *Queue) enlist(a *account) {
-	switch {
-	case a.newcomer && a.in == &q.oldFlows: // it has work again before it was through the round
-		q.oldFlows.remove(a)
-		q.newFlows.pushBack(a)
-	case a.in != nil:
-	case a.newcomer:
-		q.newFlows.pushBack(a)
-	case a.open:
-		q.oldFlows.pushFront(a)
-	default:
-		q.oldFlows.pushBack(a)
+	to := &q.oldFlows
+	if a.newcomer() {
+		to = &q.newFlows
+	}
+	if a.in == to {
+		return
+	}
+	q.unlist(a)
+	if to == &q.oldFlows {
+		a.attained = max(a.attained, q.began) // it earned nothing while it was not there
+	}
+	if a.open {
+		to.pushFront(a)
+	} else {
+		a.turn = never
+		to.pushBack(a)
+	}
+	q.listed(a, 1)
+}
+
+func (q *Queue) unlist(a *account) {
+	if a.in == nil {
+		return
+	}
+	q.listed(a, -1)
+	a.in.remove(a)
+}
+
+// listed counts an account that may run, if it may, by its weight.
+func (q *Queue) listed(a *account, n int) {
+	if a.in == &q.newFlows || a.in == &q.oldFlows {
+		q.weights[a.weight] += n
 	}
 }
 
-func (a *account) unlist() {
-	if a.in != nil {
-		a.in.remove(a)
-	}
-}
-
-// emptied ends the turn of an account without work. It forfeits what it did not use
-// but keeps its debt; an idle one in debt, or fresh from the newcomers, still has to
-// go through the round. Until a newcomer is through, it keeps what is left of its
-// allowance: of a small import whose first batch ends before the second is staged,
-// neither waits behind the round.
-func (q *Queue) emptied(a *account) {
-	a.open = false
-	a.deficit = min(a.deficit, 0)
+// forgetOne forgets an account without work that would come back as a new one does. To
+// look at one for each dispatch is enough: no account leaves without one.
+func (q *Queue) forgetOne() {
+	a := q.away.front()
 	switch {
-	case !a.idle():
-	case a.owesPass || a.deficit < 0:
-		q.oldFlows.pushBack(a)
+	case a == nil:
+	case a.attained > q.Virtual()-q.allowance():
+		q.away.toBack(a)
 	default:
+		q.away.remove(a)
 		q.dismiss(a)
 	}
 }
@@ -201,7 +221,6 @@ func (q *Queue) emptied(a *account) {
 // dismiss forgets an account that is in no list.
 func (q *Queue) dismiss(a *account) {
 	q.count(a, tally{})
-	q.weights[a.weight]--
 	delete(q.accounts, a.id)
 	for i := range a.classes {
 		a.classes[i].reset()

@@ -1,58 +1,66 @@
 package drr
 
 import (
-	"time"
+	"math"
 
 	"bulkhead/internal/bulk"
 )
 
-// tally is what may run now: the weights of the accounts in the round, those of the
-// newcomers, and the slot time that the latter may use ahead of the round.
-type tally struct {
-	due, fresh int
-	ahead      time.Duration
+// Virtual is virtual time: slot time ÷ weight, in seconds. An account's is what it was
+// charged since ever; who has less of it comes first. It is comparable between
+// dispatchers, as those of all accounts are drawn to one mean.
+type Virtual float64
+
+// before compares to the nanosecond: less is rounding.
+func (v Virtual) before(o Virtual) bool { return v < o-1e-9 }
+
+// Demand is what is due at a dispatcher. Nodes share their slots among dispatchers by it:
+// see [Picker].
+type Demand struct {
+	Round    int     `json:"round"`              // weights of the accounts in the round that have something to run
+	Ahead    int     `json:"ahead"`              // batches that newcomers may run ahead of the round
+	Fresh    int     `json:"fresh,omitempty"`    // weights of these newcomers
+	Owing    int     `json:"owing,omitempty"`    // accounts that would have something to run, but for their debt
+	Virtual  Virtual `json:"virtual,omitempty"`  // mean of the accounts in Round, by weight; 0: not known
+	InFlight int     `json:"inflight,omitempty"` // batches
 }
 
-// meanAlpha is the weight of the newest batch in the mean slot time of all. At first the
-// newest weighs more, so that the mean is soon neither the first guess nor that of the
-// batches that ended first, which are the short ones: a dispatcher to which few batches
-// are due would take long to get rid of either.
-const meanAlpha = 0.02
+// Any reports whether anything may run.
+func (d Demand) Any() bool { return d.Round > 0 || d.Ahead > 0 || d.Owing > 0 }
+
+// Exceeds tells more work than is known from noise.
+func (d Demand) Exceeds(known Demand) bool {
+	return d.Round > known.Round+known.Round/8 || d.Ahead > known.Ahead+known.Ahead/8 || d.Any() && !known.Any()
+}
+
+// Min returns d as far as it is not more than o.
+func (d Demand) Min(o Demand) Demand {
+	d.Round, d.Ahead, d.Owing = min(d.Round, o.Round), min(d.Ahead, o.Ahead), min(d.Owing, o.Owing)
+	return d
+}
+
+// Demand returns what is due here.
+func (q *Queue) Demand() Demand {
+	d := q.sum.Demand
+	d.Virtual, d.InFlight = q.Virtual(), q.inFlight
+	return d
+}
 
 // Weight returns the sum of the weights of the accounts that have something to run now.
-func (q *Queue) Weight() int { return q.due + q.fresh }
+func (q *Queue) Weight() int { return q.sum.weight }
+
+// Virtual is how far the accounts in the round have come, on average; where nobody is in
+// it, how far the round has.
+func (q *Queue) Virtual() Virtual {
+	if q.sum.Round == 0 {
+		return q.round
+	}
+	return q.sum.attained / Virtual(q.sum.Round)
+}
 
 // Rounds counts the rounds since the beginning: one ends where an account begins its
 // second turn in it. Newcomers run ahead of it and are not counted.
 func (q *Queue) Rounds() int { return q.rounds }
-
-// Demand is how many batches are due at a dispatcher, in hundredths: in a round, and
-// ahead of it. Both are slot time divided by what a batch takes there on average. Nodes
-// lease one batch at a time, so if they do it in proportion to Round, accounts get the
-// same slot time at every dispatcher.
-type Demand struct {
-	Round int `json:"round"` // what the accounts in the round earn in one
-	Ahead int `json:"ahead"` // what newcomers may run ahead of it; of that, at least 1
-}
-
-// Exceeds tells more work than is known from noise.
-func (d Demand) Exceeds(known Demand) bool {
-	return d.Round > known.Round+known.Round/8 || d.Ahead > known.Ahead+known.Ahead/8
-}
-
-// Min returns the lesser of both, in a round and ahead of it.
-func (d Demand) Min(o Demand) Demand { return Demand{min(d.Round, o.Round), min(d.Ahead, o.Ahead)} }
-
-// Demand returns what is due here.
-func (q *Queue) Demand() Demand {
-	return Demand{Round: q.batchesIn(q.round()), Ahead: max(q.batchesIn(q.ahead), min(q.fresh, 1))}
-}
-
-// batchesIn is how many take so much slot time here, in hundredths.
-func (q *Queue) batchesIn(d time.Duration) int { return int(100 * float64(d) / q.mean) }
-
-// round is the slot time that the accounts in the round earn in one.
-func (q *Queue) round() time.Duration { return time.Duration(q.due) * q.cfg.Quantum }
 
 // Waits reports whether a batch of the import waits.
 func (q *Queue) Waits(id bulk.ImportID) bool {
@@ -60,30 +68,48 @@ func (q *Queue) Waits(id bulk.ImportID) bool {
 	return l != nil && l.waiting > 0
 }
 
-// learn takes in what a batch took; one stray measurement moves the mean by a bounded part.
-func (q *Queue) learn(took time.Duration) {
-	q.learnt++
-	q.mean += max(meanAlpha, 4/float64(q.learnt+3)) * (float64(min(max(took, time.Millisecond), 4*q.cfg.Quantum)) - q.mean)
+// tally is an account's part of the demand, or the sum of all.
+type tally struct {
+	Demand
+	weight   int
+	attained Virtual // × weight, of those in Round
 }
 
-// weigh keeps the queue's tally in step with what the account may run now.
+// weigh keeps the queue's sum in step with what the account may run now. One that is
+// further ahead than an allowance counts for nothing: it would draw slots here, and the
+// mean away, for others.
 func (q *Queue) weigh(a *account) {
 	var now tally
 	switch {
 	case !a.may():
-	case a.newcomer:
-		left := time.Duration(q.cfg.Allowance*a.weight)*q.cfg.Quantum - a.spent
-		now = tally{fresh: a.weight, ahead: max(min(left, time.Duration(q.mean*float64(a.ready))), 1)}
+	case a.newcomer():
+		now.weight, now.Fresh = a.weight, a.weight
+		now.Ahead = min(a.waiting, q.quanta(a))
+	case a.attained > q.round+q.allowance():
+		now.weight, now.Owing = a.weight, 1
 	default:
-		now = tally{due: a.weight}
+		now.weight, now.Round = a.weight, a.weight
+		now.attained = a.attained * Virtual(a.weight)
 	}
 	q.count(a, now)
 }
 
-// count replaces an account's part of the tally.
+// quanta is how many batches of a quantum a newcomer may still run.
+func (q *Queue) quanta(a *account) int {
+	left := float64(a.until-a.attained) * float64(a.weight)
+	return max(1, int(math.Ceil(left/q.cfg.Quantum.Seconds()-1e-6)))
+}
+
+// count replaces an account's part of the sum.
 func (q *Queue) count(a *account, now tally) {
-	q.due += now.due - a.tally.due
-	q.fresh += now.fresh - a.tally.fresh
-	q.ahead += now.ahead - a.tally.ahead
+	was, s := a.tally, &q.sum
+	s.Round += now.Round - was.Round
+	s.Ahead += now.Ahead - was.Ahead
+	s.Fresh += now.Fresh - was.Fresh
+	s.Owing += now.Owing - was.Owing
+	s.weight += now.weight - was.weight
+	if s.attained += now.attained - was.attained; s.Round == 0 {
+		s.attained = 0 // nothing is left of rounding
+	}
 	a.tally = now
 }

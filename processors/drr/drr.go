@@ -8,27 +8,21 @@
 //
 //	          Push                      Pop                     Finish
 //	batch ───────────▶ waiting ───────────────────▶ in flight ───────────▶ gone
-//	                      │  charge the prediction              correct by the
-//	       Pause, Unpause ┘                                     time it took
+//	                      │  charge the prediction    Charge: up to what it takes,
+//	       Pause, Unpause ┘                           as it runs, and at its end
 //
-//	new flows ▶ a ▶ b          newcomers: five at once, then every other dispatch while old ones wait
+//	new flows ▶ a ▶ b          newcomers: ahead of the round, in turns of 100 ms
 //	old flows ▶ c ▶ d ▶ e      the round: each turn one quantum, then to the back
 //
-// What it guarantees:
-//   - Accounts that always have work receive slot time in proportion to their
-//     weights, within one quantum and one batch, however they cut their work up.
-//   - An account that was entirely idle (nothing waits, nothing in flight) runs
-//     its first Allowance quanta ahead of the round, so a small import hardly
-//     notices a hundred large ones. After that, or idle again, it has to pass
-//     through the round once before it has another allowance.
-//   - Nobody starves: while others wait, newcomers take Allowance dispatches in a row at
-//     most, and in the long run half of them, or up to five of six where few wait
-//     (burstGate).
-//   - An account at its cap earns nothing meanwhile, and goes on with its turn
-//     when a slot comes free. Debt stays until rounds have paid it off.
+// Of an account one number is kept: its virtual time T, the slot time that it was charged
+// ever, by weight ([Virtual]). The round has one as well, R, which each round raises by a
+// quantum; weight × (R − T) is the account's deficit in the sense of the paper. In its
+// turn an account runs until T ≥ R; whoever is in debt, T > R, passes its turns until R
+// has come after it, so debts are kept whole.
 //
-// Inside an account the priority classes share 8:3:1, an import with less
-// remaining work goes first, and every fourth pick takes what waited longest.
+// bound.go says what this guarantees, and why. Inside an account the priority classes
+// share 8:3:1, an import with less remaining work goes first, and every fourth pick takes
+// what waited longest.
 package drr
 
 import (
@@ -41,14 +35,13 @@ import (
 
 // Config sets a queue up. Zero values take the defaults.
 type Config struct {
-	// Quantum is the slot time that the lightest account earns a turn. No batch is
-	// charged more than this when it is dispatched. Default 250 ms.
+	// Quantum is the slot time that the lightest account earns a turn. Default 250 ms.
 	Quantum time.Duration
-	// Allowance is how many of its quanta a newcomer may use ahead of the round, and how many
-	// dispatches in a row newcomers may have while others wait. Default 5.
+	// Allowance is how many of its quanta an account may be behind the round when it comes
+	// back, to run ahead of it. Default 5.
 	Allowance int
-	// Cost predicts a batch's slot time. It is asked at dispatch and clamped to
-	// 1 µs to Quantum. Default: 20 µs a row.
+	// Cost predicts a batch's slot time. It is asked at dispatch; 1 µs at least is
+	// charged. Default: 20 µs a row.
 	Cost func(bulk.BatchRef) time.Duration
 	// Seed makes [Queue.Shuffle] repeatable.
 	Seed uint64
@@ -57,7 +50,13 @@ type Config struct {
 	FIFO bool
 }
 
-const defaultAllowance = 5
+const (
+	defaultQuantum   = 250 * time.Millisecond
+	defaultAllowance = 5
+	// newcomerTurn is the slot time by weight after which one newcomer makes way for the
+	// next. It is short: a small import's second batch waits for one such turn of each.
+	newcomerTurn Virtual = 0.1
+)
 
 // Queue holds batches and says which is next.
 type Queue struct {
@@ -65,16 +64,18 @@ type Queue struct {
 	batches  map[bulk.BatchID]*batch
 	lines    map[bulk.ImportID]*line
 	accounts map[bulk.AccountID]*account
-	weights  [bulk.MaxWeight + 1]int // accounts by weight, for the least one
+	weights  [bulk.MaxWeight + 1]int // accounts that may run, by weight, for the least one
 	newFlows list
 	oldFlows list
-	rounds   int // since the beginning
-	gate     burstGate
+	away     list    // accounts without work that are remembered for what they used
+	round    Virtual // R: who is in the round may run until then
+	began    Virtual // where this round began
+	rounds   int     // since the beginning
+	most     Virtual // that any account has come to
+	gate     gate
 	waiting  int
 	inFlight int
-	tally            // of all accounts
-	mean     float64 // slot time of a batch, moving average
-	learnt   int     // batches in it
+	sum      tally // of all accounts
 	seq      uint64
 	rand     *rand.Rand
 	spare    spare
@@ -90,7 +91,7 @@ type Grant struct {
 
 // New returns an empty queue.
 func New(cfg Config) *Queue {
-	cfg.Quantum = cmp.Or(cfg.Quantum, 250*time.Millisecond)
+	cfg.Quantum = cmp.Or(cfg.Quantum, defaultQuantum)
 	cfg.Allowance = cmp.Or(cfg.Allowance, defaultAllowance)
 	if cfg.Cost == nil {
 		cfg.Cost = func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * 20 * time.Microsecond }
@@ -100,8 +101,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
-		gate:     newBurstGate(cfg.Allowance),
-		mean:     float64(cfg.Quantum),
+		gate:     gate{most: time.Duration(cfg.Allowance) * cfg.Quantum},
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
 }
@@ -116,18 +116,17 @@ func (q *Queue) Push(ref bulk.BatchRef) bool {
 	l := b.line
 	q.waiting++
 	l.push(b)
-	a := l.account
 	if !l.paused {
-		a.ready++
-		a.classes[l.class].update(l)
+		q.ready(l.account, 1)
+		l.account.classes[l.class].update(l)
 	}
-	q.place(a)
+	q.place(l.account)
 	return true
 }
 
 // Adopt adds a batch that is in flight already: another dispatcher granted it, and
-// charged its account. An account with work in flight is no newcomer. It returns false
-// and changes nothing when the batch waits or is in flight here already.
+// its account is charged here when it ends. It returns false and changes nothing when
+// the batch waits or is in flight here already.
 func (q *Queue) Adopt(ref bulk.BatchRef) bool {
 	b := q.enter(ref)
 	if b == nil {
@@ -135,10 +134,7 @@ func (q *Queue) Adopt(ref bulk.BatchRef) bool {
 	}
 	q.fly(b)
 	a := b.line.account
-	if a.newcomer {
-		a.newcomer = false
-		a.unlist()
-	}
+	a.attained = max(a.attained, q.Virtual()) // it is no newcomer
 	q.place(a)
 	return true
 }
@@ -156,9 +152,8 @@ func (q *Queue) enter(ref bulk.BatchRef) *batch {
 	return b
 }
 
-// fly counts a batch as in flight and predicts its cost.
+// fly counts a batch as in flight.
 func (q *Queue) fly(b *batch) {
-	b.cost = min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)
 	b.flying = true
 	b.line.inFlight++
 	b.line.account.inFlight++
@@ -170,11 +165,14 @@ func (q *Queue) fly(b *batch) {
 func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
 
 // PopFor decides for a slot that somebody else gave to newcomers or to the round.
-func (q *Queue) PopFor(lane Lane) (Grant, bool) {
+func (q *Queue) PopFor(ask Ask) (Grant, bool) {
+	if q.sum.Round == 0 { // nobody here says how far the round is
+		q.advance(ask.Virtual)
+	}
 	switch {
-	case lane == Newcomer:
+	case ask.Lane == Newcomer:
 		return q.pop(q.newFlows.front)
-	case lane == Round && q.due > 0:
+	case ask.Lane == Round && q.sum.Round > 0:
 		return q.pop(q.oldFlows.front)
 	default:
 		return q.Pop()
@@ -193,11 +191,9 @@ func (q *Queue) pop(front func() *account) (Grant, bool) {
 	}
 }
 
-// Finish takes a batch out of flight, whatever became of it, and corrects its
-// account's charge by the slot time that it really took. One that failed is
-// pushed again when its back-off is over. It returns false when the batch is not
-// in flight.
-func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
+// Finish takes a batch out of flight, whatever became of it. One that failed is pushed
+// again when its back-off is over. It returns false when the batch is not in flight.
+func (q *Queue) Finish(id bulk.BatchID) bool {
 	b := q.batches[id]
 	if b == nil || !b.flying {
 		return false
@@ -206,13 +202,38 @@ func (q *Queue) Finish(id bulk.BatchID, took time.Duration) bool {
 	l.inFlight--
 	a.inFlight--
 	q.inFlight--
-	q.learn(took)
-	limit := 2 * q.quantum(a)
-	a.deficit = min(max(a.deficit-(took-b.cost), -limit), limit)
 	q.forget(b)
 	q.release(l)
 	q.place(a)
 	return true
+}
+
+// Charge charges a batch's account with slot time beside what [Queue.Pop] did: for what
+// the batch takes longer, for second copies of it, for attempts that failed; a negative
+// cost gives back what it took less. All of it counts, however much, and the batch need
+// not be in flight any more.
+func (q *Queue) Charge(ref bulk.BatchRef, cost time.Duration) {
+	if b := q.batches[ref.ID()]; b != nil && b.ahead {
+		q.gate.took(true, cost, q.sum.Demand)
+	}
+	a := q.account(ref.Account)
+	q.charge(a, cost)
+	q.place(a)
+}
+
+// Idle notes that a slot is free and nothing waits here: nobody owes anything for what
+// they used of an idle cluster.
+func (q *Queue) Idle() {
+	if q.sum.weight == 0 {
+		q.advance(q.most)
+	}
+}
+
+// advance brings the round forward to where it is elsewhere.
+func (q *Queue) advance(to Virtual) {
+	if to > q.round {
+		q.round, q.began = to, to
+	}
 }
 
 // Contains reports whether the batch waits or is in flight.
@@ -232,49 +253,68 @@ func (q *Queue) Shuffle() {
 	q.oldFlows.shuffle(q.rand)
 }
 
-// front picks the account that is due. Where none in the round has work, they pass
-// through it at once.
+// front picks the account that is due.
 func (q *Queue) front() *account {
 	n, o := q.newFlows.front(), q.oldFlows.front()
-	if n == nil || o != nil && (q.due == 0 || !q.gate.admits(int(q.ahead), int(q.round()))) {
-		return o
+	if n != nil && (o == nil || q.gate.admits(q.sum.Demand)) {
+		return n
 	}
-	return n
+	return o
 }
 
-// turn opens or goes on with the turn of an old account. It returns false when
-// the account has nothing to give now and made way.
+// turn opens or goes on with the turn of an account in the round. It returns false when
+// the account is in debt and makes way.
 func (q *Queue) turn(a *account) bool {
-	if a.ready == 0 {
-		q.pass(a)
-		return false
-	}
+	joined := a.turn == never
 	if !a.open {
-		a.open, a.owesPass = true, false
-		if a.round == q.rounds {
-			q.rounds++
+		if a.turn == q.rounds {
+			q.nextRound()
 		}
-		a.round = q.rounds
-		a.deficit += q.quantum(a)
+		if joined { // one quantum, however long it was on its way here
+			a.attained = max(a.attained, q.began)
+		}
+		a.open, a.turn = true, q.rounds
 	}
-	if a.deficit > 0 {
+	if a.attained.before(q.round) {
 		return true
 	}
-	a.paid++
+	if !joined {
+		a.paid++
+	}
 	q.close(a)
+	q.weigh(a) // the round has come closer
 	return false
 }
 
-// pass lets an idle account go through the round: once after it was a newcomer,
-// and until its debt is paid.
-func (q *Queue) pass(a *account) {
-	a.deficit += q.quantum(a)
-	if a.deficit < 0 {
-		q.oldFlows.toBack(a)
-		return
+// nextRound lets everybody in the round have another turn. Where all are in debt, it
+// goes on to where the first of them is not.
+func (q *Queue) nextRound() {
+	q.rounds++
+	q.began = q.round
+	q.round += q.quantum()
+	if q.sum.Round == 0 {
+		least := q.oldFlows.head.attained
+		for a := q.oldFlows.head.next; a != nil; a = a.next {
+			least = min(least, a.attained)
+		}
+		q.began = max(q.began, least)
+		q.round = max(q.round, least+q.quantum())
 	}
-	q.oldFlows.remove(a)
-	q.dismiss(a)
+}
+
+// quantum is what a turn raises the round by: slot time of [Config.Quantum] for the
+// lightest account that may run.
+func (q *Queue) quantum() Virtual {
+	least := 1
+	for least < bulk.MaxWeight && q.weights[least] == 0 {
+		least++
+	}
+	return Virtual(q.cfg.Quantum.Seconds()) / Virtual(least)
+}
+
+// allowance is how far an account may be behind the round.
+func (q *Queue) allowance() Virtual {
+	return Virtual(q.cfg.Quantum.Seconds() * float64(q.cfg.Allowance))
 }
 
 // close ends an account's turn.
@@ -285,38 +325,33 @@ func (q *Queue) close(a *account) {
 
 func (q *Queue) dispatch(a *account) Grant {
 	b := a.pick(q.oldestEvery())
+	cost := max(q.cfg.Cost(b.ref), time.Microsecond)
 	q.fly(b)
-	a.ready--
 	q.waiting--
-	ahead := a.in == &q.newFlows
-	q.gate.took(ahead, int(q.ahead), int(q.round()))
-	if ahead {
-		q.spendAllowance(a, b.cost)
-	} else {
-		q.charge(a, b.cost)
-	}
-	g := Grant{Ref: b.ref, Cost: b.cost, Ahead: ahead, Paid: a.paid}
+	b.ahead = a.in == &q.newFlows
+	q.gate.took(b.ahead, cost, q.sum.Demand)
+	g := Grant{Ref: b.ref, Cost: cost, Ahead: b.ahead, Paid: a.paid}
 	a.paid = 0
+	q.ready(a, -1)
+	q.charge(a, cost)
 	q.place(a)
+	q.forgetOne()
 	return g
 }
 
+// charge moves an account's virtual time on. One whose turn is over with it makes way, in
+// the round or among the newcomers.
 func (q *Queue) charge(a *account, cost time.Duration) {
-	if a.deficit -= cost; a.deficit <= 0 {
+	by := Virtual(cost.Seconds()) / Virtual(a.weight)
+	a.attained += by
+	q.most = max(q.most, a.attained)
+	switch {
+	case a.in == &q.oldFlows && a.open && !a.attained.before(q.round):
 		q.close(a)
+	case a.in == &q.newFlows:
+		if a.used += by; a.used >= newcomerTurn {
+			a.used = 0
+			q.newFlows.toBack(a)
+		}
 	}
-}
-
-// spendAllowance charges a newcomer; one that used its allowance up joins the
-// old accounts, with what it overdrew as debt.
-func (q *Queue) spendAllowance(a *account, cost time.Duration) {
-	a.spent += cost
-	over := a.spent - time.Duration(q.cfg.Allowance)*q.quantum(a)
-	if over < 0 {
-		return
-	}
-	a.newcomer = false
-	a.deficit -= over
-	q.newFlows.remove(a)
-	q.oldFlows.pushBack(a)
 }

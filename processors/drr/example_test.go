@@ -28,7 +28,7 @@ func Example() {
 				return
 			}
 			fmt.Print(g.Ref.Account, g.Ref.No, " ")
-			q.Finish(g.Ref.ID(), 10*time.Millisecond)
+			q.Finish(g.Ref.ID())
 		}
 	}
 	push("whale", 8)

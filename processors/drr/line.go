@@ -1,17 +1,13 @@
 package drr
 
-import (
-	"time"
-
-	"bulkhead/internal/bulk"
-)
+import "bulkhead/internal/bulk"
 
 // batch waits in its import's line or is in flight.
 type batch struct {
 	ref        bulk.BatchRef
 	line       *line
-	cost       time.Duration // charged at dispatch
 	flying     bool
+	ahead      bool   // in flight as a newcomer's
 	prev, next *batch // in the line, while it waits
 }
 
@@ -41,7 +37,7 @@ func (q *Queue) Pause(id bulk.ImportID) {
 	}
 	l.paused = true
 	a := l.account
-	a.ready -= l.waiting
+	q.ready(a, -l.waiting)
 	a.classes[l.class].remove(l)
 	q.place(a)
 }
@@ -55,7 +51,7 @@ func (q *Queue) Unpause(id bulk.ImportID) {
 	l.paused = false
 	a := l.account
 	if l.waiting > 0 {
-		a.ready += l.waiting
+		q.ready(a, l.waiting)
 		a.classes[l.class].update(l)
 	}
 	q.place(a)
@@ -70,7 +66,7 @@ func (q *Queue) Drop(id bulk.ImportID) []bulk.BatchID {
 	}
 	a := l.account
 	if !l.paused {
-		a.ready -= l.waiting
+		q.ready(a, -l.waiting)
 		a.classes[l.class].remove(l)
 	}
 	gone := make([]bulk.BatchID, 0, l.waiting)

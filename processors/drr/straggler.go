@@ -41,8 +41,9 @@ const (
 	copyBudget = 0.05 // of the batches
 	maxBudget  = 16
 
-	tooSlow     = 2  // times the mean
-	maxSlowness = 10 // of one measurement, so that one alone says little
+	tooSlow     = 2   // times the mean
+	maxSlowness = 10  // of one measurement, so that one alone says little
+	smoothing   = 0.2 // weight of the newest batch in a node's average
 )
 
 // StragglerLeast is the least predicted slot time of a batch that gets a second copy:

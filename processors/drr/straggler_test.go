@@ -88,19 +88,3 @@ func TestSecondCopiesHaveABudget(t *testing.T) {
 		t.Errorf("%d copies at once after a long time without, want at most 16", copies)
 	}
 }
-
-func TestPace(t *testing.T) {
-	p := drr.FirstRowCost
-	for range 50 {
-		p = p.Add(100*ms, 1000)
-	}
-	if got := p.Predict(8000); got < 790*ms || got > 800*ms {
-		t.Errorf("predicted %v, want 800 ms", got)
-	}
-	if got := p.Add(time.Hour, 1).Predict(1000); got > 200*ms {
-		t.Errorf("one stray measurement made it %v, want at most 160 ms", got)
-	}
-	if p.Predict(0) != p.Predict(1) {
-		t.Error("a batch without rows takes as long as one with one")
-	}
-}

@@ -2,6 +2,7 @@ package drr_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,9 @@ func (w *world) pops(n int) string {
 
 func (w *world) finish(batch string, took time.Duration) {
 	w.Helper()
-	if !w.Finish(w.refs[batch].ID(), took) {
+	ref := w.refs[batch]
+	w.Charge(ref, took-time.Duration(ref.Rows)*ms)
+	if !w.Finish(ref.ID()) {
 		w.Fatalf("finish %s: not in flight", batch)
 	}
 }
@@ -98,8 +101,8 @@ func TestQuantumFollowsTheWeight(t *testing.T) {
 	w.push("a", 0, 9, 10)
 	w.push("b", 0, 9, 10)
 	w.want(8, "a.0 a.1 a.2 b.0 a.3 a.4 a.5 b.1")
-	w.SetWeight("b", 3) // acts at the next turn
-	w.want(4, "a.6 b.2 a.7 b.3")
+	w.SetWeight("b", 3) // acts at once: what it used of this turn counts a third
+	w.want(8, "b.2 b.3 a.6 b.4 a.7 b.5 a.8 b.6")
 }
 
 func TestOnlyTheRatioOfWeightsCounts(t *testing.T) {
@@ -143,7 +146,7 @@ func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	w.want(12, "n.0 n.1 n.2 n.3 n.4 a.0 m.0 m.1 m.2 m.3 m.4 a.1")
 	w.push("b", 0, 9, 10) // ten quanta ahead of a round of two: five of six again
 	w.want(6, "k.0 k.1 k.2 k.3 k.4 a.2")
-	w.want(4, "l.0 l.1 b.0 l.2") // five ahead of a round of two: two of three
+	w.want(8, "l.0 l.1 l.2 l.3 l.4 a.3 b.0 b.1") // the burst was paid back twice over
 }
 
 func TestSlotsForTheRoundGetNoNewcomersWhileOthersWait(t *testing.T) {
@@ -154,13 +157,13 @@ func TestSlotsForTheRoundGetNoNewcomersWhileOthersWait(t *testing.T) {
 	w.push("n", 0, 2, 10)
 	got := ""
 	for range 4 {
-		g, _ := w.PopFor(drr.Round)
+		g, _ := w.PopFor(drr.Ask{Lane: drr.Round})
 		got += name(g.Ref) + " "
 	}
 	if want := "a.0 b.0 n.0 n.1 "; got != want {
 		t.Errorf("a slot for the round got %s, want %s", got, want)
 	}
-	if g, ok := w.PopFor(drr.Round); ok {
+	if g, ok := w.PopFor(drr.Ask{Lane: drr.Round}); ok {
 		t.Errorf("an empty queue gave %s", name(g.Ref))
 	}
 }
@@ -196,43 +199,73 @@ func TestGrantsTellWhyTheyCameWhenTheyDid(t *testing.T) {
 	}
 }
 
-func TestDemandIsInSlotTime(t *testing.T) {
+func TestDemandIsWhatMayRun(t *testing.T) {
 	w := newWorld(t, drr.Config{})
-	demand := func(round, ahead int) {
+	demand := func(want drr.Demand) {
 		t.Helper()
-		if got := w.Demand(); max(got.Round-round, round-got.Round, got.Ahead-ahead, ahead-got.Ahead) > 2 {
-			t.Errorf("demand %+v, want about %d in the round and %d ahead of it", got, round, ahead)
+		got := w.Demand()
+		got.Virtual, got.InFlight = 0, 0
+		if got != want {
+			t.Errorf("demand %+v, want %+v", got, want)
 		}
 	}
-	demand(0, 0)
+	demand(drr.Demand{})
 	w.settled("a", "b")
 	w.push("n", 0, 3, 10)
-	demand(0, 300) // a newcomer: all that it has
+	demand(drr.Demand{Ahead: 3, Fresh: 1}) // a newcomer: all that it has
 	w.want(3, "n.0 n.1 n.2")
 	w.push("n", 3, 9, 10)
-	demand(0, 200) // what is left of its allowance
+	demand(drr.Demand{Ahead: 2, Fresh: 1}) // what is left of its allowance
 	w.want(9, "n.3 n.4 n.5 n.6 n.7 n.8 n.9 n.10 n.11")
-	w.push("a", 0, 400, 10)
-	w.push("b", 0, 400, 10)
-	demand(200, 0) // two accounts, a quantum each a round, and a batch is a quantum
-	w.SetWeight("a", 3)
-	demand(400, 0)
-	for range 300 {
-		g, _ := w.Pop()
-		w.Finish(g.Ref.ID(), 20*ms) // batches take two quanta, whatever was predicted
-	}
-	demand(200, 0)
+	w.push("c", 0, 400, 10)
+	w.push("d", 0, 400, 10)
+	w.pops(10)
+	demand(drr.Demand{Round: 2})
+	w.SetWeight("c", 3)
+	demand(drr.Demand{Round: 4})
+	w.Charge(w.refs["c.0"], 3*90*ms) // further ahead of the round than an allowance
+	demand(drr.Demand{Round: 1, Owing: 1})
+	w.Charge(w.refs["d.0"], time.Second)
+	demand(drr.Demand{Owing: 2})
+	w.want(2, "c.5 c.6") // they run where nobody else waits, who owes least first
+	demand(drr.Demand{Round: 3, Owing: 1})
 }
 
-func TestDemandForgetsTheFirstGuessAtOnce(t *testing.T) {
+// Virtual time is that of those in the round, by weight; of nobody's but theirs.
+func TestVirtualIsTheMeanOfTheRound(t *testing.T) {
 	w := newWorld(t, drr.Config{})
-	w.push("a", 0, 100, 10)
-	w.pops(20)
-	for no := range 5 {
-		w.finish(fmt.Sprintf("a.%d", no), 2*ms)
+	w.push("a", 0, 9, 10)
+	w.push("b", 0, 9, 10)
+	w.pops(10)
+	w.SetWeight("a", 3)
+	before := w.Virtual()
+	w.Charge(w.refs["a.0"], 40*ms)
+	if got := w.Virtual() - before; math.Abs(float64(got)-0.010) > 1e-9 {
+		t.Errorf("it moved by %v, want 10 ms: 40 ms by four weights", got)
 	}
-	if got := w.Demand().Round; got != 500 { // a quantum of 10 ms is five of them
-		t.Errorf("demand %d after five batches of 2 ms, want 500", got)
+	before = w.Virtual()
+	w.push("n", 0, 1, 10)
+	if w.Virtual() != before {
+		t.Error("a newcomer moved it")
+	}
+	if g, ok := w.PopFor(drr.Ask{Lane: drr.Newcomer, Virtual: 1000}); !ok || name(g.Ref) != "n.0" || w.Virtual() != before {
+		t.Error("what other dispatchers have come to moved it though accounts here are in the round")
+	}
+}
+
+// A dispatcher where nobody is in the round follows the others, and an idle cluster forgives.
+func TestRoundGoesOnElsewhere(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.push("a", 0, 1, 10)
+	if _, ok := w.PopFor(drr.Ask{Virtual: 1000}); !ok || w.Virtual() != 1000 {
+		t.Errorf("virtual time %v, want 1000", w.Virtual())
+	}
+	w.finish("a.0", time.Hour)
+	w.push("b", 0, 9, 10)
+	w.pops(9)
+	w.Idle()
+	if got := w.Virtual(); got < 3600-1 {
+		t.Errorf("virtual time %v with nothing to do, want that of who came furthest", got)
 	}
 }
 
@@ -247,29 +280,55 @@ func TestAllowanceOutlivesAShortGap(t *testing.T) {
 	w.want(3, "n.1 b.0 a.1")
 	w.finish("n.0", 10*ms)
 	w.finish("n.1", 10*ms)
-	w.push("n", 2, 4, 10) // it was idle, but the round has not come to it: three quanta are left
-	w.want(6, "n.2 n.3 n.4 b.1 a.2 n.5")
+	w.push("n", 2, 6, 10) // three quanta are left, and the round goes on
+	w.want(8, "n.2 n.3 n.4 n.5 n.6 b.1 a.2 n.7")
 }
 
-func TestEmptiedNewcomerPassesThroughTheRoundOnce(t *testing.T) {
+// The allowance is a token bucket: it fills by a quantum a round, to five at most.
+func TestAllowanceFillsAsTheRoundGoesOn(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 50, 10)
+	w.push("b", 0, 50, 10)
+	ahead := func(from, rounds int) (n int) {
+		w.pops(2 * rounds)
+		w.push("n", from, 9, 10)
+		for range 9 {
+			g, _ := w.PopFor(drr.Ask{Lane: drr.Newcomer})
+			if g.Ref.Account != "n" {
+				break
+			}
+			n++
+			w.finish(name(g.Ref), 10*ms)
+		}
+		w.Drop("n")
+		return n
+	}
+	for i, tt := range []struct{ rounds, want int }{{0, 5}, {0, 0}, {1, 1}, {3, 3}, {20, 5}} {
+		if got := ahead(10*i, tt.rounds); got != tt.want {
+			t.Errorf("%d batches ran ahead of the round after %d rounds, want %d", got, tt.rounds, tt.want)
+		}
+	}
+}
+
+// An allowance is real time: what was predicted too high is given back.
+func TestAllowanceIsRealTime(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
-	w.push("b", 0, 9, 10)
-	w.push("n", 0, 5, 10)
-	w.want(5, "n.0 n.1 n.2 n.3 n.4")
-	for i := range 5 {
-		w.finish(fmt.Sprintf("n.%d", i), 10*ms)
-	}
-	w.push("n", 5, 1, 10) // at once again: no second allowance
-	w.want(4, "a.0 b.0 n.5 a.1")
-	w.finish("n.5", 10*ms) // it was in the round and is idle: a newcomer next time
-	w.push("n", 6, 1, 10)
-	w.want(2, "n.6 b.1")
-	w.finish("n.6", 10*ms)
-	w.want(3, "a.2 b.2 a.3")
-	w.push("n", 7, 6, 10) // it was through the round: all of its allowance
-	w.want(8, "n.7 n.8 n.9 n.10 n.11 b.3 a.4 n.12")
+	w.push("n", 0, 20, 25)
+	w.want(3, "n.0 n.1 a.0")
+	w.finish("n.0", 5*ms)
+	w.finish("n.1", 5*ms) // 10 ms are used, not 50
+	w.want(3, "n.2 n.3 a.1")
+}
+
+// Newcomers take turns of 100 ms.
+func TestNewcomersTakeTurns(t *testing.T) {
+	w := newWorld(t, drr.Config{Allowance: 100})
+	w.push("m", 0, 20, 50)
+	w.push("n", 0, 20, 40)
+	w.want(10, "m.0 m.1 n.0 n.1 n.2 m.2 m.3 n.3 n.4 n.5")
 }
 
 func TestMistakenPredictionIsCorrected(t *testing.T) {
@@ -283,39 +342,33 @@ func TestMistakenPredictionIsCorrected(t *testing.T) {
 	w.want(5, "b.1 b.2 a.1 b.3 a.2")
 }
 
-func TestCorrectionIsClamped(t *testing.T) {
+func TestDebtIsKeptWhole(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 6, 10)
-	w.push("b", 0, 9, 10)
+	w.push("b", 0, 60, 10)
 	w.want(2, "a.0 b.0")
-	w.finish("a.0", time.Hour) // two quanta of debt at most: two turns missed, not 360,000
-	w.want(4, "b.1 b.2 a.1 b.3")
-	w.finish("b.0", 0)
+	w.finish("a.0", 310*ms) // thirty turns
+	for range 30 {
+		if g, _ := w.Pop(); g.Ref.Account != "b" {
+			t.Fatalf("%s before its debt is paid", name(g.Ref))
+		}
+	}
+	w.want(2, "a.1 b.31")
+	w.finish("a.1", time.Hour)
+	w.pops(28)
+	w.want(4, "a.2 a.3 a.4 a.5") // nobody else waits: no slot stays idle
 }
 
-func TestEmptyForfeitsCreditButKeepsDebt(t *testing.T) {
+func TestDebtOutlivesTheWork(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b", "c")
-	w.push("a", 0, 1, 2) // uses 2 of its 10 ms: the other 8 are lost
-	w.push("b", 0, 9, 10)
+	w.push("b", 0, 19, 10)
 	w.push("c", 0, 1, 10)
-	w.want(4, "a.0 b.0 c.0 b.1")
-	w.finish("c.0", 30*ms) // 20 in debt
-	w.push("a", 1, 3, 10)
+	w.want(3, "b.0 c.0 b.1")
+	w.finish("c.0", 40*ms) // 30 in debt, and nothing to do
 	w.push("c", 1, 2, 10)
-	w.want(8, "b.2 a.1 b.3 a.2 b.4 a.3 c.1 b.5")
-}
-
-func TestIdleDebtorPaysByPassing(t *testing.T) {
-	w := newWorld(t, drr.Config{Allowance: 1})
-	w.push("a", 0, 9, 10)
-	w.push("n", 0, 1, 10)
-	w.want(3, "a.0 n.0 a.1")
-	w.finish("n.0", 30*ms) // idle and 20 in debt
-	w.want(2, "a.2 a.3")   // it passed once; 10 in debt
-	w.push("n", 1, 1, 10)  // no newcomer yet
-	w.want(2, "a.4 n.1")
+	w.want(6, "b.2 b.3 b.4 c.1 b.5 c.2")
 }
 
 func TestCapInterruptsATurnButDoesNotEndIt(t *testing.T) {
@@ -329,11 +382,14 @@ func TestCapInterruptsATurnButDoesNotEndIt(t *testing.T) {
 	w.SetCap("a", 1)
 	w.want(3, "a.0 b.0 b.1")
 	w.finish("a.0", 4*ms)
-	w.want(2, "a.1 b.2") // goes on at once, and earned nothing meanwhile
+	w.want(2, "a.1 b.2") // goes on at once; of the turns that it missed nothing is left
 	w.finish("a.1", 4*ms)
 	w.want(2, "a.2 b.3")
-	w.finish("a.2", 4*ms) // the turn is over, 2 ms overdrawn
-	w.want(2, "b.4 a.3")
+	w.finish("a.2", 4*ms)
+	w.want(2, "a.3 b.4")
+	w.finish("a.3", 4*ms)
+	w.SetCap("a", drr.NoCap)
+	w.want(8, "a.4 a.5 a.6 b.5 a.7 a.8 b.6 b.7") // no burst
 }
 
 func TestCapIsExact(t *testing.T) {
@@ -358,7 +414,7 @@ func TestCapOfZeroPausesAtNoCostToOthers(t *testing.T) {
 	w.want(1, "-")
 	w.SetCap("a", drr.NoCap) // it earned nothing meanwhile: no burst
 	w.push("b", 3, 3, 10)
-	w.want(5, "a.0 b.3 a.1 b.4 a.2")
+	w.want(5, "a.0 a.1 b.3 a.2 b.4")
 }
 
 func TestFIFOKnowsNoAccounts(t *testing.T) {
@@ -449,7 +505,7 @@ func TestEvictForgetsAnAccount(t *testing.T) {
 	if gone := w.Evict(func(id bulk.AccountID) bool { return id == "a" }); len(gone) != 3 {
 		t.Errorf("evicted %v, want all three of a", gone)
 	}
-	if w.Finish(w.refs["a.0"].ID(), ms) {
+	if w.Finish(w.refs["a.0"].ID()) {
 		t.Error("a completion of an evicted batch was taken")
 	}
 	w.want(3, "b.0 b.1 -")

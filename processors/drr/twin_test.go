@@ -3,6 +3,7 @@ package drr
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -11,26 +12,30 @@ import (
 )
 
 // twin is the algorithm again, slow and obvious: plain slices that are searched from
-// end to end, sums that are added up each time. It must decide as [Queue] does.
+// end to end, the least weight looked for each time. It must decide as [Queue] does.
 type twin struct {
-	cfg                Config
-	accounts           map[bulk.AccountID]*twinAccount
-	newFlows, oldFlows []*twinAccount
-	burst              int
-	mean               float64
-	learnt             int
-	seq                int
+	cfg                      Config
+	accounts                 map[bulk.AccountID]*twinAccount
+	newFlows, oldFlows, away []*twinAccount
+	round, began, most       Virtual
+	rounds                   int
+	spent                    time.Duration // by newcomers ahead of the round
+	sum                      Demand
+	attained                 Virtual // of those in sum.Round, × weight; in the same order of addition
+	seq                      int
 }
 
 type twinAccount struct {
 	id              bulk.AccountID
 	weight, cap     int
-	deficit, spent  time.Duration
-	ahead           time.Duration // it may run ahead of the round
+	attained, until Virtual
+	used            Virtual
 	open            bool
-	newcomer, passe bool // passe: it has had a turn since it came
+	turn            int
 	imports         []*twinImport
 	credit, picks   [classes]int
+	part            Demand
+	counted         Virtual
 }
 
 type twinImport struct {
@@ -39,7 +44,7 @@ type twinImport struct {
 	seq     int
 	paused  bool
 	waiting []bulk.BatchRef
-	flying  map[bulk.BatchID]time.Duration // what was charged
+	flying  map[bulk.BatchID]bool // whether as a newcomer's
 }
 
 func (i *twinImport) due() bool { return !i.paused && len(i.waiting) > 0 }
@@ -69,170 +74,192 @@ func (a *twinAccount) flying() (n int) {
 
 func (a *twinAccount) may() bool { return a.ready() > 0 && (a.cap < 0 || a.flying() < a.cap) }
 
-func (w *twin) push(ref bulk.BatchRef) {
-	a, i := w.enter(ref)
-	i.waiting = append(i.waiting, ref)
-	w.changed(a)
-}
+func (a *twinAccount) newcomer() bool { return a.attained < a.until-1e-9 }
 
-func (w *twin) resume(ref bulk.BatchRef) {
-	a, i := w.enter(ref)
-	i.flying[ref.ID()] = w.cost(ref)
-	if a.newcomer {
-		a.newcomer = false
-		w.unlist(a)
+func (w *twin) virtual() Virtual {
+	if w.sum.Round == 0 {
+		return w.round
 	}
-	w.changed(a)
+	return w.attained / Virtual(w.sum.Round)
 }
 
-func (w *twin) cost(ref bulk.BatchRef) time.Duration {
-	return min(max(w.cfg.Cost(ref), time.Microsecond), w.cfg.Quantum)
+func (w *twin) allowance() Virtual {
+	return Virtual(w.cfg.Quantum.Seconds() * float64(w.cfg.Allowance))
 }
 
-func (w *twin) enter(ref bulk.BatchRef) (*twinAccount, *twinImport) {
-	a := w.accounts[ref.Account]
-	if a == nil {
-		a = &twinAccount{id: ref.Account, weight: 1, cap: NoCap, newcomer: true}
-		w.accounts[ref.Account] = a
-	}
-	at := slices.IndexFunc(a.imports, func(i *twinImport) bool { return i.id == ref.Import })
-	if at < 0 {
-		w.seq++
-		class := map[bulk.Priority]int{bulk.PriorityHigh: high, bulk.PriorityLow: low, bulk.PriorityNormal: normal}[ref.Priority]
-		a.imports = append(a.imports, &twinImport{id: ref.Import, class: class, seq: w.seq, flying: map[bulk.BatchID]time.Duration{}})
-		at = len(a.imports) - 1
-	}
-	return a, a.imports[at]
-}
-
-// changed puts an account where it belongs after anything happened to it.
-func (w *twin) changed(a *twinAccount) {
+// act does something to an account, and then puts it where it belongs.
+func (w *twin) act(a *twinAccount, do func()) {
+	before := a.ready()
+	do()
 	a.imports = slices.DeleteFunc(a.imports, func(i *twinImport) bool { return len(i.waiting)+len(i.flying) == 0 })
 	for c := range classes {
 		if !slices.ContainsFunc(a.imports, func(i *twinImport) bool { return i.class == c && i.due() }) {
 			a.credit[c] = 0
 		}
 	}
-	if a.may() && a.newcomer && slices.Contains(w.oldFlows, a) { // it was passing through
-		w.unlist(a)
+	if before == 0 && a.ready() > 0 { // it comes back
+		a.attained = max(a.attained, w.virtual()-w.allowance())
+		a.until, a.used = w.virtual(), 0
 	}
-	w.weigh(a)
+	w.place(a)
+}
+
+func (w *twin) place(a *twinAccount) {
 	listed := slices.Contains(w.newFlows, a) || slices.Contains(w.oldFlows, a)
 	switch {
-	case a.may() && listed:
-	case a.may() && a.newcomer:
-		w.newFlows = append(w.newFlows, a)
-	case a.may() && a.open:
-		w.oldFlows = slices.Insert(w.oldFlows, 0, a)
+	case a.may() && listed && a.newcomer() == slices.Contains(w.newFlows, a):
 	case a.may():
-		w.oldFlows = append(w.oldFlows, a)
-	case a.ready() > 0: // at its cap: out of the lists, all else stays
 		w.unlist(a)
+		to := &w.newFlows
+		if !a.newcomer() {
+			to = &w.oldFlows
+			a.attained = max(a.attained, w.began)
+		}
+		at := 0
+		if !a.open {
+			at, a.turn = len(*to), -1
+		}
+		*to = slices.Insert(*to, at, a)
 	default:
 		w.unlist(a)
-		w.emptied(a)
+		if a.ready() == 0 {
+			a.open = false
+		}
+		if len(a.imports) == 0 {
+			w.away = append(w.away, a)
+		}
 	}
-}
-
-// weigh says what an account may run ahead of the round, if it is a newcomer.
-func (w *twin) weigh(a *twinAccount) {
-	a.ahead = max(min(time.Duration(w.cfg.Allowance*a.weight)*w.cfg.Quantum-a.spent, time.Duration(w.mean*float64(a.ready()))), 1)
-}
-
-func (w *twin) emptied(a *twinAccount) {
-	a.open = false
-	a.deficit = min(a.deficit, 0)
-	switch {
-	case len(a.imports) > 0: // something is in flight or paused
-	case a.passe && a.deficit >= 0:
-		delete(w.accounts, a.id)
-	default:
-		w.oldFlows = append(w.oldFlows, a)
-	}
+	w.weigh(a)
 }
 
 func (w *twin) unlist(a *twinAccount) {
-	is := func(b *twinAccount) bool { return b == a }
-	w.newFlows, w.oldFlows = slices.DeleteFunc(w.newFlows, is), slices.DeleteFunc(w.oldFlows, is)
+	for _, list := range []*[]*twinAccount{&w.newFlows, &w.oldFlows, &w.away} {
+		*list = slices.DeleteFunc(*list, func(b *twinAccount) bool { return b == a })
+	}
 }
 
-func (w *twin) quantum(a *twinAccount) time.Duration {
-	least := a.weight
-	for _, b := range w.accounts {
-		least = min(least, b.weight)
+// weigh says what an account adds to the demand.
+func (w *twin) weigh(a *twinAccount) {
+	part, counted := Demand{}, Virtual(0)
+	switch {
+	case !a.may():
+	case a.newcomer():
+		left := float64(a.until-a.attained) * float64(a.weight) / w.cfg.Quantum.Seconds()
+		part.Fresh, part.Ahead = a.weight, min(a.ready(), max(1, int(math.Ceil(left-1e-6))))
+	case a.attained > w.round+w.allowance():
+		part.Owing = 1
+	default:
+		part.Round, counted = a.weight, a.attained*Virtual(a.weight)
 	}
-	return w.cfg.Quantum * time.Duration(a.weight) / time.Duration(least)
+	w.sum.add(a.part, -1)
+	w.sum.add(part, 1)
+	if w.attained += counted - a.counted; w.sum.Round == 0 {
+		w.attained = 0
+	}
+	a.part, a.counted = part, counted
+}
+
+func (w *twin) forget(a *twinAccount) {
+	w.unlist(a)
+	a.imports = nil
+	w.weigh(a)
+	delete(w.accounts, a.id)
+}
+
+func (w *twin) push(ref bulk.BatchRef) {
+	a, i := w.enter(ref)
+	w.act(a, func() { i.waiting = append(i.waiting, ref) })
+}
+
+func (w *twin) adopt(ref bulk.BatchRef) {
+	a, i := w.enter(ref)
+	i.flying[ref.ID()] = false
+	a.attained = max(a.attained, w.virtual())
+	w.place(a)
+}
+
+func (w *twin) account(id bulk.AccountID) *twinAccount {
+	a := w.accounts[id]
+	if a == nil {
+		a = &twinAccount{id: id, weight: 1, cap: NoCap, turn: -1, attained: w.virtual() - w.allowance()}
+		w.accounts[id] = a
+	}
+	return a
+}
+
+func (w *twin) enter(ref bulk.BatchRef) (*twinAccount, *twinImport) {
+	a := w.account(ref.Account)
+	at := slices.IndexFunc(a.imports, func(i *twinImport) bool { return i.id == ref.Import })
+	if at < 0 {
+		w.seq++
+		class := map[bulk.Priority]int{bulk.PriorityHigh: high, bulk.PriorityLow: low, bulk.PriorityNormal: normal}[ref.Priority]
+		a.imports = append(a.imports, &twinImport{id: ref.Import, class: class, seq: w.seq, flying: map[bulk.BatchID]bool{}})
+		at = len(a.imports) - 1
+	}
+	return a, a.imports[at]
+}
+
+func (w *twin) quantum() Virtual {
+	least := bulk.MaxWeight
+	for _, a := range w.accounts {
+		if a.may() {
+			least = min(least, a.weight)
+		}
+	}
+	return Virtual(w.cfg.Quantum.Seconds()) / Virtual(least)
+}
+
+// took lets the gate know of slot time.
+func (w *twin) took(ahead bool, cost time.Duration) {
+	most := time.Duration(w.cfg.Allowance) * w.cfg.Quantum
+	if w.sum.Round == 0 {
+		w.spent = 0
+		return
+	}
+	if ahead {
+		w.spent += cost
+	} else {
+		w.spent -= cost * time.Duration(max(1, 5*w.sum.Fresh/w.sum.Round))
+	}
+	w.spent = min(max(w.spent, 0), 2*most)
 }
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 	for len(w.newFlows)+len(w.oldFlows) > 0 {
-		if due, _ := w.claims(); len(w.newFlows) > 0 && (len(w.oldFlows) == 0 || due > 0 && w.burst > 0) {
-			w.burst--
-			if due == 0 {
-				w.burst = w.cfg.Allowance
-			}
-			ref, cost := w.newcomer(w.newFlows[0])
+		open := w.sum.Ahead > 0 && (w.sum.Round == 0 || w.spent < time.Duration(w.cfg.Allowance)*w.cfg.Quantum)
+		if len(w.newFlows) > 0 && (len(w.oldFlows) == 0 || open) {
+			ref, cost := w.take(w.newFlows[0], true)
 			return ref, cost, true
 		}
 		a := w.oldFlows[0]
-		if a.ready() == 0 { // an idle one that passes through
-			w.unlist(a)
-			if a.deficit += w.quantum(a); a.deficit < 0 {
-				w.oldFlows = append(w.oldFlows, a)
-			} else {
-				delete(w.accounts, a.id)
-			}
-			continue
-		}
 		if !a.open {
-			a.open, a.passe = true, true
-			a.deficit += w.quantum(a)
+			if a.turn == w.rounds {
+				w.nextRound()
+			}
+			if a.turn < 0 {
+				a.attained = max(a.attained, w.began)
+			}
+			a.open, a.turn = true, w.rounds
 		}
-		if a.deficit <= 0 {
+		if a.attained >= w.round-1e-9 {
 			w.endTurn(a)
+			w.weigh(a)
 			continue
 		}
-		w.burst = min(w.burst+w.newcomersDue(), w.cfg.Allowance)
-		ref, cost := w.take(a)
-		if a.deficit -= cost; a.deficit <= 0 {
-			w.endTurn(a)
-		}
-		w.changed(a)
+		ref, cost := w.take(a, false)
 		return ref, cost, true
 	}
 	return bulk.BatchRef{}, 0, false
 }
 
-// claims are what those in the round earn in one, and what newcomers may run ahead of it.
-func (w *twin) claims() (due, ahead time.Duration) {
-	for _, a := range w.accounts {
-		switch {
-		case !a.may():
-		case a.newcomer:
-			ahead += a.ahead
-		default:
-			due += time.Duration(a.weight) * w.cfg.Quantum
-		}
+func (w *twin) nextRound() {
+	w.rounds++
+	w.began = w.round
+	w.round += w.quantum()
+	if w.sum.Round == 0 {
+		least := slices.MinFunc(w.oldFlows, func(x, y *twinAccount) int { return cmp.Compare(x.attained, y.attained) }).attained
+		w.began, w.round = max(w.began, least), max(w.round, least+w.quantum())
 	}
-	return due, ahead
-}
-
-func (w *twin) newcomersDue() int {
-	due, ahead := w.claims()
-	limit := 1
-	for due > 0 && limit < w.cfg.Allowance && ahead >= time.Duration(limit+1)*due {
-		limit++
-	}
-	return limit
-}
-
-func (w *twin) demand() Demand {
-	due, ahead := w.claims()
-	d := Demand{int(100 * float64(due) / w.mean), int(100 * float64(ahead) / w.mean)}
-	if ahead > 0 {
-		d.Ahead = max(d.Ahead, 1)
-	}
-	return d
 }
 
 func (w *twin) endTurn(a *twinAccount) {
@@ -241,21 +268,23 @@ func (w *twin) endTurn(a *twinAccount) {
 	w.oldFlows = append(w.oldFlows, a)
 }
 
-func (w *twin) newcomer(a *twinAccount) (bulk.BatchRef, time.Duration) {
-	ref, cost := w.take(a)
-	a.spent += cost
-	if over := a.spent - time.Duration(w.cfg.Allowance)*w.quantum(a); over >= 0 {
-		a.newcomer = false
-		a.deficit -= over
-		w.unlist(a)
-		w.oldFlows = append(w.oldFlows, a)
+func (w *twin) charge(a *twinAccount, cost time.Duration) {
+	by := Virtual(cost.Seconds()) / Virtual(a.weight)
+	a.attained += by
+	w.most = max(w.most, a.attained)
+	switch {
+	case slices.Contains(w.oldFlows, a) && a.open && a.attained >= w.round-1e-9:
+		w.endTurn(a)
+	case slices.Contains(w.newFlows, a):
+		if a.used += by; a.used >= 0.1 {
+			a.used = 0
+			w.newFlows = append(slices.DeleteFunc(w.newFlows, func(b *twinAccount) bool { return b == a }), a)
+		}
 	}
-	w.changed(a)
-	return ref, cost
 }
 
 // take picks by class, then by work or age.
-func (w *twin) take(a *twinAccount) (bulk.BatchRef, time.Duration) {
+func (w *twin) take(a *twinAccount, ahead bool) (bulk.BatchRef, time.Duration) {
 	class, total := -1, 0
 	for c := range classes {
 		if slices.ContainsFunc(a.imports, func(i *twinImport) bool { return i.class == c && i.due() }) {
@@ -276,51 +305,78 @@ func (w *twin) take(a *twinAccount) (bulk.BatchRef, time.Duration) {
 		return cmp.Or(cmp.Compare(x.rows(), y.rows()), cmp.Compare(x.seq, y.seq))
 	})
 	ref := best.waiting[0]
-	best.waiting = best.waiting[1:]
-	best.flying[ref.ID()] = w.cost(ref)
-	return ref, w.cost(ref)
+	cost := w.cfg.Cost(ref)
+	w.took(ahead, cost)
+	w.act(a, func() {
+		best.waiting = best.waiting[1:]
+		best.flying[ref.ID()] = ahead
+		w.charge(a, cost)
+	})
+	if len(w.away) > 0 {
+		if o := w.away[0]; o.attained > w.virtual()-w.allowance() {
+			w.away = append(w.away[1:], o)
+		} else {
+			w.forget(o)
+		}
+	}
+	return ref, cost
 }
 
-func (w *twin) finish(id bulk.BatchID, took time.Duration) {
-	for _, a := range w.accounts {
-		for _, i := range a.imports {
-			if cost, ok := i.flying[id]; ok {
-				delete(i.flying, id)
-				w.learnt++
-				w.mean += max(0.02, 4/float64(w.learnt+3)) * (float64(min(max(took, time.Millisecond), 4*w.cfg.Quantum)) - w.mean)
-				limit := 2 * w.quantum(a)
-				a.deficit = min(max(a.deficit-(took-cost), -limit), limit)
-				w.changed(a)
-				return
-			}
+// finish charges a batch for what it took more than was charged, and takes it out of flight.
+func (w *twin) finish(ref bulk.BatchRef, more time.Duration) {
+	a := w.account(ref.Account)
+	for _, i := range a.imports {
+		if i.flying[ref.ID()] {
+			w.took(true, more)
 		}
+	}
+	w.act(a, func() { w.charge(a, more) })
+	w.act(a, func() {
+		for _, i := range a.imports {
+			delete(i.flying, ref.ID())
+		}
+	})
+}
+
+func (w *twin) idle() {
+	if w.sum.Round+w.sum.Fresh+w.sum.Owing == 0 && w.most > w.round {
+		w.round, w.began = w.most, w.most
 	}
 }
 
+func (w *twin) setWeight(a *twinAccount, weight int) {
+	if weight == a.weight {
+		return
+	}
+	scale := Virtual(a.weight) / Virtual(weight)
+	a.attained, a.until = w.began+(a.attained-w.began)*scale, w.began+(a.until-w.began)*scale
+	if weight > a.weight && slices.Contains(w.oldFlows, a) && a.attained < w.round-1e-9 {
+		a.open, a.turn = true, w.rounds
+		w.unlist(a)
+		w.oldFlows = slices.Insert(w.oldFlows, 0, a)
+	}
+	a.weight = weight
+	w.place(a)
+}
+
 // steer changes an account that is known.
-func (w *twin) steer(id bulk.AccountID, do func(*twinAccount) (changed bool)) {
-	if a := w.accounts[id]; a != nil && do(a) {
-		w.changed(a)
+func (w *twin) steer(id bulk.AccountID, do func(*twinAccount)) {
+	if a := w.accounts[id]; a != nil {
+		do(a)
 	}
 }
 
 // steerImport changes an import that is known.
-func (w *twin) steerImport(id bulk.AccountID, imp bulk.ImportID, do func(*twinImport) (changed bool)) {
-	w.steer(id, func(a *twinAccount) bool {
-		at := slices.IndexFunc(a.imports, func(i *twinImport) bool { return i.id == imp })
-		return at >= 0 && do(a.imports[at])
+func (w *twin) steerImport(id bulk.AccountID, imp bulk.ImportID, do func(*twinAccount, *twinImport)) {
+	w.steer(id, func(a *twinAccount) {
+		if at := slices.IndexFunc(a.imports, func(i *twinImport) bool { return i.id == imp }); at >= 0 {
+			do(a, a.imports[at])
+		}
 	})
 }
 
-func (w *twin) evict(id bulk.AccountID) {
-	if a := w.accounts[id]; a != nil {
-		w.unlist(a)
-		delete(w.accounts, id)
-	}
-}
-
-// FuzzTwin plays the same operations to both: every decision, charge, deficit and
-// weight must be the same.
+// FuzzTwin plays the same operations to both: every decision, charge, virtual time and
+// demand must be the same.
 func FuzzTwin(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x10\x10\x20\x30\x41\x52\x63\x74\x85"))
 	f.Add([]byte("\x00\x08\x10\x18\x20\x02\x02\x02\x04\x0c\x01\x09\x02\x14\x02\x1c\x02\x02\x02"))
@@ -357,13 +413,13 @@ type pair struct {
 	q      *Queue
 	w      *twin
 	no     int64
-	flying []bulk.BatchID
+	flying []bulk.BatchRef
 	at     time.Time
 }
 
 func newPair(t *testing.T) *pair {
 	cfg := Config{Quantum: 40 * ms, Allowance: 2, Cost: func(r bulk.BatchRef) time.Duration { return time.Duration(r.Rows) * ms }}
-	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, burst: cfg.Allowance, mean: float64(cfg.Quantum), accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
+	return &pair{T: t, q: New(cfg), w: &twin{cfg: cfg, accounts: map[bulk.AccountID]*twinAccount{}}, at: time.Unix(1_700_000_000, 0)}
 }
 
 func (p *pair) step(i int, op byte) {
@@ -379,10 +435,11 @@ func (p *pair) step(i int, op byte) {
 		p.pop(i)
 	case 4:
 		if n := len(p.flying); n > 0 {
-			id, took := p.flying[arg%n], time.Duration(arg)*3*ms
+			ref, more := p.flying[arg%n], time.Duration(arg-8)*3*ms
 			p.flying = slices.Delete(p.flying, arg%n, arg%n+1)
-			p.q.Finish(id, took)
-			p.w.finish(id, took)
+			p.q.Charge(ref, more)
+			p.q.Finish(ref.ID())
+			p.w.finish(ref, more)
 		}
 	case 5:
 		p.hold(acc, imp, arg%2 == 0)
@@ -406,46 +463,43 @@ func (p *pair) hold(acc bulk.AccountID, imp bulk.ImportID, on bool) {
 	} else {
 		p.q.Unpause(imp)
 	}
-	p.w.steerImport(acc, imp, func(i *twinImport) bool {
-		was := i.paused
-		i.paused = on
-		return was != on
+	p.w.steerImport(acc, imp, func(a *twinAccount, i *twinImport) {
+		if i.paused != on {
+			p.w.act(a, func() { i.paused = on })
+		}
 	})
 }
 
 func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
-	switch arg % 6 {
+	switch arg % 7 {
 	case 0:
 		p.q.SetWeight(acc, arg)
-		if a := p.w.accounts[acc]; a != nil {
-			a.weight = min(max(arg, 1), bulk.MaxWeight)
-			p.w.weigh(a)
-		}
+		p.w.steer(acc, func(a *twinAccount) { p.w.setWeight(a, min(max(arg, 1), bulk.MaxWeight)) })
 	case 1:
-		p.q.SetCap(acc, arg/5-1)
-		p.w.steer(acc, func(a *twinAccount) bool {
-			was := a.cap
-			a.cap = arg/5 - 1
-			return was != a.cap
+		p.q.SetCap(acc, arg/7-1)
+		p.w.steer(acc, func(a *twinAccount) {
+			if a.cap != arg/7-1 {
+				p.w.act(a, func() { a.cap = arg/7 - 1 })
+			}
 		})
 	case 2:
 		p.q.Drop(imp)
-		p.w.steerImport(acc, imp, func(i *twinImport) bool {
-			i.waiting = nil
-			return true
-		})
+		p.w.steerImport(acc, imp, func(a *twinAccount, i *twinImport) { p.w.act(a, func() { i.waiting = nil }) })
 	case 3:
 		p.q.Shuffle()
 		p.w.newFlows, p.w.oldFlows = p.as(&p.q.newFlows), p.as(&p.q.oldFlows)
 	case 4:
 		ref := p.ref(arg, acc, imp)
 		p.q.Adopt(ref)
-		p.w.resume(ref)
-		p.flying = append(p.flying, ref.ID())
+		p.w.adopt(ref)
+		p.flying = append(p.flying, ref)
 	case 5:
 		gone := p.q.Evict(func(id bulk.AccountID) bool { return id == acc })
-		p.w.evict(acc)
-		p.flying = slices.DeleteFunc(p.flying, func(id bulk.BatchID) bool { return slices.Contains(gone, id) })
+		p.w.steer(acc, p.w.forget)
+		p.flying = slices.DeleteFunc(p.flying, func(r bulk.BatchRef) bool { return slices.Contains(gone, r.ID()) })
+	case 6:
+		p.q.Idle()
+		p.w.idle()
 	}
 }
 
@@ -464,7 +518,7 @@ func (p *pair) pop(i int) {
 		p.Fatalf("step %d: decided %s %v at %v, the twin %s %v at %v", i, g.Ref.ID(), ok, g.Cost, ref.ID(), also, cost)
 	}
 	if ok {
-		p.flying = append(p.flying, ref.ID())
+		p.flying = append(p.flying, ref)
 	}
 }
 
@@ -472,23 +526,23 @@ func (p *pair) compare(i int) {
 	if len(p.q.accounts) != len(p.w.accounts) {
 		p.Fatalf("step %d: remembers %d accounts, the twin %d", i, len(p.q.accounts), len(p.w.accounts))
 	}
-	if !slices.Equal(p.as(&p.q.newFlows), p.w.newFlows) || !slices.Equal(p.as(&p.q.oldFlows), p.w.oldFlows) {
-		p.Fatalf("step %d: the rounds differ", i)
+	if !slices.Equal(p.as(&p.q.newFlows), p.w.newFlows) || !slices.Equal(p.as(&p.q.oldFlows), p.w.oldFlows) || !slices.Equal(p.as(&p.q.away), p.w.away) {
+		p.Fatalf("step %d: the lists differ", i)
 	}
-	weight := 0
+	want := p.w.sum
+	attained := Virtual(0)
 	for id, a := range p.w.accounts {
 		b := p.q.accounts[id]
-		if b == nil || a.deficit != b.deficit || a.newcomer != b.newcomer || a.ready() != b.ready || a.flying() != b.inFlight {
+		if b == nil || a.attained != b.attained || a.newcomer() != b.newcomer() || a.ready() != b.waiting || a.flying() != b.inFlight {
 			p.Fatalf("step %d: account %s is %+v, the twin's %+v", i, id, b, a)
 		}
-		if a.may() {
-			weight += a.weight
-		}
+		attained += a.counted
 	}
-	if got := p.q.Weight(); got != weight {
-		p.Fatalf("step %d: weight %d, the twin's %d", i, got, weight)
+	if off := attained - p.q.sum.attained; off > 1e-9 || off < -1e-9 {
+		p.Fatalf("step %d: virtual times add up to %v, not %v", i, attained, p.q.sum.attained)
 	}
-	if got, want := p.q.Demand(), p.w.demand(); got != want {
+	want.Virtual, want.InFlight = p.w.virtual(), len(p.flying)
+	if got := p.q.Demand(); got != want {
 		p.Fatalf("step %d: demand %+v, the twin's %+v", i, got, want)
 	}
 }

@@ -23,7 +23,7 @@ func (q *Queue) Accounts() []bulk.AccountQueue {
 	views := make([]bulk.AccountQueue, 0, len(q.accounts))
 	for _, a := range q.accounts {
 		if !a.idle() {
-			views = append(views, a.view())
+			views = append(views, q.view(a))
 		}
 	}
 	slices.SortFunc(views, func(x, y bulk.AccountQueue) int { return strings.Compare(string(x.Account), string(y.Account)) })
@@ -52,8 +52,8 @@ func (q *Queue) Due(id bulk.AccountID) (may bool, ahead time.Duration) {
 	if a == nil {
 		return false, 0
 	}
-	if a.newcomer {
-		ahead = (time.Duration(q.cfg.Allowance)*q.quantum(a) - a.spent) / time.Duration(a.weight)
+	if a.newcomer() {
+		ahead = time.Duration(float64(a.until-a.attained) * float64(time.Second))
 	}
 	return a.may(), ahead
 }
@@ -68,8 +68,9 @@ func (q *Queue) Oldest() (staged time.Time, waits bool) {
 	return staged, waits
 }
 
-func (a *account) view() bulk.AccountQueue {
-	v := bulk.AccountQueue{Account: a.id, Weight: a.weight, DeficitMS: a.deficit.Seconds() * 1000, Newcomer: a.newcomer, InFlight: a.inFlight}
+func (q *Queue) view(a *account) bulk.AccountQueue {
+	deficit := float64(q.round-a.attained) * float64(a.weight)
+	v := bulk.AccountQueue{Account: a.id, Weight: a.weight, DeficitMS: 1000 * deficit, Newcomer: a.newcomer(), InFlight: a.inFlight}
 	for _, l := range a.lines {
 		v.Waiting += l.waiting
 		if l.paused {
@@ -112,16 +113,16 @@ func (a *account) place(l *line) (rank, batches int) {
 // others estimates how many batches of other accounts run while an account gets
 // through own of its batches: theirs in proportion to the weights, at least one
 // each that is ready, never more than they have. A newcomer meets one for as many
-// newcomers as burstGate admits first.
+// newcomers as the gate admits first.
 func (q *Queue) others(a *account, own int) int {
 	n := 0
 	for _, o := range q.accounts {
-		if o != a && o.ready > 0 && !o.capped() {
-			n += min(o.ready, max(1, own*o.weight/a.weight))
+		if o != a && o.may() {
+			n += min(o.waiting, max(1, own*o.weight/a.weight))
 		}
 	}
-	if a.newcomer {
-		n = min(n, own/ratio(int(q.ahead), int(q.round()))+1)
+	if a.newcomer() {
+		n = min(n, own/q.sum.favour()+1)
 	}
 	return n
 }

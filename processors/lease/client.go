@@ -46,8 +46,15 @@ type Client struct {
 	mu      sync.Mutex
 	node    *schedule.Node[string] // dispatchers by URL
 	watched map[string]watch       // by URL
-	held    map[bulk.Lease]string  // what this process has, by the URL of the dispatcher that knows it
+	held    map[bulk.Lease]granted // what this process has
+	idle    int                    // slots that wait for any dispatcher to have work
 	rose    chan struct{}          // closed and renewed when a dispatcher has work that had none
+}
+
+// granted is a lease's answer, and the URL of the dispatcher that knows the lease.
+type granted struct {
+	url    string
+	answer schedule.Answer
 }
 
 // watch follows the demand of one dispatcher.
@@ -61,7 +68,7 @@ func NewClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), node: schedule.NewNode[string](), watched: map[string]watch{}, held: map[bulk.Lease]string{}, rose: make(chan struct{})}
+	return &Client{cfg: cfg, caller: newCaller(cfg.Secret, cfg.HTTP), node: schedule.NewNode[string](), watched: map[string]watch{}, held: map[bulk.Lease]granted{}, rose: make(chan struct{})}
 }
 
 // Run follows the demand of all dispatchers until ctx ends.
@@ -114,10 +121,10 @@ func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 	}
 }
 
-func (c *Client) demand(url string) drr.Demand {
+func (c *Client) demand(url string) demandRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.node.Known(url)
+	return demandRequest{c.node.Known(url), c.idle > 0}
 }
 
 // learn takes in what is due at a dispatcher.
@@ -173,14 +180,12 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 	for {
 		q, rose, ok := c.ask(inVain)
 		if !ok {
-			select {
-			case <-ctx.Done():
-				return bulk.Lease{}, ctx.Err()
-			case <-rose:
+			if err := c.await(ctx, rose); err != nil {
+				return bulk.Lease{}, err
 			}
 			continue
 		}
-		ask := leaseRequest{Node: node, Lane: q.Lane}
+		ask := leaseRequest{Node: node, Ask: q.Ask}
 		if q.Alone {
 			ask.WaitMS = pollFor.Milliseconds()
 		}
@@ -198,15 +203,33 @@ func (c *Client) Lease(ctx context.Context, node bulk.NodeID) (bulk.Lease, error
 			continue
 		}
 		a.Lease.Node = node
-		c.keep(*a.Lease, q.Dispatcher)
+		c.keep(q.Dispatcher, a)
 		return *a.Lease, nil
 	}
 }
 
-func (c *Client) keep(l bulk.Lease, url string) {
+// await lets an idle slot wait until a dispatcher has work.
+func (c *Client) await(ctx context.Context, rose <-chan struct{}) error {
+	c.count(1)
+	defer c.count(-1)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-rose:
+		return nil
+	}
+}
+
+func (c *Client) count(idle int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held[l] = url
+	c.idle += idle
+}
+
+func (c *Client) keep(url string, a schedule.Answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[*a.Lease] = granted{url, a}
 }
 
 // Held lists the leases that this process has, so that a dispatcher that takes over
@@ -222,8 +245,9 @@ func (c *Client) Extend(ctx context.Context, l bulk.Lease) (held bool, err error
 	url, err := c.tell(ctx, "/cluster/extend", holding{Node: l.Node, Lease: l})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, had := c.held[l]; had && url != "" {
-		c.held[l] = url
+	if g, had := c.held[l]; had && url != "" {
+		g.url = url
+		c.held[l] = g
 	}
 	return url != "", err
 }
@@ -234,6 +258,9 @@ func (c *Client) Return(ctx context.Context, l bulk.Lease, outcome bulk.Outcome)
 	url, err := c.tell(ctx, "/cluster/return", holding{Node: l.Node, Lease: l, Outcome: outcome})
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if g, had := c.held[l]; had {
+		c.node.Ended(g.url, g.answer, outcome.Service)
+	}
 	delete(c.held, l)
 	return url != "", err
 }
@@ -242,11 +269,11 @@ func (c *Client) Return(ctx context.Context, l bulk.Lease, outcome bulk.Outcome)
 func (c *Client) dispatcher(l bulk.Lease) (url string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	url, ok := c.held[l]
+	g, ok := c.held[l]
 	if !ok {
 		return "", fmt.Errorf("lease %d of %s is not held here", l.ID, l.Ref.ID())
 	}
-	return url, nil
+	return g.url, nil
 }
 
 // tell makes a call about a lease to the dispatcher that granted it and, if that is gone

@@ -22,9 +22,10 @@ const (
 // Dispatcher is what the server offers to other processes.
 type Dispatcher interface {
 	processors.Dispatcher
-	// LeaseFor is Lease for a slot that is for newcomers or for the round; it reports whether
-	// a newcomer got it.
-	LeaseFor(ctx context.Context, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer bool, err error)
+	// LeaseFor is Lease for a slot that is for newcomers or for the round.
+	LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask) (schedule.Answer, error)
+	// Idle notes that a node has a free slot and found nothing due at any dispatcher.
+	Idle()
 	// Demand is what is due there.
 	Demand() drr.Demand
 	// AwaitDemand waits until clearly more is due than is known, or ctx ends; what is due then.
@@ -36,9 +37,15 @@ type Dispatcher interface {
 }
 
 type leaseRequest struct {
-	Node   bulk.NodeID `json:"node"`
-	Lane   drr.Lane    `json:"want,omitempty"`
-	WaitMS int64       `json:"wait_ms"`
+	Node bulk.NodeID `json:"node"`
+	drr.Ask
+	WaitMS int64 `json:"wait_ms"`
+}
+
+// demandRequest asks what is due beyond what is known.
+type demandRequest struct {
+	drr.Demand
+	Idle bool `json:"idle,omitempty"` // a slot of the node is free, and nothing due that it knows of
 }
 
 type heldAnswer struct {
@@ -56,10 +63,11 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(q.WaitMS)*time.Millisecond, maxWait))
 		defer cancel()
-		l, newcomer, err := d.LeaseFor(ctx, q.Node, q.Lane)
+		a, err := d.LeaseFor(ctx, q.Node, q.Ask)
 		switch {
 		case err == nil:
-			answer(w, schedule.Answer{Lease: &l, Newcomer: newcomer, Due: d.Demand()})
+			a.Due = d.Demand()
+			answer(w, a)
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 			answer(w, schedule.Answer{Due: d.Demand()})
 		default:
@@ -69,17 +77,20 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 	mux.HandleFunc("POST /cluster/extend", aboutLease(func(ctx context.Context, q holding) (bool, error) { return d.Extend(ctx, q.lease()) }))
 	mux.HandleFunc("POST /cluster/return", aboutLease(func(ctx context.Context, q holding) (bool, error) { return d.Return(ctx, q.lease(), q.Outcome) }))
 	mux.HandleFunc("POST /cluster/demand", func(w http.ResponseWriter, r *http.Request) {
-		var known drr.Demand
-		if !decode(w, r, &known) {
+		var q demandRequest
+		if !decode(w, r, &q) {
 			return
 		}
+		if q.Idle {
+			d.Idle()
+		}
 		wait := refresh // what is known may be no older
-		if known == (drr.Demand{}) {
+		if !q.Any() {
 			wait = idleWait
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), wait)
 		defer cancel()
-		answer(w, d.AwaitDemand(ctx, known))
+		answer(w, d.AwaitDemand(ctx, q.Demand))
 	})
 	mux.HandleFunc("GET /cluster/queue", func(w http.ResponseWriter, _ *http.Request) {
 		q := d.Queue()

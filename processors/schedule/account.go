@@ -15,6 +15,8 @@ type accountState struct {
 	cap     int // most batches in flight, or drr.NoCap
 	used    usage
 	served  served
+	mean    time.Duration // slot time of its batches, moving average; 0: not known
+	late    time.Duration // the longest that one of them runs now beyond what was predicted
 }
 
 // account finds or enters an account.

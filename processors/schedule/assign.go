@@ -56,7 +56,7 @@ func (s *Scheduler) adopt(now time.Time, j *job) bool {
 		return false
 	}
 	delete(s.adopted, j.ref.ID())
-	l.job, l.cost = j, s.predict(j.ref)
+	l.job = j // its account is charged here, as it runs
 	j.attempts, j.waits = l.Attempt, l.Waits
 	s.queue.Adopt(j.ref)
 	s.entitle(j.ref.Account)

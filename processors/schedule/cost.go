@@ -7,17 +7,64 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// predict estimates a batch's slot time by its import's average, or by that of
-// all imports for one that has none yet.
+// guess is what a batch is charged at first of whose account nothing is known yet.
+const guess = 250 * time.Millisecond
+
+// turnaround is what a lease costs a slot beside the batch: the calls around it. Left out,
+// who sends many batches of a millisecond would have twice the slots that it pays for.
+const turnaround = time.Millisecond
+
+// heartbeat is how far ahead a batch is charged that runs longer than predicted: until the
+// next tick.
+const heartbeat = 100 * time.Millisecond
+
+// work is what a batch takes where every import is alike, in seconds. Only its proportions
+// count, between batches of one import: each has a pace of its own.
+func work(ref bulk.BatchRef) float64 {
+	return 2e-3 + 10e-6*float64(ref.Rows) + 20e-9*float64(ref.Bytes)
+}
+
+// pace is a moving average of slot time ÷ work. The zero pace knows nothing yet.
+type pace float64
+
+// smoothing is the weight of the newest batch.
+const smoothing = 0.2
+
+// add takes in what a batch took. One stray measurement moves the average by a bounded
+// factor.
+func (p pace) add(took time.Duration, ref bulk.BatchRef) pace {
+	got := pace(took.Seconds() / work(ref))
+	if p == 0 {
+		return got
+	}
+	return p + smoothing*(min(max(got, p/4), 4*p)-p)
+}
+
+func (p pace) of(ref bulk.BatchRef) time.Duration {
+	return time.Duration(float64(p) * work(ref) * float64(time.Second))
+}
+
+// predict is what a batch's account is charged for it at first: by the pace of its import,
+// else the mean of its account's batches, else a guess. What others do never counts.
 func (s *Scheduler) predict(ref bulk.BatchRef) time.Duration {
-	if s.cfg.Cost != nil {
-		return s.cfg.Cost(ref)
+	switch imp, a := s.imports[ref.Import], s.accounts[ref.Account]; {
+	case s.cfg.Cost != nil:
+		return s.cfg.Cost(ref) + turnaround
+	case imp != nil && max(imp.pace, imp.late) > 0:
+		return max(imp.pace, imp.late).of(ref) + turnaround
+	case a != nil && max(a.mean, a.late) > 0:
+		return max(a.mean, a.late) + turnaround
 	}
-	cost := s.cost
-	if imp := s.imports[ref.Import]; imp != nil && imp.cost > 0 {
-		cost = imp.cost
+	return guess
+}
+
+// expect is what a batch will take: as predict, but where the import is new, what all
+// batches here take says more than a guess. Nobody is charged by it.
+func (s *Scheduler) expect(ref bulk.BatchRef) time.Duration {
+	if imp := s.imports[ref.Import]; s.cfg.Cost == nil && s.pace > 0 && (imp == nil || imp.pace == 0) {
+		return s.pace.of(ref)
 	}
-	return cost.Predict(ref.Rows)
+	return s.predict(ref) - turnaround
 }
 
 // learn takes in what a finished batch took.
@@ -25,12 +72,43 @@ func (s *Scheduler) learn(j *job, took time.Duration) {
 	if took <= 0 {
 		return
 	}
-	imp := s.imports[j.ref.Import]
-	if imp.cost == 0 {
-		imp.cost = s.cost
+	imp, a := s.imports[j.ref.Import], s.accounts[j.ref.Account]
+	imp.pace = imp.pace.add(took, j.ref)
+	s.pace = s.pace.add(took, j.ref)
+	if a.mean == 0 {
+		a.mean = took
 	}
-	imp.cost = imp.cost.Add(took, j.ref.Rows)
-	s.cost = s.cost.Add(took, j.ref.Rows)
+	a.mean += time.Duration(smoothing * float64(took-a.mean))
+}
+
+// charge brings what a lease's account was charged for it to a slot time in all.
+func (s *Scheduler) charge(l *lease, total time.Duration) {
+	if total != l.cost {
+		s.queue.Charge(l.Ref, total-l.cost)
+		l.cost = total
+	}
+}
+
+// overrun charges batches that run longer than predicted while they do, and lets the next
+// ones of their import and account be predicted to take as long: else an account of whose
+// batches nothing is known yet could begin hundreds of long ones at the price of short ones.
+func (s *Scheduler) overrun(now time.Time) {
+	for _, imp := range s.imports {
+		imp.late = 0
+	}
+	for _, a := range s.accounts {
+		a.late = 0
+	}
+	for _, l := range s.granted {
+		age := now.Sub(l.granted)
+		if s.leases[l.ID] != l || l.job == nil || age+heartbeat <= l.cost {
+			continue
+		}
+		s.charge(l, age+heartbeat)
+		imp, a := s.imports[l.Ref.Import], s.accounts[l.Ref.Account]
+		imp.late = max(imp.late, pace(age.Seconds()/work(l.Ref)))
+		a.late = max(a.late, age)
+	}
 }
 
 // mostNodes bounds what is remembered of nodes, most of which may be long gone.
@@ -91,6 +169,6 @@ func (s *Scheduler) straggler(node bulk.NodeID) *job {
 // a second copy counts as well.
 func (s *Scheduler) Demand() drr.Demand {
 	due := s.queue.Demand()
-	due.Round = max(due.Round, 100*min(len(s.lagging), 1))
+	due.Round = max(due.Round, min(len(s.lagging), 1))
 	return due
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/processors/drr"
 	"bulkhead/processors/schedule"
 )
 
@@ -30,15 +31,15 @@ func Example() {
 	s.Assign(now, []int32{0}, nil)
 	s.Add(now, bulk.BatchRef{Account: "a", Import: "i", No: 1, Rows: 1000, StagedAt: now}, &bulk.Offset{At: 7})
 
-	lease, _, ok := s.Next(now, "silent", "")
-	fmt.Println("silent has it:", ok, "attempt", lease.Attempt)
+	a, ok := s.Next(now, "silent", drr.Ask{})
+	fmt.Println("silent has it:", ok, "attempt", a.Lease.Attempt)
 
 	now = now.Add(time.Minute)
 	s.Tick(now)
-	lease, _, ok = s.Next(now, "able", "")
-	fmt.Println("able has it:", ok, "attempt", lease.Attempt)
+	a, ok = s.Next(now, "able", drr.Ask{})
+	fmt.Println("able has it:", ok, "attempt", a.Lease.Attempt)
 
-	held := s.Return(now, lease, bulk.Outcome{Result: bulk.ResultFinished, Service: 20 * time.Millisecond})
+	held := s.Return(now, *a.Lease, bulk.Outcome{Result: bulk.ResultFinished, Service: 20 * time.Millisecond})
 	fmt.Println("held:", held)
 	// Output:
 	// silent has it: true attempt 1

@@ -11,20 +11,30 @@ import (
 // leaseLeast is how long a lease lasts at least without being extended.
 const leaseLeast = 30 * time.Second
 
-// Next leases a batch to a node that has a free slot for a lane; false: nothing is due.
-// It reports whether a newcomer got the slot.
-func (s *Scheduler) Next(now time.Time, node bulk.NodeID, lane drr.Lane) (l bulk.Lease, newcomer, ok bool) {
+// Answer is what came of a node's request, in a process or between two.
+type Answer struct {
+	Lease    *bulk.Lease   `json:"lease,omitempty"`    // nil: nothing was due
+	Newcomer bool          `json:"newcomer,omitempty"` // who got the slot ran ahead of the round
+	Cost     time.Duration `json:"cost,omitempty"`     // slot time that was charged for it
+	Due      drr.Demand    `json:"due"`                // after it
+}
+
+// Next leases a batch to a node that has a free slot; false: nothing is due. What is due
+// after it is for the caller to fill in.
+func (s *Scheduler) Next(now time.Time, node bulk.NodeID, ask drr.Ask) (a Answer, ok bool) {
 	s.measure(now)
 	if j := s.straggler(node); j != nil {
 		s.cfg.Observer.Copied()
-		return s.grant(now, j, node, j.leases[0].cost), false, true
+		l := s.grant(now, j, node)
+		s.charge(l, s.predict(j.ref))
+		return Answer{Lease: &l.Lease, Cost: l.cost}, true
 	}
 	if s.tail.Slow(s.nodes[node]) { // newcomers are to be done soon
-		lane = drr.Round
+		ask.Lane = drr.Round
 	}
-	g, ok := s.queue.PopFor(lane)
+	g, ok := s.queue.PopFor(ask)
 	if !ok {
-		return bulk.Lease{}, false, false
+		return a, false
 	}
 	if g.Ahead && s.queue.Waiting() > 0 { // its account may have joined the round
 		s.cfg.Observer.Due()
@@ -36,16 +46,21 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, lane drr.Lane) (l bulk
 	if j.attempts == 0 {
 		s.cfg.Observer.Leased(now.Sub(j.ref.StagedAt), s.imports[j.ref.Import].last+1)
 	}
-	return s.grant(now, j, node, g.Cost), g.Ahead, true
+	l := s.grant(now, j, node)
+	l.cost = g.Cost
+	return Answer{Lease: &l.Lease, Newcomer: g.Ahead, Cost: g.Cost}, true
 }
 
-// grant gives a node the right to work on a batch, for whose account cost was charged.
-func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID, cost time.Duration) bulk.Lease {
+// Idle notes that a node has a free slot and nothing is due anywhere.
+func (s *Scheduler) Idle() { s.queue.Idle() }
+
+// grant gives a node the right to work on a batch.
+func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID) *lease {
 	s.last++
 	j.attempts++
-	l := &lease{Lease: bulk.Lease{Ref: j.ref, ID: s.last, Node: node, Attempt: j.attempts, Waits: j.waits}, job: j, cost: cost}
+	l := &lease{Lease: bulk.Lease{Ref: j.ref, ID: s.last, Node: node, Attempt: j.attempts, Waits: j.waits}, job: j}
 	s.enter(now, l)
-	return l.Lease
+	return l
 }
 
 // waited ends a wait in the queue: for part of it the import was paused.
@@ -57,7 +72,7 @@ func (s *Scheduler) waited(now time.Time, j *job) {
 
 // enter lets a lease's time begin.
 func (s *Scheduler) enter(now time.Time, l *lease) {
-	l.predicted = s.predict(l.Ref)
+	l.predicted = s.expect(l.Ref)
 	l.Term = max(3*l.predicted, leaseLeast)
 	l.granted, l.expires = now, now.Add(l.Term)
 	l.job.leases = append(l.job.leases, l)
@@ -124,12 +139,16 @@ func (l *lease) is(o bulk.Lease) bool {
 	return l.ID == o.ID && l.Node == o.Node && l.Ref.ID() == o.Ref.ID()
 }
 
-// endLease ends one lease. It reports whether the batch is out of flight with it: it
-// ended, or no other copy is under way. A copy that lost its batch stays known until its
-// node gives it back, so that what it took is learnt as well.
+// endLease ends one lease and charges its account for the slot time that it took, whatever
+// became of it. It reports whether the batch is out of flight with it: it ended, or no other
+// copy is under way. A copy that lost its batch stays known until its node gives it back, so
+// that what it took is charged, and learnt, as well.
 func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended bool) bool {
 	delete(s.leases, l.ID)
-	s.account(l.Ref.Account).served.end(now.Sub(l.granted), l.cost)
+	a := s.account(l.Ref.Account)
+	a.served.end(now.Sub(l.granted), l.cost)
+	s.charge(l, took+turnaround)
+	a.used.add(now, took)
 	j := l.job
 	if j == nil {
 		return false
@@ -142,9 +161,8 @@ func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended 
 		loser.job = nil
 	}
 	j.leases = nil
-	s.queue.Finish(j.ref.ID(), took)
-	a := s.accounts[j.ref.Account]
-	if a.used.add(now, took); a.cap != drr.NoCap {
+	s.queue.Finish(j.ref.ID())
+	if a.cap != drr.NoCap {
 		s.cfg.Observer.Due() // a slot under it came free
 	}
 	return true
@@ -158,7 +176,7 @@ func (s *Scheduler) expire(now time.Time) {
 		if !now.After(l.expires) || s.leases[l.ID] != l {
 			continue
 		}
-		if j := l.job; s.endLease(now, l, l.cost, false) {
+		if j := l.job; s.endLease(now, l, l.predicted, false) {
 			j.waits.Failed += now.Sub(l.granted)
 			s.cfg.Observer.Expired(l.Lease)
 			s.enqueue(now, j)

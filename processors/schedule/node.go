@@ -1,7 +1,8 @@
 package schedule
 
 import (
-	"bulkhead/internal/bulk"
+	"time"
+
 	"bulkhead/processors/drr"
 )
 
@@ -16,22 +17,14 @@ func NewNode[K comparable]() *Node[K] { return &Node[K]{drr.NewPicker[K]()} }
 // Request is what a free slot asks a dispatcher for.
 type Request[K comparable] struct {
 	Dispatcher K
-	Lane       drr.Lane
-	Alone      bool // nothing is due at any other: it may as well wait there a little
-}
-
-// Answer is what came of a request, in a process or between two.
-type Answer struct {
-	Lease    *bulk.Lease `json:"lease,omitempty"`    // nil: nothing was due
-	Newcomer bool        `json:"newcomer,omitempty"` // who got the slot ran ahead of the round
-	Due      drr.Demand  `json:"due"`                // after it
+	drr.Ask
+	Alone bool // nothing is due at any other: it may as well wait there a little
 }
 
 // Hear takes in what is due at a dispatcher; chance, from 0 to below 1, sets nodes apart
 // that hear the same. It reports whether something is due where nothing was.
 func (n *Node[K]) Hear(dispatcher K, due drr.Demand, chance float64) (rose bool) {
-	none := drr.Demand{}
-	rose = due != none && n.picker.Demand(dispatcher) == none
+	rose = due.Any() && !n.picker.Demand(dispatcher).Any()
 	n.picker.Set(dispatcher, due, chance)
 	return rose
 }
@@ -45,8 +38,8 @@ func (n *Node[K]) Forget(dispatcher K) { n.picker.Remove(dispatcher) }
 // Ask chooses for a free slot; false: nothing is due anywhere. inVain says that the slot
 // has looked for a newcomer already, and found none.
 func (n *Node[K]) Ask(inVain bool) (Request[K], bool) {
-	key, want, ok := n.picker.Next(inVain)
-	return Request[K]{key, want, ok && n.picker.Alone(key)}, ok
+	key, ask, ok := n.picker.Next(inVain)
+	return Request[K]{key, ask, ok && n.picker.Alone(key)}, ok
 }
 
 // Then is what follows from an answer.
@@ -60,12 +53,18 @@ type Then struct {
 func (n *Node[K]) Take(q Request[K], a Answer, chance float64) Then {
 	switch {
 	case a.Lease != nil:
-		n.picker.Got(a.Newcomer)
+		n.picker.Got(q.Dispatcher, a.Newcomer, a.Cost)
 		return Then{Rose: n.Hear(q.Dispatcher, a.Due, chance)}
 	case q.Lane == drr.Newcomer:
-		return Then{InVain: true, Rose: n.Hear(q.Dispatcher, drr.Demand{Round: a.Due.Round}, chance)}
+		a.Due.Ahead, a.Due.Fresh = 0, 0
+		return Then{InVain: true, Rose: n.Hear(q.Dispatcher, a.Due, chance)}
 	default:
 		n.Hear(q.Dispatcher, drr.Demand{}, 0)
 		return Then{Empty: true}
 	}
+}
+
+// Ended notes what a batch took that the dispatcher leased with this answer.
+func (n *Node[K]) Ended(dispatcher K, a Answer, took time.Duration) {
+	n.picker.Took(dispatcher, a.Newcomer, took+turnaround-a.Cost)
 }

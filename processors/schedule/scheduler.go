@@ -12,8 +12,10 @@ import (
 type Discipline interface {
 	Push(ref bulk.BatchRef) bool
 	Adopt(ref bulk.BatchRef) bool // in flight already: another dispatcher granted it
-	PopFor(lane drr.Lane) (drr.Grant, bool)
-	Finish(id bulk.BatchID, took time.Duration) bool
+	PopFor(ask drr.Ask) (drr.Grant, bool)
+	Charge(ref bulk.BatchRef, cost time.Duration) // beside what PopFor charged
+	Finish(id bulk.BatchID) bool
+	Idle()
 	Evict(gone func(bulk.AccountID) bool) []bulk.BatchID
 	Shuffle()
 
@@ -79,7 +81,7 @@ type Scheduler struct {
 	retired  time.Time      // when accounts were last looked through
 	meter    meter
 
-	cost      drr.RowCost // of all imports
+	pace      pace // of all imports
 	tail      drr.Stragglers
 	nodes     map[bulk.NodeID]drr.Slowness
 	estimator drr.Estimator
@@ -106,7 +108,7 @@ type lease struct {
 	bulk.Lease
 	job       *job          // nil: another copy ended the batch, or no reference has brought it yet
 	predicted time.Duration // slot time
-	cost      time.Duration // that was charged, at most a quantum
+	cost      time.Duration // that was charged so far
 	granted   time.Time
 	expires   time.Time
 }
@@ -120,7 +122,8 @@ type importState struct {
 	paused  bool
 	since   time.Time     // it is paused
 	before  time.Duration // it was paused, since it is known here
-	cost    drr.RowCost
+	pace    pace
+	late    pace      // the same of a batch that runs longer than predicted, 0: none does
 	wait    *forecast // of its first lease, until then
 }
 
@@ -136,7 +139,6 @@ func New(cfg Config) *Scheduler {
 		nodes:    make(map[bulk.NodeID]drr.Slowness),
 		assigned: make(map[int32]bool),
 		last:     cfg.FirstLease,
-		cost:     drr.FirstRowCost,
 	}
 	if cfg.Discipline == nil {
 		cfg.Discipline = func(predict func(bulk.BatchRef) time.Duration) Discipline {
@@ -151,6 +153,7 @@ func New(cfg Config) *Scheduler {
 func (s *Scheduler) Tick(now time.Time) {
 	s.measure(now)
 	s.expire(now)
+	s.overrun(now)
 	s.retry(now)
 	s.findLagging(now)
 	s.expireAdopted(now)

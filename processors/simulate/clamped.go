@@ -20,6 +20,7 @@ type clamped struct {
 	given              prediction // nil: it learns by itself
 	accounts           map[bulk.AccountID]*contender
 	flying             map[*batch]time.Duration // what was charged
+	more               map[*batch]time.Duration // than that it took
 	newFlows, oldFlows []*contender
 	weights            [bulk.MaxWeight + 1]int // accounts by weight
 	turns              int
@@ -51,7 +52,7 @@ const gift = 5 // quanta that a newcomer may use ahead of the round, and dispatc
 
 func newClamped(w *world, predict prediction, seed uint64) queue {
 	q := &clamped{
-		bare: newBare(w), accounts: map[bulk.AccountID]*contender{}, flying: map[*batch]time.Duration{},
+		bare: newBare(w), accounts: map[bulk.AccountID]*contender{}, flying: map[*batch]time.Duration{}, more: map[*batch]time.Duration{},
 		mean: float64(quantum), guess: firstRowCost, rand: rand.New(rand.NewPCG(seed, seed)),
 	}
 	if w.blind {
@@ -91,13 +92,13 @@ func (q *clamped) Adopt(ref bulk.BatchRef) bool {
 	return true
 }
 
-func (q *clamped) PopFor(lane drr.Lane) (drr.Grant, bool) {
+func (q *clamped) PopFor(ask drr.Ask) (drr.Grant, bool) {
 	for {
 		var a *contender
 		switch n, o := first(q.newFlows), first(q.oldFlows); {
-		case lane == drr.Newcomer:
+		case ask.Lane == drr.Newcomer:
 			a = n
-		case lane == drr.Round && q.due > 0:
+		case ask.Lane == drr.Round && q.due > 0:
 			a = o
 		case n == nil || o != nil && (q.due == 0 || q.spent >= gift):
 			a = o
@@ -172,13 +173,22 @@ func (q *clamped) dispatch(a *contender) drr.Grant {
 	return g
 }
 
-func (q *clamped) Finish(id bulk.BatchID, took time.Duration) bool {
+// Charge only adds up: a charge is corrected once, at the end.
+func (q *clamped) Charge(ref bulk.BatchRef, cost time.Duration) {
+	if b := q.batch(ref); q.flying[b] > 0 {
+		q.more[b] += cost
+	}
+}
+
+func (q *clamped) Finish(id bulk.BatchID) bool {
 	b := q.w.ledger.batches[id.No]
 	cost, known := q.flying[b]
 	if !known {
 		return false
 	}
+	took := cost + q.more[b]
 	delete(q.flying, b)
+	delete(q.more, b)
 	q.learn(b, took)
 	a := q.accounts[b.ref.Account]
 	a.inFlight--
@@ -317,6 +327,7 @@ func (q *clamped) Evict(gone func(bulk.AccountID) bool) []bulk.BatchID {
 	for b := range q.flying {
 		if gone(b.ref.Account) {
 			delete(q.flying, b)
+			delete(q.more, b)
 		}
 	}
 	for id, a := range q.accounts {

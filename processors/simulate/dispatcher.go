@@ -60,22 +60,37 @@ func (d *dispatcher) demand() (due drr.Demand) {
 	return due
 }
 
+// idle tells a dispatcher that a slot is free and nothing is due anywhere.
+func (d *dispatcher) idle() {
+	if d.alive {
+		d.schedule.Idle()
+	}
+}
+
 // lease gives a seat of a node what is due at a dispatcher, or nil.
-func (w *world) lease(o, at int32, lane drr.Lane) (b *batch, l bulk.Lease, newcomer bool) {
+func (w *world) lease(o, at int32, ask drr.Ask) (b *batch, a schedule.Answer) {
 	d := &w.dispatchers[o]
 	if !d.alive {
-		return nil, l, false
+		return nil, a
 	}
 	w.copied = false
-	l, newcomer, ok := d.schedule.Next(w.clock(), w.nodes[at].id, lane)
+	a, ok := d.schedule.Next(w.clock(), w.nodes[at].id, ask)
 	if !ok {
-		return nil, l, false
+		return nil, schedule.Answer{Due: d.demand()}
 	}
-	b = w.ledger.batches[l.Ref.No]
+	b = w.ledger.batches[a.Lease.Ref.No]
 	if w.copied {
 		w.found.copies++
-		return b, l, false
+	} else {
+		w.granted(o, b)
 	}
+	a.Due = d.demand()
+	return b, a
+}
+
+// granted notes that a batch left the queue of a dispatcher.
+func (w *world) granted(o int32, b *batch) {
+	d := &w.dispatchers[o]
 	if d.queue.Waiting() > 0 { // nodes ask all the time whether there is more
 		w.announce(o)
 	}
@@ -85,7 +100,6 @@ func (w *world) lease(o, at int32, lane drr.Lane) (b *batch, l bulk.Lease, newco
 		next.partition = b.partition
 		w.push(next)
 	}
-	return b, l, newcomer
 }
 
 // observer is told what a scheduler decided.

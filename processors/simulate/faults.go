@@ -167,7 +167,7 @@ func (w *world) own(p, o int32) {
 func (w *world) held(p int32) (all []bulk.Lease) {
 	for i := range w.seats {
 		if s := &w.seats[i]; s.batch != nil && s.batch.partition == p {
-			all = append(all, s.lease)
+			all = append(all, *s.by.Lease)
 		}
 	}
 	return all

@@ -42,7 +42,7 @@ func (f *fifo) Push(ref bulk.BatchRef) bool {
 	return true
 }
 
-func (f *fifo) PopFor(drr.Lane) (drr.Grant, bool) {
+func (f *fifo) PopFor(drr.Ask) (drr.Grant, bool) {
 	if f.head == len(f.batches) {
 		return drr.Grant{}, false
 	}

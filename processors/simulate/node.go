@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"bulkhead/internal/bulk"
-	"bulkhead/processors/drr"
 	"bulkhead/processors/schedule"
 )
 
@@ -23,7 +22,8 @@ type seat struct {
 	node  int32
 	turn  int32 // counts its batches
 	batch *batch
-	lease bulk.Lease
+	from  int32           // dispatcher
+	by    schedule.Answer // of it: the lease
 	begun time.Duration
 	fails bool
 }
@@ -71,6 +71,9 @@ func (w *world) look(i int32) {
 		return
 	}
 	for d := range w.dispatchers {
+		if len(n.idle) > 0 {
+			w.dispatchers[d].idle()
+		}
 		n.view.Hear(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
 	}
 	w.plan(w.now+lookEvery, looks, i, 0)
@@ -105,7 +108,7 @@ func (w *world) rise(o int32) {
 	for i := range w.nodes {
 		n := &w.nodes[(first+i)%len(w.nodes)]
 		due := d.demand()
-		if due == (drr.Demand{}) {
+		if !due.Any() {
 			return
 		}
 		known := n.view.Known(o)
@@ -136,9 +139,10 @@ func (w *world) ask(at int32, inVain bool) bool {
 		n.idle = append(n.idle, at)
 		return false
 	}
-	b, l, newcomer := w.lease(q.Dispatcher, s.node, q.Lane)
+	b, a := w.lease(q.Dispatcher, s.node, q.Ask)
 	if b != nil {
-		w.begin(at, b, l)
+		s.from, s.by = q.Dispatcher, a
+		w.begin(at, b)
 	}
 	switch {
 	case w.design.local && b == nil:
@@ -146,10 +150,6 @@ func (w *world) ask(at int32, inVain bool) bool {
 		return false
 	case w.design.local:
 		return true
-	}
-	a := schedule.Answer{Newcomer: newcomer, Due: w.dispatchers[q.Dispatcher].demand()}
-	if b != nil {
-		a.Lease = &l
 	}
 	then := n.view.Take(q, a, w.chance.Float64())
 	if b == nil {
@@ -163,10 +163,10 @@ func (w *world) ask(at int32, inVain bool) bool {
 }
 
 // begin puts a batch into a free seat.
-func (w *world) begin(at int32, b *batch, l bulk.Lease) {
+func (w *world) begin(at int32, b *batch) {
 	s := &w.seats[at]
 	s.turn++
-	s.batch, s.lease, s.begun = b, l, w.now
+	s.batch, s.begun = b, w.now
 	b.attempts++
 	b.running++
 	w.free--
@@ -211,8 +211,9 @@ func (w *world) end(at, turn int32) {
 		w.found.useless += took
 	}
 	if o := w.owners[b.partition]; o >= 0 {
-		w.dispatchers[o].schedule.Return(w.clock(), s.lease, out)
+		w.dispatchers[o].schedule.Return(w.clock(), *s.by.Lease, out)
 	}
+	w.nodes[s.node].view.Ended(s.from, s.by, took)
 	w.release(b)
 	if w.nodes[s.node].alive {
 		w.free++

@@ -51,7 +51,7 @@ func (p *plain) Push(ref bulk.BatchRef) bool {
 	return true
 }
 
-func (p *plain) PopFor(drr.Lane) (drr.Grant, bool) {
+func (p *plain) PopFor(drr.Ask) (drr.Grant, bool) {
 	for len(p.active) > 0 {
 		f := p.active[0]
 		if !f.open {

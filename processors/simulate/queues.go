@@ -29,8 +29,8 @@ func (r *recorded) Push(ref bulk.BatchRef) bool {
 	return ok
 }
 
-func (r *recorded) PopFor(lane drr.Lane) (g drr.Grant, ok bool) {
-	g, ok = r.queue.PopFor(lane)
+func (r *recorded) PopFor(ask drr.Ask) (g drr.Grant, ok bool) {
+	g, ok = r.queue.PopFor(ask)
 	r.latest = g
 	return g, ok
 }
@@ -91,6 +91,8 @@ func newBare(w *world) bare { return bare{Queue: drr.New(drr.Config{}), w: w} }
 
 func (q *bare) batch(ref bulk.BatchRef) *batch { return q.w.ledger.batches[ref.No] }
 
-func (q *bare) Adopt(bulk.BatchRef) bool                { return true }
-func (q *bare) Finish(bulk.BatchID, time.Duration) bool { return true }
-func (q *bare) Waiting() int                            { return q.count }
+func (q *bare) Adopt(bulk.BatchRef) bool            { return true }
+func (q *bare) Charge(bulk.BatchRef, time.Duration) {}
+func (q *bare) Finish(bulk.BatchID) bool            { return true }
+func (q *bare) Idle()                               {}
+func (q *bare) Waiting() int                        { return q.count }

@@ -180,8 +180,8 @@ type losing struct {
 	again bool // gives a batch a second time, instead of losing it
 }
 
-func (l *losing) PopFor(lane drr.Lane) (drr.Grant, bool) {
-	g, ok := l.queue.PopFor(lane)
+func (l *losing) PopFor(ask drr.Ask) (drr.Grant, bool) {
+	g, ok := l.queue.PopFor(ask)
 	if !ok {
 		return g, false
 	}
@@ -190,7 +190,7 @@ func (l *losing) PopFor(lane drr.Lane) (drr.Grant, bool) {
 	case l.pops == 500 && l.again:
 		l.Push(g.Ref) // and gives it out as well
 	case l.pops == 500:
-		return l.queue.PopFor(lane)
+		return l.queue.PopFor(ask)
 	}
 	return g, true
 }

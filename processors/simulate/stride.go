@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"time"
+
 	"bulkhead/processors/drr"
 	"bulkhead/processors/schedule"
 )
@@ -12,6 +14,7 @@ type view interface {
 	Known(dispatcher int32) drr.Demand
 	Ask(inVain bool) (schedule.Request[int32], bool)
 	Take(q schedule.Request[int32], a schedule.Answer, chance float64) schedule.Then
+	Ended(dispatcher int32, a schedule.Answer, took time.Duration)
 }
 
 // strides is the view of a node that shares its slots by what dispatchers say is due there,
@@ -25,12 +28,14 @@ type strides struct {
 func newStrides() view { return &strides{} }
 
 func (s *strides) Hear(d int32, due drr.Demand, chance float64) (rose bool) {
-	none := drr.Demand{}
-	rose = due != none && s.Known(d) == none
+	rose = due.Any() && !s.Known(d).Any()
 	s.ahead.set(d, due.Ahead, chance)
 	s.round.set(d, due.Round, chance)
 	return rose
 }
+
+// Ended is nothing to it: it counts dispatches.
+func (s *strides) Ended(int32, schedule.Answer, time.Duration) {}
 
 func (s *strides) Known(d int32) drr.Demand {
 	return drr.Demand{Ahead: s.ahead.find(d).weight, Round: s.round.find(d).weight}

@@ -1,0 +1,35 @@
+package drr
+
+import "time"
+
+// gate decides between newcomers and the accounts in the round. Newcomers come first, but
+// not by more than most slot time while others wait, and in the long run they get as much
+// as the others; or more where their weights are a multiple of the others'. It counts slot
+// time: counted in dispatches, a thousand long batches would pass for as many short ones.
+type gate struct {
+	most  time.Duration
+	spent time.Duration // by newcomers ahead of the round, less what the round got since
+}
+
+// newcomersShare is how many times its weights newcomers may get of what the round gets,
+// where that is more than as much.
+const newcomersShare = 5
+
+// admits reports whether newcomers are next.
+func (g *gate) admits(d Demand) bool { return d.Ahead > 0 && (d.Round == 0 || g.spent < g.most) }
+
+// took notes to whom slot time went, or is given back where it is negative.
+func (g *gate) took(newcomer bool, cost time.Duration, d Demand) {
+	switch {
+	case d.Round == 0: // nobody waits for it
+		g.spent = 0
+	case newcomer:
+		g.spent += cost
+	default:
+		g.spent -= cost * time.Duration(d.favour())
+	}
+	g.spent = min(max(g.spent, 0), 2*g.most) // one newcomer's longest batch is no debt of all others
+}
+
+// favour is how much slot time newcomers get for each that the round gets.
+func (d Demand) favour() int { return max(1, newcomersShare*d.Fresh/max(d.Round, 1)) }
