@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"bulkhead/internal/app"
 	"bulkhead/internal/broker"
@@ -118,9 +119,40 @@ func TestConsoleSeesOtherProcesses(t *testing.T) {
 	if len(f.Accounts) != 1 || f.Accounts[0].Name != "acme" || f.Accounts[0].Waiting != 1 {
 		t.Errorf("accounts %+v, want acme alone with one batch", f.Accounts)
 	}
+	if len(f.Lag.Minutes) != 60 || f.Lag.Worst != nil {
+		t.Errorf("an account that is alone was compared: %+v", f.Lag)
+	}
 	if f.Slots != (bulk.SlotCounts{Total: 2}) || len(f.Dispatchers) != 2 || len(f.Silent) != 0 {
 		t.Errorf("slots %+v, dispatchers %+v, silent %v", f.Slots, f.Dispatchers, f.Silent)
 	}
 	limit(nil)
 	acme.wantEnd(acme.end(imp.ID), bulk.StateCompleted, bulk.Counts{Read: 2, Created: 2})
+}
+
+// A weight that an operator sets is what the dispatcher goes by within a second, whatever
+// waits there. Nobody takes the batch, so its account has work all the time.
+func TestWeightTravelsWithinASecond(t *testing.T) {
+	t.Parallel()
+	s := newCluster(t, bulk.RoleConsole, bulk.RoleIngest, bulk.RoleDispatcher)
+	s.call(http.MethodPut, "/v1/datasets/things", things, nil)
+	acme := (&system{client: s}).account("acme", 1000)
+	acme.send("dataset=things", []byte(lines("id,text", "1,a", "2,b")))
+	weighs := func(weight int) {
+		s.eventually("the dispatcher knows the weight", func() bool {
+			var f bulk.Fairness
+			s.get("/v1/fairness", &f)
+			return len(f.Dispatchers) == 1 && f.Dispatchers[0].Weight == weight
+		})
+	}
+	weighs(1)
+	quickest := time.Hour
+	for _, weight := range []int{8, 2, 16} { // the machine may be busy with others
+		s.call(http.MethodPatch, "/v1/accounts/"+string(acme.account), map[string]any{"weight": weight}, nil)
+		set := time.Now()
+		weighs(weight)
+		quickest = min(quickest, time.Since(set))
+	}
+	if quickest > time.Second {
+		t.Errorf("a weight took %v to the dispatcher", quickest)
+	}
 }

@@ -27,6 +27,9 @@ func TestPausedAccountIsSeenAndSteered(t *testing.T) {
 	if len(f.Accounts) != 1 || f.Accounts[0].Name != "acme" || f.Accounts[0].Waiting != 1 || f.Accounts[0].Cap == nil || f.Accounts[0].Entitled != 0 {
 		t.Errorf("accounts %+v, want acme alone, paused, with one batch", f.Accounts)
 	}
+	if len(f.Lag.Minutes) != 60 || f.Lag.Worst != nil {
+		t.Errorf("an account that is alone was compared: %+v", f.Lag)
+	}
 	if f.Slots.Total == 0 || f.Slots.Busy != 0 || len(f.Dispatchers) != 1 || len(f.Dispatchers[0].Partitions) == 0 || len(f.Silent) != 0 {
 		t.Errorf("slots %+v, dispatchers %+v, silent %v", f.Slots, f.Dispatchers, f.Silent)
 	}
