@@ -161,6 +161,40 @@ func TestNobodyElseHadWork(t *testing.T) {
 	}
 }
 
+// A minute that an owner before measured is not known to the next one.
+func TestMinutesBeforeATakeoverAreNotKnown(t *testing.T) {
+	h := newHall(t, 1, Config{})
+	h.run(3 * time.Minute)
+	h.s.Assign(h.now, []int32{0, 1}, nil)
+	h.run(2 * time.Minute)
+	for i, m := range h.lag().Minutes[55:] {
+		if complete := i >= 3; m.Complete != complete {
+			t.Errorf("the minute until %s is complete %v, want %v", m.End.Format("15:04"), m.Complete, complete)
+		}
+	}
+}
+
+// Who may run ahead of the round is ahead by no more than that beyond its bound.
+func TestAllowanceIsPartOfTheBound(t *testing.T) {
+	h := newHall(t, 2, Config{})
+	h.join("a", 1, 100*time.Millisecond)
+	h.run(9990 * time.Millisecond)
+	h.join("newcomer", 1, 100*time.Millisecond)
+	h.run(21 * time.Second)
+	want := map[string]bool{"20": true, "30": false} // it still has its allowance when the window begins
+	for _, w := range h.s.View(h.now).Windows {
+		for _, v := range w.Furthest {
+			end := w.End.Format("05")
+			if ahead, measured := want[end]; measured && v.Account == "newcomer" && (v.AllowanceMS > 0) == ahead {
+				delete(want, end)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("the newcomer's allowance is wrong in the windows that end at %v", want)
+	}
+}
+
 // biased never charges one account.
 type biased struct{ *drr.Queue }
 
@@ -242,7 +276,7 @@ func TestNoPairBeyondALevelIsOverlooked(t *testing.T) {
 		if worst == nil {
 			continue
 		}
-		for _, level := range levels {
+		for _, level := range []float64{0.25, 0.5, 1} {
 			if worst.Ratio >= level && found.Ratio < level-1e-9 {
 				t.Fatalf("found %.3f, but the worst is %.3f", found.Ratio, worst.Ratio)
 			}
