@@ -37,7 +37,7 @@ var laws = []struct {
 	{"processors/dispatch", []string{"internal/bulk", "processors", "processors/drr", "processors/schedule", "internal/wait"}},
 	{"processors/simulate", []string{"internal/bulk", "processors/drr", "processors/schedule"}},
 	{"processors/validate", []string{"internal/bulk", "columnar"}},
-	{"console", []string{"internal/bulk", "internal/digest", "internal/resumable", "internal/requestid", "web", "internal/wait"}},
+	{"console", []string{"internal/bulk", "internal/digest", "internal/permits", "internal/resumable", "internal/requestid", "web", "internal/wait"}},
 	{"web", []string{"internal/bulk"}},
 	{"internal/store", []string{"internal/bulk"}},
 	{"internal/broker", []string{"internal/bulk", "internal/wait"}},

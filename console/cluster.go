@@ -30,7 +30,7 @@ func (s *Server) cluster(w http.ResponseWriter, r *http.Request) error {
 
 // readCluster lists the processes that were seen lately, with what dispatchers own.
 func (s *Server) readCluster(ctx context.Context) (v clusterView, err error) {
-	queues, err := s.Dispatchers.Queues(ctx)
+	queues, err := s.queues(ctx)
 	if err != nil {
 		return v, fmt.Errorf("ask dispatchers: %w", err)
 	}

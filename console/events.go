@@ -51,7 +51,12 @@ func summaryOf(imp bulk.Import) importSummary {
 // state. It ends after a terminal state; a client that reconnects then and has seen it
 // all gets 204, at which browsers stop reconnecting.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	end, err := s.beginRead(r, lookupRead)
+	if err != nil {
+		return err
+	}
 	imp, err := s.importOf(r)
+	end()
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,7 @@ func (l *liveStream) run(ctx context.Context, w *watcher, least int64) error {
 func (l *liveStream) show(ctx context.Context, w *watcher, found sight) error {
 	var out bytes.Buffer
 	for l.at.seq < found.dropped { // the watcher has them no more
-		events, err := l.s.Imports.ImportEvents(ctx, w.account, w.id, bulk.Window{After: l.at.seq, Limit: eventPage})
+		events, err := w.events(ctx, l.at.seq)
 		if err != nil || len(events) == 0 {
 			return err
 		}

@@ -23,7 +23,7 @@ func (s *Server) fairness(w http.ResponseWriter, r *http.Request) error {
 
 // readFairness gathers how all dispatchers stand, and the accounts that have no work.
 func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk.Account, err error) {
-	queues, err := s.Dispatchers.Queues(ctx)
+	queues, err := s.queues(ctx)
 	if err != nil {
 		return f, nil, fmt.Errorf("ask dispatchers: %w", err)
 	}
@@ -75,6 +75,12 @@ func namePairs(lag bulk.Lag, accounts []bulk.Account) {
 			p.Ahead.Name, p.Behind.Name = names[p.Ahead.Account], names[p.Behind.Account]
 		}
 	}
+}
+
+// queues asks the dispatchers.
+func (s *Server) queues(ctx context.Context) (queues []bulk.Queue, err error) {
+	Await(ctx, func() { queues, err = s.Dispatchers.Queues(ctx) })
+	return queues, err
 }
 
 // unanswered lists the dispatchers among the nodes that gave no queue.

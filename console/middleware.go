@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 	"bulkhead/internal/requestid"
 )
 
@@ -24,10 +26,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // info is what the layers of one request tell each other.
 type info struct {
-	route   string         // pattern that matched: paths may hold secrets, patterns do not
-	account bulk.AccountID // "" until admitted
-	gone    bool           // the client left before the answer
-	cut     error          // why the request was ended before its end; nil: it was not
+	route   string          // pattern that matched: paths may hold secrets, patterns do not
+	account bulk.AccountID  // "" until admitted
+	gone    bool            // the client left before the answer
+	permit  *permits.Permit // that the handler reads with, nil for none
+	cut     error           // why the request was ended before its end; nil: it was not
 }
 
 type infoKey struct{}
@@ -55,7 +58,8 @@ func (s *Server) chain(mux *http.ServeMux) (http.Handler, error) {
 // observe logs a request and turns a panic into a problem.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, in, rec := time.Now(), &info{}, &recorder{ResponseWriter: w}
+		start, in := time.Now(), &info{}
+		rec := &recorder{ResponseWriter: w, info: in}
 		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, in))
 		defer func() {
 			cause := recover()
@@ -176,9 +180,11 @@ func (v *verdict) Header() http.Header         { return v.header }
 func (v *verdict) WriteHeader(status int)      { v.status = status }
 func (v *verdict) Write(b []byte) (int, error) { return len(b), nil }
 
-// recorder notes what was answered, for the log.
+// recorder notes what was answered, for the log. The client is waited for without the
+// permit of the handler: all that it writes passes here, compressed already.
 type recorder struct {
 	http.ResponseWriter
+	info   *info
 	status int
 	bytes  int64
 }
@@ -192,11 +198,14 @@ func (w *recorder) WriteHeader(status int) {
 }
 
 // Write implements http.ResponseWriter.
-func (w *recorder) Write(b []byte) (int, error) {
+func (w *recorder) Write(b []byte) (n int, err error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	n, err := w.ResponseWriter.Write(b)
+	if length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64); err == nil && w.bytes+int64(len(b)) >= length {
+		w.info.permit.Release() // this is the end
+	}
+	w.info.permit.Yield(func() { n, err = w.ResponseWriter.Write(b) })
 	w.bytes += int64(n)
 	return n, err
 }

@@ -117,8 +117,11 @@ func (s *Server) previewPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}
-	defer s.readDeadline(w)()
-	sample, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.PreviewBytes)))
+	var sample []byte
+	Await(r.Context(), func() {
+		defer s.readDeadline(w)()
+		sample, err = io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.PreviewBytes)))
+	})
 	if err != nil {
 		return fmt.Errorf("read sample: %w", err)
 	}

@@ -22,9 +22,9 @@ var pageQueries = map[string][]string{
 
 // pageRoutes registers the pages. Each asks the same ports as the API does; a page
 // never calls the API.
-func (s *Server) pageRoutes(mux *http.ServeMux) {
+func (s *Server) pageRoutes(handle func(pattern string, h http.Handler)) {
 	s.errorPage = s.problemPage
-	mux.Handle("GET /static/", web.Static())
+	handle("GET /static/", web.Static())
 	for pattern, h := range map[string]handler{
 		"GET /login":          s.loginPage,
 		"POST /login":         s.loginWithKey,
@@ -32,43 +32,43 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 		"POST /login/{token}": s.loginWithLink,
 		"POST /logout":        s.logout,
 	} {
-		mux.Handle(pattern, s.serve(public, s.holding(smallAnswer, lenient(pageQueries[pattern], h))))
+		handle(pattern, s.serve(public, s.holding(smallAnswer, lenient(pageQueries[pattern], h))))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                          s.startPage,
-		"GET /imports":                      s.holding(listAnswer, s.importsPage),
-		"GET /imports/new":                  s.holding(listAnswer, s.newImportPage),
+		"GET /imports":                      s.reading(listRead, s.importsPage),
+		"GET /imports/new":                  s.reading(listRead, s.newImportPage),
 		"POST /imports":                     s.startImport,
-		"GET /imports/{id}":                 s.holding(viewAnswer, s.importPage),
-		"GET /imports/{id}/cancel":          s.cancelPage,
+		"GET /imports/{id}":                 s.reading(viewRead, s.importPage),
+		"GET /imports/{id}/cancel":          s.reading(lookupRead, s.cancelPage),
 		"POST /imports/{id}/cancel":         s.steerPage(s.Imports.Cancel),
 		"POST /imports/{id}/pause":          s.steerPage(s.Imports.Pause),
 		"POST /imports/{id}/resume":         s.steerPage(s.Imports.Resume),
 		"POST /imports/{id}/approve":        s.steerPage(s.Imports.Approve),
-		"GET /datasets":                     s.holding(listAnswer, s.datasetsPage),
-		"GET /datasets/{name}":              s.holding(recordsAnswer, s.datasetPage),
-		"GET /datasets/{name}/template.csv": s.templateCSV,
-		"GET /datasets/{name}/sample.csv":   s.holding(listAnswer, s.sampleCSV),
-		"GET /usage":                        s.usagePage,
-		"GET /signed-in":                    s.signedInPage,
+		"GET /datasets":                     s.reading(listRead, s.datasetsPage),
+		"GET /datasets/{name}":              s.reading(recordsRead, s.datasetPage),
+		"GET /datasets/{name}/template.csv": s.reading(lookupRead, s.templateCSV),
+		"GET /datasets/{name}/sample.csv":   s.reading(listRead, s.sampleCSV),
+		"GET /usage":                        s.reading(lookupRead, s.usagePage),
+		"GET /signed-in":                    s.reading(lookupRead, s.signedInPage),
 	} {
-		mux.Handle(pattern, s.requirePage(account, lenient(pageQueries[pattern], h)))
+		handle(pattern, s.requirePage(account, lenient(pageQueries[pattern], h)))
 	}
 	for pattern, h := range map[string]handler{ // fetched by scripts, which must not be given the sign-in page
-		"POST /imports/preview":  s.holding(viewAnswer, s.previewPart),
-		"GET /imports/{id}/live": s.holding(viewAnswer, s.livePart),
+		"POST /imports/preview":  s.reading(previewRead, s.previewPart),
+		"GET /imports/{id}/live": s.reading(viewRead, s.livePart),
 	} {
-		mux.Handle(pattern, s.serve(account, h))
+		handle(pattern, s.serve(account, h))
 	}
 	for pattern, h := range map[string]handler{
-		"GET /fairness":       s.holding(listAnswer, s.fairnessPage),
+		"GET /fairness":       s.reading(listRead, s.fairnessPage),
 		"POST /fairness/{id}": s.steerAccount,
-		"GET /cluster":        s.clusterPage,
+		"GET /cluster":        s.reading(lookupRead, s.clusterPage),
 	} {
-		mux.Handle(pattern, s.requirePage(operator, lenient(pageQueries[pattern], h)))
+		handle(pattern, s.requirePage(operator, lenient(pageQueries[pattern], h)))
 	}
-	mux.Handle("GET /fairness/live", s.serve(operator, s.holding(listAnswer, s.fairnessPart)))
-	mux.Handle("GET /cluster/live", s.serve(operator, s.clusterPart))
+	handle("GET /fairness/live", s.serve(operator, s.reading(listRead, s.fairnessPart)))
+	handle("GET /cluster/live", s.serve(operator, s.reading(lookupRead, s.clusterPart)))
 }
 
 func (s *Server) startPage(w http.ResponseWriter, r *http.Request) error {

@@ -22,14 +22,10 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer s.readDeadline(w)()
-	body, err := sampleOf(r)
+	var sample []byte
+	Await(r.Context(), func() { sample, err = s.readSample(w, r) })
 	if err != nil {
 		return err
-	}
-	sample, err := io.ReadAll(io.LimitReader(body, int64(s.Limits.PreviewBytes)+1))
-	if err != nil {
-		return fmt.Errorf("read sample: %w", err)
 	}
 	if len(sample) > s.Limits.PreviewBytes {
 		sample, whole = sample[:s.Limits.PreviewBytes], false
@@ -41,6 +37,20 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) error {
 	p.Header, p.Columns, p.Rows, p.Rejects = orEmpty(p.Header), orEmpty(p.Columns), orEmpty(p.Rows), orEmpty(p.Rejects)
 	p.Unmapped, p.Missing = orEmpty(p.Unmapped), orEmpty(p.Missing)
 	return writeJSON(w, http.StatusOK, p)
+}
+
+// readSample reads the beginning of a file in a body, and a byte more.
+func (s *Server) readSample(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	defer s.readDeadline(w)()
+	body, err := sampleOf(r)
+	if err != nil {
+		return nil, err
+	}
+	sample, err := io.ReadAll(io.LimitReader(body, int64(s.Limits.PreviewBytes)+1))
+	if err != nil {
+		return nil, fmt.Errorf("read sample: %w", err)
+	}
+	return sample, nil
 }
 
 // parsePreview reads how a sample is to be taken; whole says that it is all there is.

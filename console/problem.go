@@ -10,9 +10,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/requestid"
+	"bulkhead/internal/wait"
 )
 
 // Problem is a failure as RFC 9457 describes one.
@@ -104,6 +106,9 @@ func classify(err error) (int, *bulk.Error) {
 	return http.StatusInternalServerError, bulk.Errorf("", "internal", "Something went wrong on our side. The request_id finds it in the log.")
 }
 
+// refusalPause is how long an account waits for the answer that it has too much under way.
+const refusalPause = 250 * time.Millisecond
+
 // fail answers a request with its error: a page for people, a problem for programs.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	info := infoOf(r)
@@ -117,6 +122,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Logger.ErrorContext(r.Context(), "request failed", attrs...)
 	case p.Status > http.StatusInternalServerError:
 		s.Logger.WarnContext(r.Context(), "request not served now", attrs...)
+	}
+	if p.Status == http.StatusTooManyRequests {
+		_ = wait.For(r.Context(), refusalPause) // who comes again at once would cost more than what was refused
 	}
 	h := w.Header()
 	for _, name := range []string{"Content-Disposition", "Content-Encoding", "Content-Length", "ETag", "Last-Modified", "Next-Cursor", "Location"} {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ func (s *Server) listRecords(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.Datasets.Records(r.Context(), s.principal(r).Account, bulk.RecordQuery{Dataset: bulk.DatasetName(r.PathValue("name")), Cursor: r.URL.Query().Get("cursor"), Limit: int(limit)})
+	page, err := s.recordPage(r.Context(), s.principal(r).Account, bulk.RecordQuery{Dataset: bulk.DatasetName(r.PathValue("name")), Cursor: r.URL.Query().Get("cursor"), Limit: int(limit)})
 	if err != nil {
 		return fmt.Errorf("list records: %w", err)
 	}
@@ -47,6 +48,31 @@ func (s *Server) listRecords(w http.ResponseWriter, r *http.Request) error {
 		_, err = io.WriteString(out, "]}\n")
 		return err
 	})
+}
+
+// recordsAtOnce is how many records are read before others may.
+const recordsAtOnce = 1000
+
+// recordPage collects a page of records, some at a time. It ends early where a column
+// came to the dataset meanwhile.
+func (s *Server) recordPage(ctx context.Context, account bulk.AccountID, q bulk.RecordQuery) (page bulk.RecordPage, err error) {
+	limit := q.Limit
+	for q.Bytes = bulk.PageBytes; ; {
+		q.Limit = min(recordsAtOnce, limit-len(page.Records))
+		part, err := s.Datasets.Records(ctx, account, q)
+		if err != nil || len(page.Records) > 0 && len(part.Columns) != len(page.Columns) {
+			return page, err
+		}
+		page.Columns, page.Records, page.Next = part.Columns, append(page.Records, part.Records...), part.Next
+		for _, r := range part.Records {
+			q.Bytes -= r.Bytes()
+		}
+		if page.Next == "" || len(page.Records) >= limit || q.Bytes <= 0 {
+			return page, nil
+		}
+		q.Cursor = part.Next
+		permitOf(ctx).Pause(readPause)
+	}
 }
 
 // writeRecords writes every record as an object: its columns in the dataset's order, then

@@ -41,7 +41,11 @@ func (s *Server) rejectsCSV(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Rejects.Each(r.Context(), imp, csv.Write); err != nil {
+		permit := permitOf(r.Context())
+		if err := s.Rejects.Each(r.Context(), imp, func(reject bulk.Reject) error {
+			permit.Pause(readPause)
+			return csv.Write(reject)
+		}); err != nil {
 			return err
 		}
 		return csv.Flush()

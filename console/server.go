@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -42,6 +43,8 @@ type Config struct {
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
 	SessionLife   time.Duration         // of a browser session; default: 12 h
 	AnswerBytes   int64                 // memory that answers may take; an account gets a quarter at most; default: 256 MiB
+	Reads         int                   // requests that read at once; default: one for each CPU but one
+	Importing     func() bool           // says whether imports are at work in this process: half as many read then; default: never
 	// AllowedOrigins are those whose pages may use the API with a key, as browsers write
 	// them (https://app.example.com); default: none.
 	AllowedOrigins []string
@@ -56,6 +59,7 @@ type Server struct {
 	watch   *watch
 	answers *answers
 	streams *streams
+	reads   *reads
 	closing chan struct{} // closed by Close
 	close   func()
 
@@ -90,6 +94,11 @@ func New(c Config) (*Server, error) {
 	s.watch = newWatch(s.Accounts, s.Logger)
 	s.AnswerBytes = cmp.Or(c.AnswerBytes, 256<<20)
 	s.answers, s.streams = newAnswers(s.AnswerBytes), newStreams(s)
+	s.Reads = cmp.Or(c.Reads, max(1, runtime.GOMAXPROCS(0)-1))
+	if s.Importing == nil {
+		s.Importing = func() bool { return false }
+	}
+	s.reads = newReads(s.Reads, s.Importing, s.Metrics)
 	if s.CheckSpec == nil {
 		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
 	}
@@ -97,7 +106,7 @@ func New(c Config) (*Server, error) {
 	for _, rt := range s.routes() {
 		mux.Handle(rt.pattern, s.serve(rt.access, strict(rt.query, rt.handle)))
 	}
-	s.pageRoutes(mux)
+	s.pageRoutes(mux.Handle)
 	var err error
 	s.handler, err = s.chain(mux)
 	return s, err
@@ -147,11 +156,11 @@ func (s *Server) serve(a access, h handler) http.Handler {
 // page renders a component as a whole page.
 func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	out := bufio.NewWriterSize(w, streamBuffer)
+	sent := &sentWriter{w: w, status: status}
+	out := bufio.NewWriterSize(sent, streamBuffer)
 	err := c.Render(r.Context(), out)
 	if err == nil {
-		err = out.Flush()
+		err = sent.finish(out)
 	}
 	if err != nil {
 		s.Logger.ErrorContext(r.Context(), "page broke off", "error", err)

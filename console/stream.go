@@ -16,14 +16,11 @@ const streamBuffer = 32 << 10
 // connection is broken, so that the part does not pass for the whole.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType string, write func(io.Writer) error) error {
 	w.Header().Set("Content-Type", contentType)
-	sent := &sentWriter{w: w}
+	sent := &sentWriter{w: w, status: http.StatusOK}
 	out := bufio.NewWriterSize(sent, streamBuffer)
 	err := write(out)
 	if err == nil {
-		if !sent.any {
-			w.Header().Set("Content-Length", strconv.Itoa(out.Buffered()))
-		}
-		err = out.Flush()
+		err = sent.finish(out)
 	}
 	switch {
 	case err == nil:
@@ -36,14 +33,26 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType stri
 	panic(http.ErrAbortHandler)
 }
 
-// sentWriter notes whether anything was sent.
+// sentWriter notes whether anything was sent, the status first.
 type sentWriter struct {
-	w   io.Writer
-	any bool
+	w      http.ResponseWriter
+	status int
+	any    bool
 }
 
 // Write implements io.Writer.
 func (s *sentWriter) Write(b []byte) (int, error) {
-	s.any = true
+	if !s.any {
+		s.any = true
+		s.w.WriteHeader(s.status)
+	}
 	return s.w.Write(b)
+}
+
+// finish sends what is buffered. An answer of which nothing was sent tells its length.
+func (s *sentWriter) finish(out *bufio.Writer) error {
+	if !s.any {
+		s.w.Header().Set("Content-Length", strconv.Itoa(out.Buffered()))
+	}
+	return out.Flush()
 }

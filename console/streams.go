@@ -149,9 +149,31 @@ func (w *watcher) run(ctx context.Context, imp bulk.Import) {
 		case <-w.stale:
 		case <-poll.C:
 		}
-		imp, err = w.s.Imports.Import(ctx, w.account, w.id)
+		err = w.read(ctx, func() error {
+			imp, err = w.s.Imports.Import(ctx, w.account, w.id)
+			return err
+		})
 		wait = min(wait*3/2, pollSlow)
 	}
+}
+
+// read reads with a permit, for however many follow the import.
+func (w *watcher) read(ctx context.Context, from func() error) error {
+	_, end, err := w.s.reads.begin(ctx, w.account, streamRead)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return from()
+}
+
+// events reads a page of milestones after a sequence number.
+func (w *watcher) events(ctx context.Context, after int64) (events []bulk.Event, err error) {
+	err = w.read(ctx, func() error {
+		events, err = w.s.Imports.ImportEvents(ctx, w.account, w.id, bulk.Window{After: after, Limit: eventPage})
+		return err
+	})
+	return events, err
 }
 
 // show publishes an import. Its milestones are read after it, so that a stream that
@@ -174,7 +196,7 @@ func (w *watcher) show(ctx context.Context, imp bulk.Import) (err error) {
 func (w *watcher) milestones(ctx context.Context, v sight) (kept []milestone, dropped int64, err error) {
 	kept, dropped = append(kept, v.milestones...), v.dropped
 	for after := v.newest(); ; {
-		events, err := w.s.Imports.ImportEvents(ctx, w.account, w.id, bulk.Window{After: after, Limit: eventPage})
+		events, err := w.events(ctx, after)
 		if err != nil {
 			return nil, 0, err
 		}

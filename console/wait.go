@@ -61,7 +61,9 @@ func (s *Server) waitOf(ctx context.Context, imp bulk.Import) *bulk.Wait {
 // askWait asks the dispatchers about an import with staged batches; unknown is the
 // answer when none of them knows it.
 func (s *Server) askWait(ctx context.Context, imp bulk.Import, unknown *bulk.Wait) *bulk.Wait {
-	waits, err := s.Dispatchers.Waits(ctx, imp.AccountID)
+	var waits []bulk.Wait
+	var err error
+	Await(ctx, func() { waits, err = s.Dispatchers.Waits(ctx, imp.AccountID) })
 	if err != nil {
 		s.Logger.WarnContext(ctx, "dispatchers do not tell what waits", "import", imp.ID, "error", err)
 		return nil

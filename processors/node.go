@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bulkhead/internal/bulk"
@@ -49,7 +50,8 @@ const (
 
 // Node is one processor.
 type Node struct {
-	cfg Config
+	cfg  Config
+	busy atomic.Int32 // slots with a batch
 }
 
 // New returns a node that works once Run is called.
@@ -87,14 +89,22 @@ func (n *Node) slot(take, work context.Context) {
 		lease, err := n.cfg.Dispatcher.Lease(take, n.cfg.Node)
 		switch {
 		case err == nil:
-			n.cfg.Metrics.busy(1)
+			n.setBusy(1)
 			n.serve(work, lease)
-			n.cfg.Metrics.busy(-1)
+			n.setBusy(-1)
 		case take.Err() == nil:
 			n.cfg.Log.WarnContext(take, "no lease from the dispatcher, asking again", "error", err)
 			_ = wait.For(take, leasePause)
 		}
 	}
+}
+
+// Busy reports whether a batch is being worked on.
+func (n *Node) Busy() bool { return n.busy.Load() > 0 }
+
+func (n *Node) setBusy(by int32) {
+	n.busy.Add(by)
+	n.cfg.Metrics.busy(float64(by))
 }
 
 // serve works on a leased batch and returns the lease.

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"bulkhead/console"
+	"bulkhead/ingest"
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/store"
+	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 	"bulkhead/processors/lease"
 	"bulkhead/processors/schedule"
@@ -16,6 +18,8 @@ import (
 type cluster interface {
 	console.Dispatchers
 	console.Nodes
+	// Importing reports whether imports are at work in this process.
+	Importing() bool
 }
 
 // compared is how both kinds of cluster compare accounts.
@@ -29,7 +33,12 @@ type localCluster struct {
 	compared
 	node       bulk.Node
 	dispatcher *dispatch.Dispatcher
+	processor  *processors.Node
+	uploads    *ingest.Uploads
 }
+
+// Importing reports whether a file is being read or a batch worked on.
+func (c localCluster) Importing() bool { return c.processor.Busy() || c.uploads.Busy() }
 
 // Queues implements console.Dispatchers.
 func (c localCluster) Queues(context.Context) ([]bulk.Queue, error) {
@@ -60,3 +69,6 @@ type remoteCluster struct {
 	*lease.View
 	*store.Store
 }
+
+// Importing is false: imports are at work elsewhere.
+func (remoteCluster) Importing() bool { return false }

@@ -29,7 +29,7 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, bulk.RoleIngest).Live, Principal: console.PrincipalFrom,
 		}
 		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, bulk.RoleDispatcher).All, Log: p.log})
-		server, err := p.newConsole(client, remoteCluster{View: queues, Store: p.store}, p, cfg)
+		server, err := p.newConsole(awaitedFiles{client}, remoteCluster{View: queues, Store: p.store}, p, cfg)
 		if err != nil {
 			return err
 		}
@@ -38,4 +38,13 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 		p.drain.lean(server.Run)
 		return p.run(ctx)
 	}
+}
+
+// awaitedFiles are ingest processes, for whose previews requests wait without their permits.
+type awaitedFiles struct{ *remote.Client }
+
+// Preview implements console.Uploads.
+func (f awaitedFiles) Preview(ctx context.Context, sample bulk.Sample) (p bulk.Preview, err error) {
+	console.Await(ctx, func() { p, err = f.Client.Preview(ctx, sample) })
+	return p, err
 }

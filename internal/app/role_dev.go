@@ -87,11 +87,11 @@ func (d *Dev) wire(c config.DevConfig) error {
 		return err
 	}
 	node := bulk.Node{ID: bulk.NewNodeID(bulk.RoleDev), Role: bulk.RoleDev, Slots: runtime.GOMAXPROCS(0), Version: Version(), StartedAt: time.Now().UTC()}
-	server, err := d.newConsole(d.uploads, localCluster{node: node, dispatcher: dispatcher}, d, cfg)
+	processor, err := d.newProcessor(node.ID, dispatcher, node.Slots)
 	if err != nil {
 		return err
 	}
-	processor, err := d.newProcessor(node.ID, dispatcher, node.Slots)
+	server, err := d.newConsole(d.uploads, localCluster{node: node, dispatcher: dispatcher, processor: processor, uploads: d.uploads}, d, cfg)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"runtime"
 
 	"bulkhead/console"
 	"bulkhead/ingest"
@@ -68,12 +69,23 @@ type files interface {
 // newConsole: pages and API over the store; files go to ingest unread.
 func (r *resources) newConsole(files files, seen cluster, health console.Health, cfg config.RoleConfig) (*console.Server, error) {
 	return console.New(console.Config{
-		Accounts: r.store, Imports: r.store, Datasets: r.store, Uploads: files, Rejects: replay.Rejects{Reader: r.batches, Ledger: r.store},
-		Dispatchers: seen, Nodes: seen,
+		Accounts: r.store, Imports: r.store, Datasets: r.store, Uploads: files, Rejects: replay.Rejects{Reader: replay.NewReader(awaited{r.objects}), Ledger: r.store},
+		Dispatchers: seen, Nodes: seen, Importing: seen.Importing,
+		// What is no read finds a CPU, and who looks up credentials a connection.
+		Reads: max(1, min(runtime.GOMAXPROCS(0)-1, r.store.ReadersAtOnce()/2)),
 		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
 			return csvscan.NewRejectWriter(w, layout, raw), nil
 		},
 		Content: files.Content(), Health: health, Limits: r.limits, CheckSpec: validate.CheckSpec,
 		Metrics: console.NewMetrics(r.registry), Measurements: telemetry.Handler(r.registry), Logger: r.log, Version: Version(), SecureCookies: cfg.SecureCookies, AllowedOrigins: cfg.AllowedOrigins,
 	})
+}
+
+// awaited is an object store that requests of a console wait for without their permits.
+type awaited struct{ replay.Objects }
+
+// Get implements replay.Objects.
+func (a awaited) Get(ctx context.Context, key string) (data []byte, err error) {
+	console.Await(ctx, func() { data, err = a.Objects.Get(ctx, key) })
+	return data, err
 }

@@ -45,7 +45,7 @@ func (s *Permits) Busy() bool {
 }
 
 // Permit is how one goroutine is let compute. It is acquired and released again and
-// again, and is that goroutine's only one. Of a nil Permit Yield just waits.
+// again, and is that goroutine's only one. A nil one was never acquired.
 type Permit struct {
 	permits  *Permits
 	account  bulk.AccountID
@@ -80,7 +80,7 @@ func (p *Permit) AcquireUntil(ctx context.Context) error {
 
 // Release gives the permit back, if it was acquired.
 func (p *Permit) Release() {
-	if p.acquired.IsZero() {
+	if p == nil || p.acquired.IsZero() {
 		return
 	}
 	took := time.Since(p.acquired)
@@ -109,7 +109,7 @@ func (p *Permit) Yield(wait func()) {
 
 // Pause lets others go first that wait, once the permit was held for a time.
 func (p *Permit) Pause(after time.Duration) {
-	if !p.acquired.IsZero() && time.Since(p.acquired) >= after && p.Contended() {
+	if p != nil && !p.acquired.IsZero() && time.Since(p.acquired) >= after && p.Contended() {
 		p.Yield(func() {})
 	}
 }

@@ -1,0 +1,370 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
+)
+
+// withoutPermit are the addresses that may be read without one, and why.
+var withoutPermit = map[string]string{
+	"GET /v1/limits":     "tells settings, not the store",
+	"GET /openapi.json":  "a file of the program",
+	"GET /static/":       "files of the program",
+	"GET /{$}":           "sends on to another page",
+	"GET /login":         "nobody is signed in yet",
+	"GET /login/{token}": "nobody is signed in yet; asks for a click only",
+	"GET /healthz":       "says that the process runs, whatever its neighbours do",
+	"GET /readyz":        "must answer when many read; asks at most every two seconds",
+	"GET /metrics":       "shows how many read",
+}
+
+// untouched is a store in which nothing but credentials may be looked up.
+type untouched struct {
+	Accounts
+	who *apiWorld
+}
+
+func (u untouched) Principals(ctx context.Context, c []bulk.Credential) (map[bulk.Credential]bulk.Principal, error) {
+	return u.who.Principals(ctx, c)
+}
+
+// TestWhatReadsHasAPermit: every address that can be read, of the API and of the pages,
+// waits for a permit before it touches the store, or says above why not.
+func TestWhatReadsHasAPermit(t *testing.T) {
+	var patterns []string
+	a := newAPI(t)
+	for _, rt := range a.server.routes() {
+		patterns = append(patterns, rt.pattern)
+	}
+	a.server.pageRoutes(func(pattern string, _ http.Handler) { patterns = append(patterns, pattern) })
+	patterns = slices.DeleteFunc(patterns, func(p string) bool { return !strings.HasPrefix(p, "GET ") && !strings.HasSuffix(p, "/preview") })
+	if len(patterns) < 37 {
+		t.Fatalf("only %v can be read", patterns)
+	}
+	for _, pattern := range patterns {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAPI(t, func(c *Config) {
+				c.Reads, c.Accounts = 1, untouched{who: c.Accounts.(*apiWorld)}
+				c.Imports, c.Datasets, c.Rejects = struct{ Imports }{}, struct{ Datasets }{}, struct{ Rejects }{}
+				c.Dispatchers = struct{ Dispatchers }{}
+			})
+			taken := a.server.reads.permits.Of("another")
+			taken.Acquire()
+			ctx, leave := context.WithCancel(t.Context())
+			method, address, _ := strings.Cut(pattern, " ")
+			path := strings.NewReplacer("{id}", string(bulk.NewImportID()), "{name}", "contacts", "{token}", "x", "{$}", "").Replace(address)
+			if strings.HasPrefix(path, "/v1/accounts/") {
+				path = strings.Replace(path, "imp_", "acc_", 1)
+			}
+			r := httptest.NewRequestWithContext(ctx, method, path, nil)
+			r.Header.Set("Authorization", "Bearer "+a.olga)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				a.server.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			synctest.Wait()
+			waits := true
+			select {
+			case <-ended:
+				waits = false
+			default:
+			}
+			if _, may := withoutPermit[pattern]; may == waits {
+				t.Errorf("%s: waits for a permit: %v", pattern, waits)
+			}
+			if strings.Contains(a.log.String(), "panic") {
+				t.Errorf("%s touches the store without a permit", pattern)
+			}
+			leave()
+			<-ended
+			taken.Release()
+			if a.server.reads.permits.Busy() {
+				t.Errorf("%s left with its permit", pattern)
+			}
+		})
+	}
+	for pattern := range withoutPermit {
+		if !slices.Contains(patterns, pattern) {
+			t.Errorf("%s is not there", pattern)
+		}
+	}
+}
+
+// crowd is a store whose records take a while, and know who reads them.
+type crowd struct {
+	*apiWorld
+	takes time.Duration
+	order []bulk.AccountID
+}
+
+func (c *crowd) Records(_ context.Context, account bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error) {
+	<-time.After(c.takes)
+	c.order = append(c.order, account)
+	page := bulk.RecordPage{Columns: []string{"id"}, Next: q.Cursor + "x"}
+	for range q.Limit {
+		page.Records = append(page.Records, bulk.Record{Values: []bulk.Value{"a value"}})
+	}
+	return page, nil
+}
+
+// asks sends a request for so many records and hands on how long it took.
+func (a *api) asks(t *testing.T, secret, target string) <-chan time.Duration {
+	took, began := make(chan time.Duration, 1), time.Now()
+	go func() {
+		if rec := a.do(secret, http.MethodGet, target, ""); rec.Code != http.StatusOK {
+			t.Errorf("%s got %d: %s", target, rec.Code, rec.Body)
+		}
+		took <- time.Since(began)
+	}()
+	return took
+}
+
+// One account asks for many large pages; what another asks for waits for one part of one of
+// them, and imports take a permit away from those who read.
+func TestReadsTakeTurnsByAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		importing := false
+		store := &crowd{takes: 20 * time.Millisecond}
+		a := newAPI(t, func(c *Config) {
+			store.apiWorld = c.Accounts.(*apiWorld)
+			c.Datasets, c.Reads, c.AnswerBytes, c.Importing = store, 2, 8<<30, func() bool { return importing }
+		})
+		var pages []<-chan time.Duration
+		for range 20 {
+			pages = append(pages, a.asks(t, a.alice, "/v1/datasets/contacts/records?limit=10000"))
+		}
+		<-time.After(50 * time.Millisecond)
+		light := a.asks(t, a.bob, "/v1/datasets/contacts/records?limit=1")
+		if took := <-light; took > 40*time.Millisecond {
+			t.Errorf("a light read beside twenty heavy ones took %v, want at most one part of theirs and its own", took)
+		}
+		importing = true
+		<-time.After(50 * time.Millisecond)
+		had := len(store.order)
+		<-time.After(time.Second)
+		if n := len(store.order) - had; n < 49 || n > 51 {
+			t.Errorf("%d parts were read in a second of imports, want 50: one at a time", n)
+		}
+		if took := <-a.asks(t, a.bob, "/v1/datasets/contacts/records?limit=1"); took > 40*time.Millisecond {
+			t.Errorf("a light read while imports are at work took %v", took)
+		}
+		importing = false
+		for _, p := range pages {
+			<-p
+		}
+	})
+}
+
+// blocked is a connection that takes nothing.
+type blocked struct {
+	*httptest.ResponseRecorder
+	until chan struct{}
+}
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b.until
+	return b.ResponseRecorder.Write(p)
+}
+
+// A client that does not take its answer is waited for without the permit.
+func TestSlowReaderHoldsNoPermit(t *testing.T) {
+	for _, path := range []string{"/v1/datasets/contacts/records?limit=10000", "/v1/imports/{id}/rejects.csv", "/datasets/contacts"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &crowd{takes: time.Millisecond}
+			a := newAPI(t, func(c *Config) {
+				store.apiWorld = c.Accounts.(*apiWorld)
+				c.Datasets, c.Reads = store, 1
+			})
+			a.rejects = slices.Repeat([]bulk.Reject{{Cells: []string{"a", strings.Repeat("b", 1000)}}}, 1000)
+			imp := a.seed(a.aliceID, bulk.StateCompleted)
+			slow := blocked{httptest.NewRecorder(), make(chan struct{})}
+			r := httptest.NewRequest(http.MethodGet, strings.Replace(path, "{id}", string(imp.ID), 1), nil)
+			r.Header.Set("Authorization", "Bearer "+a.alice)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				a.server.ServeHTTP(slow, r)
+			}()
+			synctest.Wait()
+			if took := <-a.asks(t, a.bob, "/v1/datasets/contacts/records?limit=1"); took > 20*time.Millisecond {
+				t.Errorf("beside a client that does not read %s, another waited for %v", path, took)
+			}
+			close(slow.until)
+			<-ended
+		})
+	}
+}
+
+// What waits is bounded, by account and in all, and in time; who is refused is told when
+// to come again, and who leaves is not waited for.
+func TestWaitingReadsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t, func(c *Config) { c.Reads = 1 })
+		taken := a.server.reads.permits.Of("another")
+		taken.Acquire()
+		codes := make(chan *httptest.ResponseRecorder, 2*readsWaiting)
+		ctx, leave := context.WithCancel(t.Context())
+		ask := func(secret string) {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/usage", nil)
+			r.Header.Set("Authorization", "Bearer "+secret)
+			go func() {
+				rec := httptest.NewRecorder()
+				a.server.ServeHTTP(rec, r)
+				codes <- rec
+			}()
+		}
+		refused := func(status int, code string) {
+			t.Helper()
+			rec := <-codes
+			if rec.Code != status || rec.Header().Get("Retry-After") == "" || rec.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(rec.Body.String(), `"`+code+`"`) {
+				t.Errorf("got %d %v: %s, want %d %s", rec.Code, rec.Header(), rec.Body, status, code)
+			}
+		}
+		for range readsWaiting/10 + 1 {
+			ask(a.alice)
+		}
+		refused(http.StatusTooManyRequests, "too_many_reads")
+		for i := range readsWaiting - readsWaiting/10 {
+			a.server.reads.enter(bulk.AccountID(strings.Repeat("x", 1+i/50)))
+		}
+		ask(a.bob)
+		refused(http.StatusServiceUnavailable, "busy")
+		<-time.After(readPatience / 2)
+		leave()
+		for range readsWaiting / 10 {
+			<-codes
+		}
+		if n := a.server.reads.of[a.aliceID]; n != 0 {
+			t.Errorf("%d that left wait still", n)
+		}
+		for i := range readsWaiting - readsWaiting/10 {
+			a.server.reads.leave(bulk.AccountID(strings.Repeat("x", 1+i/50)))
+		}
+		ctx, began := t.Context(), time.Now()
+		ask(a.alice)
+		refused(http.StatusServiceUnavailable, "busy")
+		if waited := time.Since(began); waited != readPatience {
+			t.Errorf("refused after %v, want %v", waited, readPatience)
+		}
+		if n := a.server.reads.waiting; n != 0 {
+			t.Errorf("%d wait still", n)
+		}
+	})
+}
+
+// A live stream has no permit while it is silent; what it reads, it reads with one.
+func TestStreamsReadWithPermits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t, func(c *Config) { c.Reads = 1 })
+		imp := a.seed(a.aliceID, bulk.StateProcessing)
+		ctx, leave := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/imports/"+string(imp.ID)+"/events", nil)
+		r.Header.Set("Authorization", "Bearer "+a.alice)
+		rec, ended := &told{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
+		go func() {
+			defer close(ended)
+			a.server.ServeHTTP(rec, r)
+		}()
+		<-time.After(time.Second)
+		if a.server.reads.permits.Busy() {
+			t.Error("a silent stream holds a permit")
+		}
+		taken := a.server.reads.permits.Of("another")
+		taken.Acquire()
+		had := rec.Body.Len()
+		a.move(imp.ID, bulk.StateCompleted)
+		<-time.After(2 * pollSlow)
+		if rec.Body.Len() != had {
+			t.Error("an event was read without a permit")
+		}
+		taken.Release()
+		<-time.After(2 * pollSlow)
+		if !strings.Contains(rec.Body.String(), string(bulk.StateCompleted)) {
+			t.Errorf("the end was not sent: %s", rec.Body)
+		}
+		leave()
+		<-ended
+	})
+}
+
+// told is a recorder that streams can flush.
+type told struct{ *httptest.ResponseRecorder }
+
+// SetWriteDeadline does nothing.
+func (*told) SetWriteDeadline(time.Time) error { return nil }
+
+// What has limits of its own is waited for without the permit; outside of a read there is
+// nothing to give back.
+func TestAwaitGivesThePermitBack(t *testing.T) {
+	shared := permits.New(permits.Config{Limit: permits.Fixed(1)})
+	p := shared.Of("a")
+	p.Acquire()
+	ctx := context.WithValue(t.Context(), infoKey{}, &info{permit: p})
+	Await(ctx, func() {
+		if shared.Busy() {
+			t.Error("the permit is held meanwhile")
+		}
+	})
+	if !shared.Busy() {
+		t.Error("the permit did not come back")
+	}
+	err := errors.New("not called")
+	Await(t.Context(), func() { err = nil })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Pages of records are put together of parts: the same records, with a cursor at the end,
+// within the bytes of a page.
+func TestRecordsComeInParts(t *testing.T) {
+	parts := &parted{columns: 1, wide: "w"}
+	s := &Server{Config: Config{Datasets: parts}}
+	for _, tt := range []struct {
+		limit, want int
+		wide        string
+		calls       int
+	}{{10_000, 10_000, "w", 10}, {1500, 1500, "w", 2}, {1, 1, "w", 1}, {10_000, 4096, strings.Repeat("w", 1<<10), 5}} {
+		*parts = parted{columns: 1, wide: tt.wide}
+		page, err := s.recordPage(t.Context(), "a", bulk.RecordQuery{Limit: tt.limit})
+		if err != nil || len(page.Records) > tt.want || len(page.Records) < tt.want*9/10 || page.Next == "" || parts.calls > tt.calls {
+			t.Errorf("limit %d: %d records in %d parts, next %q, %v; want about %d in at most %d", tt.limit, len(page.Records), parts.calls, page.Next, err, tt.want, tt.calls)
+		}
+	}
+	*parts = parted{columns: 1, wide: "w", grows: 3}
+	if page, err := s.recordPage(t.Context(), "a", bulk.RecordQuery{Limit: 10_000}); err != nil || len(page.Records) != 3000 || page.Next != "3" {
+		t.Errorf("while a column comes: %d records, next %q, %v, want those before it", len(page.Records), page.Next, err)
+	}
+}
+
+// parted is a dataset without end, which gets a column after so many calls.
+type parted struct {
+	Datasets
+	columns, calls, grows int
+	wide                  string
+}
+
+func (p *parted) Records(_ context.Context, _ bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error) {
+	if p.grows > 0 && p.calls == p.grows {
+		p.columns++
+	}
+	p.calls++
+	page := bulk.RecordPage{Columns: slices.Repeat([]string{"c"}, p.columns), Next: string(rune('0' + p.calls))}
+	for n := 0; len(page.Records) < q.Limit && n < q.Bytes; {
+		r := bulk.Record{Values: slices.Repeat([]bulk.Value{p.wide}, p.columns)}
+		page.Records = append(page.Records, r)
+		n += r.Bytes()
+	}
+	return page, nil
+}
