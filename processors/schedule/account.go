@@ -7,8 +7,8 @@ import (
 	"bulkhead/processors/drr"
 )
 
-// accountState is what is remembered of an account: it outlives the account's batches by the
-// minute for which its use of slots is shown.
+// accountState is what is remembered of an account: it outlives the account's batches by as long
+// as they may be felt, see [paying].
 type accountState struct {
 	imports int // with batches here
 	weight  int
@@ -34,18 +34,19 @@ func (s *Scheduler) account(id bulk.AccountID) *accountState {
 func (s *Scheduler) entitle(id bulk.AccountID) {
 	a := s.accounts[id]
 	s.queue.SetWeight(id, a.weight)
+	s.meter.weigh(a.weight)
 	s.queue.SetCap(id, a.cap)
 	s.cfg.Observer.Due() // a cap may have been lifted
 }
 
-// retire forgets the accounts that have no batch and used no slot lately.
+// retire forgets the accounts that have no batch, and of which none is felt any more.
 func (s *Scheduler) retire(now time.Time) {
 	if now.Sub(s.retired) < usageSlice {
 		return
 	}
 	s.retired = now
 	for id, a := range s.accounts {
-		if a.imports+a.served.flying == 0 && a.used.sum(now) == 0 {
+		if a.imports+a.served.flying == 0 && a.used.sum(now) == 0 && a.served.recent == [2]most{} {
 			delete(s.accounts, id)
 		}
 	}

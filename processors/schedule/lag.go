@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -21,15 +20,16 @@ var lengths = [...]time.Duration{10 * time.Second, time.Minute, 10 * time.Minute
 // windowsKept is for how long a window is remembered.
 const windowsKept = time.Hour
 
-// paying is for how long at least a batch may still be felt that ended: its account may be
-// in debt for it.
+// paying is for how long at least a batch is remembered that ended: its account may be in
+// debt for it.
 const paying = 10 * time.Minute
 
 // meter closes the windows.
 type meter struct {
 	border time.Time         // at which the shortest one that is open ends
 	since  time.Time         // from then on what it measured is all that happened to the accounts owned here
-	least  [len(lengths)]int // weight of an account, by window
+	least  [len(lengths)]int // weight of an account with work, by window
+	recent [2]int            // the same, while a round may go on that began with it
 	closed []bulk.LagWindow  // of the last hour
 }
 
@@ -62,11 +62,12 @@ func (v *served) begin() {
 	v.note(most{inFlight: v.flying})
 }
 
-// end counts what a lease took, and the most that was charged for it.
-func (v *served) end(took, charged time.Duration) {
+// end counts what a lease is charged in all, which is its slot time with the calls around it, and
+// the most that it was thought to take.
+func (v *served) end(charged, longest time.Duration) {
 	v.flying--
-	v.ended += took
-	v.note(most{longest: max(took, charged)})
+	v.ended += charged
+	v.note(most{longest: max(charged, longest)})
 }
 
 func (v *served) note(m most) {
@@ -74,6 +75,14 @@ func (v *served) note(m most) {
 	for i := range v.open {
 		v.open[i].most = v.open[i].with(m)
 	}
+}
+
+// weigh notes that an account of a weight has work.
+func (m *meter) weigh(weight int) {
+	for i := range m.least {
+		m.least[i] = min(m.least[i], weight)
+	}
+	m.recent[0] = min(m.recent[0], weight)
 }
 
 // interrupt notes that an account may have nothing to run any more.
@@ -96,7 +105,7 @@ func (s *Scheduler) measure(now time.Time) {
 	if late < lengths[0] {
 		s.closeWindows(m.border)
 	} else { // it begins, or has been suspended
-		m.since = now
+		m.since, m.recent = now, [2]int{1, 1}
 		for _, a := range s.accounts {
 			a.served.since = time.Time{}
 		}
@@ -110,18 +119,21 @@ func (s *Scheduler) closeWindows(end time.Time) {
 	m := &s.meter
 	m.closed = slices.DeleteFunc(m.closed, func(w bulk.LagWindow) bool { return end.Sub(w.End) >= windowsKept })
 	for i, length := range lengths {
-		for _, a := range s.accounts {
-			m.least[i] = min(cmp.Or(m.least[i], a.weight), a.weight)
-		}
 		if !ends(end, length) {
 			continue
 		}
 		if w := s.window(i, end, used); w.Accounts > 0 {
 			m.closed = append(m.closed, w)
 		}
-		m.least[i] = 0
+		m.least[i] = bulk.MaxWeight
+	}
+	if ends(end, paying) {
+		m.recent = [2]int{bulk.MaxWeight, m.recent[0]}
 	}
 	for id, a := range s.accounts {
+		if a.imports > 0 {
+			m.weigh(a.weight)
+		}
 		may, ahead := s.queue.Due(id)
 		a.served.next(end, used[id], ahead)
 		switch v := &a.served; {
@@ -166,7 +178,7 @@ func (v *served) next(end time.Time, used, allowance time.Duration) {
 // window is what was measured over the window of a length that ends now.
 func (s *Scheduler) window(i int, end time.Time, used map[bulk.AccountID]time.Duration) bulk.LagWindow {
 	begin := end.Add(-lengths[i])
-	w := bulk.LagWindow{End: end, Length: lengths[i], Least: s.meter.least[i]}
+	w := bulk.LagWindow{End: end, Length: lengths[i], Least: min(s.meter.least[i], s.meter.recent[0], s.meter.recent[1])}
 	var all []bulk.Served
 	for _, id := range slices.Sorted(maps.Keys(s.accounts)) {
 		a := s.accounts[id]

@@ -146,7 +146,7 @@ func (l *lease) is(o bulk.Lease) bool {
 func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended bool) bool {
 	delete(s.leases, l.ID)
 	a := s.account(l.Ref.Account)
-	a.served.end(now.Sub(l.granted), l.cost)
+	a.served.end(took+turnaround, max(now.Sub(l.granted), l.cost))
 	s.charge(l, took+turnaround)
 	a.used.add(now, took)
 	j := l.job
