@@ -34,7 +34,7 @@ const (
 )
 
 // reads shares out reading among accounts. Who reads does so with a permit, of which
-// there are few, and fewer while imports are at work here. Long reads pause in between,
+// there are few, see Config.Reads. Long reads pause in between,
 // and a client that takes its answer slowly is waited for without the permit; so the wait
 // for one follows the number of accounts, not of their requests.
 type reads struct {
@@ -46,15 +46,8 @@ type reads struct {
 	of      map[bulk.AccountID]int // waiting, by account
 }
 
-// newReads shares out atOnce permits, half of them while imports are at work.
-func newReads(atOnce int, importing func() bool, m *Metrics) *reads {
-	limit := func() int {
-		if importing() {
-			return max(1, atOnce/2)
-		}
-		return atOnce
-	}
-	return &reads{permits: permits.New(permits.Config{Limit: limit}), metrics: m, of: map[bulk.AccountID]int{}}
+func newReads(atOnce func() int, m *Metrics) *reads {
+	return &reads{permits: permits.New(permits.Config{Limit: atOnce}), metrics: m, of: map[bulk.AccountID]int{}}
 }
 
 // enter counts a request that waits until leave is called, or returns why it may not.

@@ -54,7 +54,7 @@ func TestWhatReadsHasAPermit(t *testing.T) {
 	for _, pattern := range patterns {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAPI(t, func(c *Config) {
-				c.Reads, c.Accounts = 1, untouched{who: c.Accounts.(*apiWorld)}
+				c.Reads, c.Accounts = permits.Fixed(1), untouched{who: c.Accounts.(*apiWorld)}
 				c.Imports, c.Datasets, c.Rejects = struct{ Imports }{}, struct{ Datasets }{}, struct{ Rejects }{}
 				c.Dispatchers = struct{ Dispatchers }{}
 			})
@@ -131,14 +131,14 @@ func (a *api) asks(t *testing.T, secret, target string) <-chan time.Duration {
 }
 
 // One account asks for many large pages; what another asks for waits for one part of one of
-// them, and imports take a permit away from those who read.
+// them, also when fewer may read than before.
 func TestReadsTakeTurnsByAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		importing := false
+		atOnce := 2
 		store := &crowd{takes: 20 * time.Millisecond}
 		a := newAPI(t, func(c *Config) {
 			store.apiWorld = c.Accounts.(*apiWorld)
-			c.Datasets, c.Reads, c.AnswerBytes, c.Importing = store, 2, 8<<30, func() bool { return importing }
+			c.Datasets, c.Reads, c.AnswerBytes = store, func() int { return atOnce }, 8<<30
 		})
 		var pages []<-chan time.Duration
 		for range 20 {
@@ -149,17 +149,17 @@ func TestReadsTakeTurnsByAccount(t *testing.T) {
 		if took := <-light; took > 40*time.Millisecond {
 			t.Errorf("a light read beside twenty heavy ones took %v, want at most one part of theirs and its own", took)
 		}
-		importing = true
+		atOnce = 1
 		<-time.After(50 * time.Millisecond)
 		had := len(store.order)
 		<-time.After(time.Second)
 		if n := len(store.order) - had; n < 49 || n > 51 {
-			t.Errorf("%d parts were read in a second of imports, want 50: one at a time", n)
+			t.Errorf("%d parts were read in a second, want 50: one at a time", n)
 		}
 		if took := <-a.asks(t, a.bob, "/v1/datasets/contacts/records?limit=1"); took > 40*time.Millisecond {
-			t.Errorf("a light read while imports are at work took %v", took)
+			t.Errorf("a light read took %v while one may read", took)
 		}
-		importing = false
+		atOnce = 2
 		for _, p := range pages {
 			<-p
 		}
@@ -184,7 +184,7 @@ func TestSlowReaderHoldsNoPermit(t *testing.T) {
 			store := &crowd{takes: time.Millisecond}
 			a := newAPI(t, func(c *Config) {
 				store.apiWorld = c.Accounts.(*apiWorld)
-				c.Datasets, c.Reads = store, 1
+				c.Datasets, c.Reads = store, permits.Fixed(1)
 			})
 			a.rejects = slices.Repeat([]bulk.Reject{{Cells: []string{"a", strings.Repeat("b", 1000)}}}, 1000)
 			imp := a.seed(a.aliceID, bulk.StateCompleted)
@@ -210,7 +210,7 @@ func TestSlowReaderHoldsNoPermit(t *testing.T) {
 // to come again, and who leaves is not waited for.
 func TestWaitingReadsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAPI(t, func(c *Config) { c.Reads = 1 })
+		a := newAPI(t, func(c *Config) { c.Reads = permits.Fixed(1) })
 		taken := a.server.reads.permits.Of("another")
 		taken.Acquire()
 		codes := make(chan *httptest.ResponseRecorder, 2*readsWaiting)
@@ -266,7 +266,7 @@ func TestWaitingReadsAreBounded(t *testing.T) {
 // A live stream has no permit while it is silent; what it reads, it reads with one.
 func TestStreamsReadWithPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAPI(t, func(c *Config) { c.Reads = 1 })
+		a := newAPI(t, func(c *Config) { c.Reads = permits.Fixed(1) })
 		imp := a.seed(a.aliceID, bulk.StateProcessing)
 		ctx, leave := context.WithCancel(t.Context())
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/imports/"+string(imp.ID)+"/events", nil)
@@ -335,7 +335,7 @@ func TestRecordsComeInParts(t *testing.T) {
 		limit, want int
 		wide        string
 		calls       int
-	}{{10_000, 10_000, "w", 10}, {1500, 1500, "w", 2}, {1, 1, "w", 1}, {10_000, 4096, strings.Repeat("w", 1<<10), 5}} {
+	}{{10_000, 10_000, "w", 40}, {600, 600, "w", 3}, {1, 1, "w", 1}, {10_000, 4096, strings.Repeat("w", 1<<10), 17}} {
 		*parts = parted{columns: 1, wide: tt.wide}
 		page, err := s.recordPage(t.Context(), "a", bulk.RecordQuery{Limit: tt.limit})
 		if err != nil || len(page.Records) > tt.want || len(page.Records) < tt.want*9/10 || page.Next == "" || parts.calls > tt.calls {
@@ -343,7 +343,7 @@ func TestRecordsComeInParts(t *testing.T) {
 		}
 	}
 	*parts = parted{columns: 1, wide: "w", grows: 3}
-	if page, err := s.recordPage(t.Context(), "a", bulk.RecordQuery{Limit: 10_000}); err != nil || len(page.Records) != 3000 || page.Next != "3" {
+	if page, err := s.recordPage(t.Context(), "a", bulk.RecordQuery{Limit: 10_000}); err != nil || len(page.Records) != 3*recordsAtOnce || page.Next != "3" {
 		t.Errorf("while a column comes: %d records, next %q, %v, want those before it", len(page.Records), page.Next, err)
 	}
 }

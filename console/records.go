@@ -50,8 +50,8 @@ func (s *Server) listRecords(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// recordsAtOnce is how many records are read before others may.
-const recordsAtOnce = 1000
+// recordsAtOnce is how many records are read before others may: some milliseconds of them.
+const recordsAtOnce = 250
 
 // recordPage collects a page of records, some at a time. It ends early where a column
 // came to the dataset meanwhile.

@@ -14,6 +14,7 @@ import (
 	"github.com/a-h/templ"
 
 	"bulkhead/internal/bulk"
+	"bulkhead/internal/permits"
 )
 
 // Config is what a console needs. Fields without a stated default are required.
@@ -43,8 +44,7 @@ type Config struct {
 	SecureCookies bool                  // serve cookies over HTTPS only; set wherever TLS ends in front of us
 	SessionLife   time.Duration         // of a browser session; default: 12 h
 	AnswerBytes   int64                 // memory that answers may take; an account gets a quarter at most; default: 256 MiB
-	Reads         int                   // requests that read at once; default: one for each CPU but one
-	Importing     func() bool           // says whether imports are at work in this process: half as many read then; default: never
+	Reads         func() int            // how many may read the store at once now, at least 1; default: one for each CPU but one
 	// AllowedOrigins are those whose pages may use the API with a key, as browsers write
 	// them (https://app.example.com); default: none.
 	AllowedOrigins []string
@@ -94,11 +94,10 @@ func New(c Config) (*Server, error) {
 	s.watch = newWatch(s.Accounts, s.Logger)
 	s.AnswerBytes = cmp.Or(c.AnswerBytes, 256<<20)
 	s.answers, s.streams = newAnswers(s.AnswerBytes), newStreams(s)
-	s.Reads = cmp.Or(c.Reads, max(1, runtime.GOMAXPROCS(0)-1))
-	if s.Importing == nil {
-		s.Importing = func() bool { return false }
+	if s.Reads == nil {
+		s.Reads = permits.Fixed(max(1, runtime.GOMAXPROCS(0)-1))
 	}
-	s.reads = newReads(s.Reads, s.Importing, s.Metrics)
+	s.reads = newReads(s.Reads, s.Metrics)
 	if s.CheckSpec == nil {
 		s.CheckSpec = func(spec bulk.Spec) error { return spec.Check() }
 	}

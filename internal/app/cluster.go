@@ -18,8 +18,8 @@ import (
 type cluster interface {
 	console.Dispatchers
 	console.Nodes
-	// Importing reports whether imports are at work in this process.
-	Importing() bool
+	// Reads is how many may read the store at once now, of those that it has connections for.
+	Reads(most int) int
 }
 
 // compared is how both kinds of cluster compare accounts.
@@ -37,8 +37,15 @@ type localCluster struct {
 	uploads    *ingest.Uploads
 }
 
-// Importing reports whether a file is being read or a batch worked on.
-func (c localCluster) Importing() bool { return c.processor.Busy() || c.uploads.Busy() }
+// Reads leaves a CPU to what does not read, and half of the others while a file is being
+// taken in or a batch worked on.
+func (c localCluster) Reads(most int) int {
+	most = min(most, c.node.Slots-1)
+	if c.processor.Busy() || c.uploads.Busy() {
+		most /= 2
+	}
+	return max(1, most)
+}
 
 // Queues implements console.Dispatchers.
 func (c localCluster) Queues(context.Context) ([]bulk.Queue, error) {
@@ -70,5 +77,5 @@ type remoteCluster struct {
 	*store.Store
 }
 
-// Importing is false: imports are at work elsewhere.
-func (remoteCluster) Importing() bool { return false }
+// Reads is all of them: imports are at work elsewhere.
+func (remoteCluster) Reads(most int) int { return most }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"runtime"
 
 	"bulkhead/console"
 	"bulkhead/ingest"
@@ -68,11 +67,11 @@ type files interface {
 
 // newConsole: pages and API over the store; files go to ingest unread.
 func (r *resources) newConsole(files files, seen cluster, health console.Health, cfg config.RoleConfig) (*console.Server, error) {
+	half := r.store.ReadersAtOnce() / 2
 	return console.New(console.Config{
 		Accounts: r.store, Imports: r.store, Datasets: r.store, Uploads: files, Rejects: replay.Rejects{Reader: replay.NewReader(awaited{r.objects}), Ledger: r.store},
-		Dispatchers: seen, Nodes: seen, Importing: seen.Importing,
-		// What is no read finds a CPU, and who looks up credentials a connection.
-		Reads: max(1, min(runtime.GOMAXPROCS(0)-1, r.store.ReadersAtOnce()/2)),
+		Dispatchers: seen, Nodes: seen,
+		Reads: func() int { return seen.Reads(half) }, // who looks up credentials finds a connection
 		RejectsCSV: func(w io.Writer, layout bulk.Layout, raw bool) (console.RejectWriter, error) {
 			return csvscan.NewRejectWriter(w, layout, raw), nil
 		},

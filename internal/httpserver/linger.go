@@ -20,7 +20,7 @@ const (
 func lingering(next http.Handler) http.Handler {
 	var at atomic.Int32
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil || r.Body == http.NoBody {
+		if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor > 1 { // HTTP/2 ends a stream without its connection
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -63,3 +63,30 @@ func TestClosedBodyIsNotRead(t *testing.T) {
 		t.Errorf("Read = %v", err)
 	}
 }
+
+// Over HTTP/2 the refusal arrives at once, and its connection serves the next request.
+func TestRefusalReachesAClientOfHTTP2(t *testing.T) {
+	server := httptest.NewUnstartedServer(lingering(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "2")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, "no")
+	})))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for range 3 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(strings.Repeat("x", 32<<20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if res.ProtoMajor != 2 || res.StatusCode != http.StatusServiceUnavailable || string(text) != "no" || err != nil {
+			t.Errorf("%s %d %q, %v", res.Proto, res.StatusCode, text, err)
+		}
+	}
+}
