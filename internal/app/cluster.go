@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"bulkhead/console"
 	"bulkhead/ingest"
 	"bulkhead/internal/bulk"
 	"bulkhead/internal/store"
+	"bulkhead/internal/wait"
 	"bulkhead/processors"
 	"bulkhead/processors/dispatch"
 	"bulkhead/processors/lease"
@@ -40,8 +42,12 @@ type localCluster struct {
 // Reads leaves a CPU to what does not read, and half of the others while a file is being
 // taken in or a batch worked on.
 func (c localCluster) Reads(most int) int {
-	most = min(most, c.node.Slots-1)
-	if c.processor.Busy() || c.uploads.Busy() {
+	return readers(min(most, c.node.Slots-1), c.processor.Busy() || c.uploads.Busy())
+}
+
+// readers is how many of so many may read: half while imports are at work.
+func readers(most int, importing bool) int {
+	if importing {
 		most /= 2
 	}
 	return max(1, most)
@@ -75,7 +81,23 @@ type remoteCluster struct {
 	compared
 	*lease.View
 	*store.Store
+	cpus      int
+	importing *atomic.Bool // whether batches waited or were worked on when it was last looked
 }
 
-// Reads is all of them: imports are at work elsewhere.
-func (remoteCluster) Reads(most int) int { return most }
+// lookEvery is how often a console that runs apart looks whether imports are at work.
+const lookEvery = time.Second
+
+// Reads is one for each CPU, and half of that while imports are at work elsewhere: the
+// store is theirs, too.
+func (c remoteCluster) Reads(most int) int { return readers(min(most, c.cpus), c.importing.Load()) }
+
+// look keeps knowing whether imports are at work, until ctx ends. While the store does not
+// answer, it was right before.
+func (c remoteCluster) look(ctx context.Context) error {
+	return wait.Every(ctx, lookEvery, func(ctx context.Context) {
+		if importing, err := c.Importing(ctx); err == nil {
+			c.importing.Store(importing)
+		}
+	})
+}

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"io"
+	"runtime"
+	"sync/atomic"
 
 	"bulkhead/console"
 	"bulkhead/ingest/remote"
@@ -29,13 +31,14 @@ func RunConsole(logs io.Writer) func(context.Context, config.RoleConfig) error {
 			Secret: cfg.ClusterSecret, Ingests: peer.NewDirectory(p.store, bulk.RoleIngest).Live, Principal: console.PrincipalFrom,
 		}
 		queues := lease.NewView(lease.Config{Secret: cfg.ClusterSecret, Dispatchers: peer.NewDirectory(p.store, bulk.RoleDispatcher).All, Log: p.log})
-		server, err := p.newConsole(awaitedFiles{client}, remoteCluster{View: queues, Store: p.store}, p, cfg)
+		seen := remoteCluster{View: queues, Store: p.store, cpus: runtime.GOMAXPROCS(0), importing: &atomic.Bool{}}
+		server, err := p.newConsole(awaitedFiles{client}, seen, p, cfg)
 		if err != nil {
 			return err
 		}
 		p.mux.Handle("/", server)
 		p.onClose = server.Close
-		p.drain.lean(server.Run)
+		p.drain.lean(server.Run, seen.look)
 		return p.run(ctx)
 	}
 }

@@ -198,6 +198,13 @@ func (s *Store) MarkPublished(ctx context.Context, ids []bulk.BatchID, ago time.
 	})
 }
 
+// Importing reports whether batches wait or are worked on anywhere, those of paused imports
+// apart.
+func (s *Store) Importing(ctx context.Context) (importing bool, err error) {
+	err = s.read.GetContext(ctx, &importing, `SELECT EXISTS (SELECT 1 FROM imports WHERE finished_at IS NULL AND batches_staged > 0 AND `+acceptsCommits+` AND state <> ?)`, bulk.StatePaused)
+	return importing, s.error("look for staged batches", err)
+}
+
 // UnpublishedAge is the age of the oldest batch whose reference the broker has not been
 // given, by the ledger's own clock; 0 when there is none.
 func (s *Store) UnpublishedAge(ctx context.Context) (time.Duration, error) {

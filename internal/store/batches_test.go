@@ -103,3 +103,28 @@ func TestControlsOfManyImports(t *testing.T) {
 		}
 	})
 }
+
+// Imports are at work while batches of one wait, unless it is paused.
+func TestImportingIsWhatWaits(t *testing.T) {
+	onEngines(t, func(t *testing.T, f *fixture) {
+		expect := func(when string, want bool) {
+			t.Helper()
+			if got, err := f.Importing(t.Context()); err != nil || got != want {
+				t.Errorf("%s: importing %v, %v", when, got, err)
+			}
+		}
+		expect("nothing is there", false)
+		imp := f.newImport(f.account, bulk.ModeUpsert, bulk.Options{})
+		expect("nothing is staged", false)
+		f.stage(imp, 1)
+		expect("a batch waits", true)
+		_, err := f.Pause(t.Context(), f.account, imp.ID)
+		f.must(err)
+		expect("it is paused", false)
+		_, err = f.Resume(t.Context(), f.account, imp.ID)
+		f.must(err)
+		expect("it goes on", true)
+		f.commit(imp, 0, row{1, "a", "n"})
+		expect("it has ended", false)
+	})
+}
