@@ -136,17 +136,6 @@ func portion(f float64) string {
 	}
 }
 
-// deficitSays renders slot time that an account may still use in this turn, or owes.
-func deficitSays(ms float64) string {
-	switch {
-	case ms <= -0.5:
-		return fmt.Sprintf("owes %.0f ms", -ms)
-	case ms >= 0.5:
-		return fmt.Sprintf("%.0f ms left", ms)
-	}
-	return "even"
-}
-
 // calibrationSays tells how true the estimates of waits have been, at the dispatchers
 // that answer and since they started.
 func calibrationSays(c bulk.Calibration) string {
