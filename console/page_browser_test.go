@@ -249,6 +249,12 @@ func TestBrowserFairnessIsLiveAndSteers(t *testing.T) {
 	w.mu.Unlock()
 	do(t, ctx, says(row(whale, "row"), "11,204"), until(fmt.Sprintf("document.activeElement.id === %q && document.activeElement.value === '3'", row(bakery, "weight")[1:])),
 		chromedp.KeyEvent("\r"), located(base+"/fairness?changed="), says("#changed", "Bluebird Bakery: weight 3, no cap"), says(row(bakery, "row"), "10,005"))
+	// The worst pair is kept true, and what is beyond its bound is told at once.
+	do(t, ctx, says("#part-pair", "29 % of the bound"), chromedp.Click("#bound-says summary"), chromedp.WaitVisible("#bound-says[open]"))
+	w.mu.Lock()
+	w.lag = demoLag(whale, bakery, []float64{0.4, 1.25})
+	w.mu.Unlock()
+	do(t, ctx, says("#part-pair", "125 % of the bound"), says("#part-unfair", "Northwind Wholesale and Bluebird Bakery"), says("#part-pair .badge", "Beyond the bound"), chromedp.WaitVisible("#bound-says[open]"))
 	// Accounts come and go, and what somebody opened stays open.
 	do(t, ctx, chromedp.Click("#idle summary"), chromedp.WaitVisible("#idle[open]"))
 	w.mu.Lock()
