@@ -112,6 +112,8 @@ func (s *Server) problemPage(w http.ResponseWriter, r *http.Request, p *Problem)
 		v.Message = "It was never here, or it belongs to another account."
 	case http.StatusForbidden:
 		v.Title = "Not for this account"
+	case http.StatusTooManyRequests:
+		v.Title = "Too much at once"
 	case http.StatusInternalServerError:
 		v.Title, v.Message = "Something went wrong on our side", "Nothing that you sent is lost by this. Try again; if it stays, tell us the request below."
 	case http.StatusServiceUnavailable:
