@@ -21,6 +21,10 @@ func (s *Server) fairness(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, f)
 }
 
+// missed is how long after its last heartbeat a dispatcher is still missed: it takes half of that
+// until its partitions have another owner, and nothing is known of them meanwhile.
+const missed = 12 * time.Second
+
 // readFairness gathers how all dispatchers stand, and the accounts that have no work.
 func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk.Account, err error) {
 	queues, err := s.queues(ctx)
@@ -31,11 +35,15 @@ func (s *Server) readFairness(ctx context.Context) (f bulk.Fairness, idle []bulk
 	if err != nil {
 		return f, nil, fmt.Errorf("list nodes: %w", err)
 	}
+	lately, err := s.Nodes.Nodes(ctx, bulk.RoleDispatcher, missed)
+	if err != nil {
+		return f, nil, fmt.Errorf("list dispatchers: %w", err)
+	}
 	accounts, err := s.Accounts.ListAccounts(ctx)
 	if err != nil {
 		return f, nil, fmt.Errorf("list accounts: %w", err)
 	}
-	f = bulk.Fairness{Time: time.Now().UTC(), Dispatchers: []bulk.DispatcherState{}, Silent: unanswered(nodes, queues)}
+	f = bulk.Fairness{Time: time.Now().UTC(), Dispatchers: []bulk.DispatcherState{}, Silent: unanswered(lately, queues)}
 	processors := 0
 	for _, n := range nodes {
 		if n.Role.Processes() {
@@ -83,12 +91,11 @@ func (s *Server) queues(ctx context.Context) (queues []bulk.Queue, err error) {
 	return queues, err
 }
 
-// unanswered lists the dispatchers among the nodes that gave no queue.
-func unanswered(nodes []bulk.Node, queues []bulk.Queue) []bulk.NodeID {
+// unanswered lists the dispatchers that gave no queue.
+func unanswered(dispatchers []bulk.Node, queues []bulk.Queue) []bulk.NodeID {
 	silent := []bulk.NodeID{}
-	for _, n := range nodes {
-		answered := slices.ContainsFunc(queues, func(q bulk.Queue) bool { return q.Dispatcher == n.ID })
-		if n.Role == bulk.RoleDispatcher && !answered {
+	for _, n := range dispatchers {
+		if !slices.ContainsFunc(queues, func(q bulk.Queue) bool { return q.Dispatcher == n.ID }) {
 			silent = append(silent, n.ID)
 		}
 	}

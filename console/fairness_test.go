@@ -59,6 +59,21 @@ func TestFairnessMergesDispatchers(t *testing.T) {
 	wantProblem(t, a.do(a.alice, "GET", "/v1/fairness", ""), 403, "operators_only")
 }
 
+// Until its partitions have another owner, nobody knows what the accounts of a dispatcher
+// have that ended without a word.
+func TestFairnessMissesADeadDispatcher(t *testing.T) {
+	a := newAPI(t)
+	twoDispatchers(a)
+	a.nodes = a.nodes[:6]
+	for id, gone := range map[bulk.NodeID]time.Duration{"just dead": 8 * time.Second, "replaced": 14 * time.Second} {
+		a.nodes = append(a.nodes, bulk.Node{ID: id, Role: bulk.RoleDispatcher, SeenAt: time.Now().Add(-gone)})
+	}
+	f := decode[bulk.Fairness](t, a.do(a.olga, "GET", "/v1/fairness", ""))
+	if !slices.Equal(f.Silent, []bulk.NodeID{"just dead"}) || !a.measured.Silent {
+		t.Errorf("silent are %v", f.Silent)
+	}
+}
+
 func TestFairnessComparesTheAccountsOfAllDispatchers(t *testing.T) {
 	a := newAPI(t)
 	twoDispatchers(a)

@@ -96,11 +96,11 @@ func (w *demo) Waits(context.Context, bulk.AccountID) (all []bulk.Wait, err erro
 	return all, nil
 }
 
-func (w *demo) Nodes(_ context.Context, _ bulk.Role, within time.Duration) (out []bulk.Node, err error) {
+func (w *demo) Nodes(_ context.Context, role bulk.Role, within time.Duration) (out []bulk.Node, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, n := range w.nodes {
-		if n.SeenAt = time.Now().Add(-n.silent); n.silent < within {
+		if n.SeenAt = time.Now().Add(-n.silent); n.silent < within && (role == "" || role == n.Role) {
 			out = append(out, n.Node)
 		}
 	}

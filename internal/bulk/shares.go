@@ -10,7 +10,7 @@ type Fairness struct {
 	Lag         Lag               `json:"lag"`
 	Calibration Calibration       `json:"calibration"`
 	Dispatchers []DispatcherState `json:"dispatchers"`
-	Silent      []NodeID          `json:"silent"` // dispatchers that are alive and did not answer within a second
+	Silent      []NodeID          `json:"silent"` // dispatchers that were seen within the last 12 s and did not answer within a second
 }
 
 // SlotCounts are the slots of the processors that are alive.
