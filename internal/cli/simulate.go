@@ -19,7 +19,9 @@ type simulateCommand struct {
 type simulateFairness struct {
 	Only  []string `help:"Only these experiments." placeholder:"E1,E4"`
 	Seeds int      `help:"Runs of each." default:"10"`
-	SVG   string   `name:"svg" help:"Also draw E1 into this file." type:"path" placeholder:"FILE"`
+
+	Designs []string `help:"Only these columns." placeholder:"bulkhead,drr"`
+	SVG     string   `name:"svg" help:"Also draw E1 into this file." type:"path" placeholder:"FILE"`
 
 	Attack      bool   `help:"Search for what the scheduler lets through instead: the worst that accounts can do."`
 	Plays       int    `help:"With --attack: how many plays to try at each number of dispatchers." default:"400"`
@@ -39,7 +41,7 @@ func (c *simulateFairness) Run(e *env) error {
 		return c.attack(e)
 	}
 	begun := time.Now()
-	rows, err := simulate.Run(e.ctx, simulate.Options{Only: c.Only, Seeds: c.Seeds, Progress: c.progress(e)})
+	rows, err := simulate.Run(e.ctx, simulate.Options{Only: c.Only, Designs: c.Designs, Seeds: c.Seeds, Progress: c.progress(e)})
 	if err != nil {
 		return err
 	}

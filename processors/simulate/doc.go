@@ -19,7 +19,7 @@
 //     Modeling for Computer Systems Performance Evaluation, 2015).
 //   - Imports arrive as Poisson processes (many independent people). A whale always has
 //     more batches than the cluster can take.
-//   - A node reads the demand of each dispatcher every 250 ms and with each lease, hears
+//   - A node reads the demand of each dispatcher when it starts, every 250 ms and with each lease, hears
 //     within 10 ms of work or newcomers where there were none, and picks a dispatcher for each
 //     free slot with [schedule.Node], as in processors/lease. A call takes 0.5 ms there and back,
 //     and the slot is idle meanwhile. An empty answer costs a slot another call.

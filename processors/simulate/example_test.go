@@ -25,6 +25,6 @@ func ExamplePrint() {
 	}
 	// Output:
 	// E1  Whales
-	//                                   Bulkhead  plain DRR  round-robin at nodes  FIFO  ideal  target
-	//   two of them  small p99 ÷ alone  1.50      1.50       1.50                  1.50  –
+	//                                   Bulkhead  clamped DRR  plain DRR  round-robin at nodes  FIFO  ideal  target
+	//   two of them  small p99 ÷ alone  1.50      1.50         1.50       1.50                  1.50  –
 }

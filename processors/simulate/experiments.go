@@ -47,7 +47,7 @@ func (p *program) minute() time.Duration {
 
 // each runs a scene with every design.
 func (p *program) each(set func() scene, seed int, measure func(d Design, s scene, o *outcome)) error {
-	for _, d := range Designs {
+	for _, d := range p.designs() {
 		if err := p.with(d, set, seed, measure); err != nil {
 			return err
 		}
@@ -232,7 +232,7 @@ func (p *program) e8() {
 	lost := p.row(e, "imports with a batch on a lost node", "slowest, s", nil)
 	others := p.row(e, "all others", "p99 ÷ without deaths", &Target{AtMost: 1.1})
 	p.trials = append(p.trials, func(seed int) error {
-		for _, d := range Designs {
+		for _, d := range p.designs() {
 			if d.local || d.central {
 				continue
 			}

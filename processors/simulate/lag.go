@@ -132,7 +132,7 @@ func (s *scene) dotted(n int) time.Duration { return s.from + time.Duration(n)*d
 // backlog is what an account that has work since the dot stretch did between two others.
 func (t *account) backlog(stretch, from, to int, s *scene) drr.Backlog {
 	b := drr.Backlog{Weight: t.weight, Longest: t.longest}
-	for _, d := range t.dots[from : to+1] {
+	for _, d := range t.dots[:to+1] { // before the window too: a debt of that time is paid in it
 		b.InFlight = max(b.InFlight, d.most)
 	}
 	if t.files == 0 || stretch == 0 { // it may have come with an allowance

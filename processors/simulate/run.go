@@ -16,6 +16,7 @@ import (
 // Options say what to run. Zero values take the defaults.
 type Options struct {
 	Only     []string              // experiments, such as E1. Default: all
+	Designs  []string              // columns, by [Design.Name]. Default: all
 	Seeds    int                   // runs of each. Default: 10
 	Progress func(done, total int) // called as runs end, one call at a time. Default: nobody is told
 	short    bool                  // for tests: seconds instead of a day
@@ -36,6 +37,11 @@ func Run(ctx context.Context, o Options) ([]Row, error) {
 	for _, id := range o.Only {
 		if !slices.Contains(Experiments, id) {
 			return nil, bulk.Errorf(bulk.KindInvalid, "unknown_experiment", "There is no experiment %s; there are %s.", id, strings.Join(Experiments, ", "))
+		}
+	}
+	for _, name := range o.Designs {
+		if !slices.ContainsFunc(Designs, func(d Design) bool { return d.Name == name }) {
+			return nil, bulk.Errorf(bulk.KindInvalid, "unknown_design", "There is no design %s.", name)
 		}
 	}
 	if o.Seeds == 0 {
@@ -99,6 +105,16 @@ func newProgram(o Options) *program {
 }
 
 func (p *program) wants(id string) bool { return len(p.Only) == 0 || slices.Contains(p.Only, id) }
+
+// designs are those to run.
+func (p *program) designs() (all []Design) {
+	for _, d := range Designs {
+		if len(p.Designs) == 0 || slices.Contains(p.Designs, d.Name) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
 
 func (p *program) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)

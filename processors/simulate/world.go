@@ -93,6 +93,7 @@ func newWorld(s scene, d Design, seed uint64) *world {
 	w.found.samples = make([]sample, 0, w.pending)
 	w.build()
 	w.settle()
+	w.greet()
 	if len(w.arrivals) > 0 {
 		w.plan(w.arrivals[0].at, arrives, 0, 0)
 	}
@@ -147,6 +148,19 @@ func (w *world) settle() {
 	}
 	for i := range w.dispatchers {
 		w.dispatchers[i].schedule.Shuffle()
+	}
+}
+
+// greet lets nodes that start read the demand of all dispatchers before they ask any: else the
+// first they hear of would have all their slots at once.
+func (w *world) greet() {
+	if w.design.local {
+		return
+	}
+	for i := range w.nodes {
+		for d := range w.dispatchers {
+			w.nodes[i].view.Hear(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
+		}
 	}
 }
 
