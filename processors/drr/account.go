@@ -26,8 +26,8 @@ type account struct {
 
 // SetWeight sets an account's share, 1 to [bulk.MaxWeight]. With more weight what it used of this
 // round stays the same slot time, so it goes on at once; with less it was entitled to what it used, and
-// its next turn comes in the next round, but debt stays the same slot time. An account
-// without batches is not remembered, so push first.
+// its next turn comes in the next round; debt stays the same slot time, and what it is behind is at its
+// new weight. An account without batches is not remembered, so push first.
 func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 	a := q.accounts[id]
 	if weight = min(max(weight, 1), bulk.MaxWeight); a == nil || a.weight == weight {
@@ -36,11 +36,11 @@ func (q *Queue) SetWeight(id bulk.AccountID, weight int) {
 	more := weight > a.weight
 	q.listed(a, -1)
 	scale := Virtual(a.weight) / Virtual(weight)
-	from := q.began
-	if !more {
-		from = min(max(a.attained, q.began), q.round)
+	if more {
+		a.attained, a.until = q.began+(a.attained-q.began)*scale, q.began+(a.until-q.began)*scale
+	} else if a.attained > q.round {
+		a.attained = q.round + (a.attained-q.round)*scale
 	}
-	a.attained, a.until = from+(a.attained-from)*scale, q.began+(a.until-q.began)*scale
 	a.weight = weight
 	q.listed(a, 1)
 	if more && a.in == &q.oldFlows && a.attained.before(q.round) {

@@ -349,11 +349,12 @@ func (w *twin) setWeight(a *twinAccount, weight int) {
 		return
 	}
 	scale := Virtual(a.weight) / Virtual(weight)
-	kept := Virtual(0) // what it used of this round stays as it is with less weight
-	if weight < a.weight {
-		kept = max(0, min(a.attained, w.round)-w.began)
+	switch debt := a.attained - w.round; {
+	case weight > a.weight:
+		a.attained, a.until = w.began+(a.attained-w.began)*scale, w.began+(a.until-w.began)*scale
+	case debt > 0:
+		a.attained = w.round + debt*scale
 	}
-	a.attained, a.until = w.began+kept+(a.attained-w.began-kept)*scale, w.began+(a.until-w.began)*scale
 	if weight > a.weight && slices.Contains(w.oldFlows, a) && a.attained < w.round-1e-9 {
 		a.open, a.turn = true, w.rounds
 		w.unlist(a)

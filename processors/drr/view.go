@@ -46,14 +46,15 @@ func (q *Queue) Import(id bulk.ImportID) (ImportView, bool) {
 }
 
 // Due reports whether an account has a batch that may run now, and the slot time ÷ weight
-// that it may still run ahead of the round.
+// that it may still run ahead of the round, an allowance at most: who is behind by more was
+// not given what it is entitled to.
 func (q *Queue) Due(id bulk.AccountID) (may bool, ahead time.Duration) {
 	a := q.accounts[id]
 	if a == nil {
 		return false, 0
 	}
 	if a.newcomer() {
-		ahead = time.Duration(float64(a.until-a.attained) * float64(time.Second))
+		ahead = time.Duration(float64(min(a.until-a.attained, q.allowance())) * float64(time.Second))
 	}
 	return a.may(), ahead
 }
