@@ -20,6 +20,8 @@ type api struct {
 	http     *http.Client
 }
 
+var jsonHeader = http.Header{"Content-Type": {"application/json"}}
+
 // retryFor is how long one call is tried: while a process is killed or restarted,
 // a well-behaved client comes again.
 const retryFor = time.Minute
@@ -35,7 +37,7 @@ func (a api) ask(ctx context.Context, route string, in, out any) error {
 		}
 	}
 	for begun := time.Now(); ; {
-		res, err := a.call(ctx, route, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+		res, err := a.call(ctx, route, jsonHeader, bytes.NewReader(body))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

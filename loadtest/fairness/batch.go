@@ -2,15 +2,25 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+
+	"bulkhead/loadtest/cluster"
 )
 
 // batch is one that was committed, as the ledger tells.
 type batch struct {
+	Account string `json:"account_id"`
+	Import  string `json:"import_id"`
+	Rows    int64  `json:"rows_read"`
+
 	Staged    time.Time `json:"staged_at"`
+	Leased    time.Time `json:"leased_at"` // for the attempt that committed it
 	Committed time.Time `json:"committed_at"`
 
+	QueueMS    int64 `json:"queue_ms"` // published and ready, until leased
 	ReadMS     int64 `json:"read_ms"`
 	ValidateMS int64 `json:"validate_ms"`
 	CommitMS   int64 `json:"commit_ms"`
@@ -37,28 +47,35 @@ func (b batch) within(from, to time.Time) time.Duration {
 	return max(ended.Sub(begun), 0)
 }
 
-// listBatches reads all batches of an import.
-func (a *account) listBatches(ctx context.Context, id string) (all []batch, err error) {
-	for cursor := ""; ; {
-		var page struct {
-			Batches []batch
-			Next    string `json:"next_cursor"`
-		}
-		path := "/v1/imports/" + id + "/batches?limit=1000"
-		if cursor != "" {
-			path += "&cursor=" + cursor
-		}
-		if err := a.ask(ctx, "GET "+path, nil, &page); err != nil {
-			return nil, fmt.Errorf("batches of %s: %w", id, err)
-		}
-		all = append(all, page.Batches...)
-		if cursor = page.Next; cursor == "" {
-			return all, nil
+// readBatches reads the batches of all imports from the ledger, which knows more of them than
+// the API says.
+func readBatches(ctx context.Context, accounts ...*account) error {
+	imports := map[string]*importing{}
+	for _, a := range accounts {
+		for _, i := range a.imports {
+			imports[i.id], i.batches = i, nil
 		}
 	}
+	text, err := cluster.Query(ctx, `
+		SELECT to_json(b) FROM (
+			SELECT account_id, import_id, rows_read, staged_at, leased_at, committed_at, coalesce(queue_ms, 0) AS queue_ms, read_ms, validate_ms, commit_ms
+			FROM batches WHERE committed_at IS NOT NULL AND account_id IN (`+whales(accounts).ids()+`) ORDER BY account_id, import_id, no) b`)
+	if err != nil {
+		return err
+	}
+	for row := range strings.Lines(text) {
+		var b batch
+		if err := json.Unmarshal([]byte(row), &b); err != nil {
+			return fmt.Errorf("read batches: %w: %s", err, row)
+		}
+		if i := imports[b.Import]; i != nil {
+			i.batches = append(i.batches, b)
+		}
+	}
+	return nil
 }
 
-// batchesOf are those of all of an account's imports.
+// batches are those of all of an account's imports.
 func (a *account) batches() (all []batch) {
 	for _, i := range a.imports {
 		all = append(all, i.batches...)

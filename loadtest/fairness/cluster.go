@@ -31,18 +31,22 @@ type bench struct {
 	port      int    // from which its processes' ports count
 	slots     int    // of all processors
 	batchRows int64
+	serving   string   // the order of the dispatchers; "": unknown
+	cost      cost     // of a batch
+	objects   string   // the folder of what is staged
+	made      []string // datasets, since tables were emptied
 }
 
 func newBench(o options) (*bench, error) {
 	b := &bench{
-		options: o, secret: os.Getenv("BULKHEAD_CLUSTER_SECRET"),
+		options: o, secret: os.Getenv("BULKHEAD_CLUSTER_SECRET"), objects: os.Getenv("FAIRNESS_OBJECTS"),
 		operator: api{os.Getenv("BULKHEAD_URL"), os.Getenv("BULKHEAD_API_KEY"), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}},
 	}
 	var err1, err2, err3 error
 	b.port, err1 = strconv.Atoi(os.Getenv("CLUSTER_PORT"))
 	b.slots, err2 = strconv.Atoi(os.Getenv("BULKHEAD_SLOTS"))
 	b.batchRows, err3 = strconv.ParseInt(os.Getenv("BULKHEAD_BATCH_ROWS"), 10, 64)
-	if b.slots *= len(processors); errors.Join(err1, err2, err3) != nil || b.operator.key == "" || b.secret == "" {
+	if b.slots *= len(processors); errors.Join(err1, err2, err3) != nil || b.operator.key == "" || b.secret == "" || b.objects == "" {
 		return nil, errors.New("this needs the cluster, and the settings, of deploy/cluster/fairness: run that")
 	}
 	return b, nil
@@ -59,8 +63,12 @@ func script(ctx context.Context, settings []string, command ...string) error {
 	return nil
 }
 
-// order restarts the dispatchers, which serve in that order then.
+// order restarts the dispatchers, if need be, so that they serve in that order.
 func (b *bench) order(ctx context.Context, order string) error {
+	if b.serving == order {
+		return nil
+	}
+	b.serving = ""
 	names := []string{"dispatcher1", "dispatcher2"}
 	err := errors.Join(
 		script(ctx, nil, append([]string{"down"}, names...)...),
@@ -69,13 +77,17 @@ func (b *bench) order(ctx context.Context, order string) error {
 	if err != nil {
 		return err
 	}
-	return b.await(ctx, "dispatchers that share the partitions", func(queues []queue) bool {
+	err = b.await(ctx, "dispatchers that share the partitions", func(queues []queue) bool {
 		owned := 0
 		for _, q := range queues {
 			owned += len(q.Partitions)
 		}
 		return owned == partitions && len(queues) == dispatchers
 	})
+	if err == nil {
+		b.serving = order
+	}
+	return err
 }
 
 // queue is how a dispatcher stands.

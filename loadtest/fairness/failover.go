@@ -43,11 +43,11 @@ func (b *bench) failover(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
 	}
-	dataset, err := b.newDataset(ctx, "failover")
+	in, err := b.newDataset(ctx, "failover", 0)
 	if err != nil {
 		return err
 	}
-	w, err := b.stage(ctx, dataset, slices.Repeat([]share{{name: "failover", weight: 1, batches: b.many(850)}}, 8)...)
+	w, err := b.stage(ctx, in, slices.Repeat([]share{{name: "failover", weight: 1, batches: b.many(7)}}, 8)...)
 	if err != nil {
 		return err
 	}
@@ -59,12 +59,13 @@ func (b *bench) failover(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
+	b.serving = ""
 	res := &failoverResult{Accounts: len(w), Orphans: len(orphans)}
 	killed, steps, err := b.disturb(ctx, begun)
 	if err := errors.Join(err, b.repair()); err != nil {
 		return err
 	}
-	if err := settle(ctx, w...); err != nil {
+	if err := settle(ctx, false, w...); err != nil {
 		return err
 	}
 	back := killed.Add(deadFor)
@@ -86,7 +87,7 @@ func (b *bench) failover(ctx context.Context, r *record) error {
 		b.say("an account had nothing waiting %.0f s before the end: use a greater -scale", last.to.Sub(busy).Seconds())
 	}
 	r.Failover = res
-	return nil
+	return b.clear(ctx)
 }
 
 // split tells the accounts of dispatcher 1 from those of the other.

@@ -4,19 +4,21 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // file is a CSV file of so many contacts, whose keys begin with a number. It is made
 // while it is read, so that its size costs no memory, and its right outcome is known:
 // of a hundred rows two break a rule and one repeats the key of the row before it.
-type file struct{ first, rows int64 }
-
-const header = "id,name,email,phone,country,city,created_at,balance,active,notes\n"
+type file struct {
+	dataset
+	first, rows int64
+}
 
 var countries = []string{"DE", "FR", "GB", "US", "JP", "SE", "BR"}
 
 func isBroken(i int64) bool { return i%50 == 49 }
-func isRepeat(i int64) bool { return i%100 == 51 } // never the first of a batch of 500 or 1,000
+func isRepeat(i int64) bool { return i%100 == 51 } // never the first of a batch of 500 or 8,192
 
 // outcome is what importing the file must report.
 func (f file) outcome() counts {
@@ -35,13 +37,16 @@ func (f file) outcome() counts {
 }
 
 // open returns the file's text.
-func (f file) open() io.Reader { return &reader{file: f, text: []byte(header)} }
+func (f file) open() io.Reader {
+	return &reader{file: f, text: []byte(f.header()), tail: strings.Repeat(",ab", f.more) + "\n"}
+}
 
 // reader makes a file's text as it is read.
 type reader struct {
 	file
 	next int64 // row
 	text []byte
+	tail string // of every row
 }
 
 const chunk = 1000 // rows
@@ -54,7 +59,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		r.text = r.text[:0]
 		for end := min(r.next+chunk, r.rows); r.next < end; r.next++ {
-			r.text = appendRow(r.text, r.first, r.next)
+			r.text = append(appendRow(r.text, r.first, r.next), r.tail...)
 		}
 	}
 	n := copy(p, r.text)
@@ -73,24 +78,7 @@ func appendRow(b []byte, first, i int64) []byte {
 	b = fmt.Appendf(b, "C%09d,Person %d of %d,p%d@example.com,+4940%d,%s,Hamburg,2021-03-04T05:06:07Z,%d.25,", key, i, first, i, 1_000_000+i%1_000_000, country, i%9000)
 	b = strconv.AppendBool(b, i%3 == 0)
 	if i%10 == 0 {
-		return append(b, ",\"Said \"\"hello\"\", then\nleft\"\n"...)
+		return append(b, ",\"Said \"\"hello\"\", then\nleft\""...)
 	}
-	return append(b, ",Met at the fair; asked for an offer\n"...)
-}
-
-// spec is the dataset that files fit.
-var spec = map[string]any{
-	"title": "Contacts of the fairness benchmark", "key": []string{"id"},
-	"columns": []map[string]any{
-		{"name": "id", "type": "text", "required": true, "pattern": "C[0-9]{9,18}"},
-		{"name": "name", "type": "text", "required": true, "max_length": 80},
-		{"name": "email", "type": "email"},
-		{"name": "phone", "type": "text", "pattern": `\+[0-9]{7,15}`},
-		{"name": "country", "type": "enum", "values": countries},
-		{"name": "city", "type": "text", "max_length": 60},
-		{"name": "created_at", "type": "timestamp", "required": true},
-		{"name": "balance", "type": "decimal"},
-		{"name": "active", "type": "boolean"},
-		{"name": "notes", "type": "text", "max_length": 500},
-	},
+	return append(b, ",Met at the fair; asked for an offer"...)
 }

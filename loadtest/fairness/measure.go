@@ -31,8 +31,13 @@ func quantilesOf(times []time.Duration) quantiles {
 
 func ms(d time.Duration) float64 { return round(d.Seconds() * 1000) }
 
-// round keeps three decimals.
-func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+// round keeps three decimals. What divides by nothing was not measured, and is 0.
+func round(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return math.Round(x*1000) / 1000
+}
 
 // over is a ÷ b for each quantile.
 func (q quantiles) over(r quantiles) ratios {
@@ -69,6 +74,25 @@ func used(accounts whales, from, to time.Time) []float64 {
 	return out
 }
 
+// rowsOf is how many rows of each account went in between two times. A batch that was
+// begun before, or ended after, counts in part.
+func rowsOf(accounts whales, from, to time.Time) []float64 {
+	out := make([]float64, len(accounts))
+	for i, a := range accounts {
+		for _, b := range a.batches() {
+			out[i] += float64(b.Rows) * b.within(from, to).Seconds() / b.service().Seconds()
+		}
+	}
+	return out
+}
+
+func sum(all []float64) (total float64) {
+	for _, x := range all {
+		total += x
+	}
+	return total
+}
+
 // allBusyUntil is when the first account had nothing waiting any more: its last batch
 // began then.
 func (w whales) allBusyUntil() time.Time {
@@ -87,12 +111,18 @@ func (w whales) allBusyUntil() time.Time {
 	return until
 }
 
-// minutes are Jain's indices of the accounts' slot time in every window of that length
-// between two times; windows begin a twelfth of their length apart, so that no unfair
-// minute hides between two fair ones.
-func minutes(accounts whales, from, to time.Time, window time.Duration) (indices []float64) {
-	for at := from; !at.Add(window).After(to); at = at.Add(window / 12) {
-		indices = append(indices, jain(used(accounts, at, at.Add(window))))
+// got is what each account got between two times: slot time, or rows.
+type got func(accounts whales, from, to time.Time) []float64
+
+// minutes are Jain's indices of it in every minute between two times, or in all that time if
+// it is less. Minutes begin five seconds apart, so that no unfair one hides between two fair
+// ones.
+func (g got) minutes(accounts whales, from, to time.Time) (indices []float64) {
+	if to.Sub(from) < time.Minute {
+		return []float64{jain(g(accounts, from, to))}
+	}
+	for at := from; !at.Add(time.Minute).After(to); at = at.Add(time.Minute / 12) {
+		indices = append(indices, jain(g(accounts, at, at.Add(time.Minute))))
 	}
 	return indices
 }

@@ -98,7 +98,7 @@ func TestSharesAreMeasuredWhileAllHaveWork(t *testing.T) {
 }
 
 func TestFileGivesItsOutcome(t *testing.T) {
-	f := file{first: 1001, rows: 2500}
+	f := file{dataset{more: 2}, 1001, 2500}
 	rows, err := csv.NewReader(f.open()).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestArrivalsRepeat(t *testing.T) {
 func TestWhatWasNotMeasuredIsNotMet(t *testing.T) {
 	for got, want := range map[float64]string{0: "**not measured**", 3.8: "met", 5.1: "**missed**"} {
 		var out strings.Builder
-		tables{w: &out}.verdict("furthest off", got, "≤ 5", got <= 5)
+		tables{w: &out}.atMost("furthest off", 0, got, 5)
 		if !strings.HasSuffix(out.String(), "| "+want+" |\n") {
 			t.Errorf("%v: %s, want %s", got, out.String(), want)
 		}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,17 +20,20 @@ type record struct {
 	Accounts  int       `json:"small_accounts"`
 
 	Cost           cost              `json:"cost"`
+	Alone          *neighbourRun     `json:"alone"` // small imports
 	NoisyNeighbour []neighbourResult `json:"noisy_neighbour"`
+	Attack         []attackRun       `json:"attack"`
+	Reads          *readsResult      `json:"reads"`
 	Weights        *sharing          `json:"weights"`
 	Caps           *capsResult       `json:"caps"`
 	Sybil          *sharing          `json:"sybil"`
 	Failover       *failoverResult   `json:"failover"`
 }
 
-// open reads the last record, if there is one.
-func open(dir string) (*record, error) {
+// open reads the last record of that name, if there is one.
+func open(dir, name string) (*record, error) {
 	r := &record{}
-	text, err := os.ReadFile(filepath.Join(dir, "fairness.json"))
+	text, err := os.ReadFile(filepath.Join(dir, name+".json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -42,28 +43,29 @@ func open(dir string) (*record, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-func (r *record) save(dir string, b *bench) error {
+func (r *record) save(b *bench) error {
 	r.At, r.CPUs = time.Now().UTC().Truncate(time.Second), runtime.NumCPU()
 	r.Slots, r.BatchRows, r.Accounts = b.slots, b.batchRows, b.accounts
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "fairness.json"), append(text, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(b.out, b.name+".json"), append(text, '\n'), 0o644)
 }
 
 // show prints the record as tables and keeps them beside it.
-func (r *record) show(dir string) error {
+func (r *record) show(b *bench) error {
+	before := &record{}
+	if b.before != b.name {
+		var err error
+		if before, err = open(b.out, b.before); err != nil {
+			return err
+		}
+	}
 	var text bytes.Buffer
-	tables{&text, r}.write()
+	tables{&text, r, before}.write()
 	if _, err := os.Stdout.Write(text.Bytes()); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "fairness.md"), text.Bytes(), 0o644)
-}
-
-// newDataset makes a dataset of its own for a run.
-func (b *bench) newDataset(ctx context.Context, name string) (string, error) {
-	name = fmt.Sprintf("fair_%s_%d", name, time.Now().UnixMilli())
-	return name, b.operator.ask(ctx, "PUT /v1/datasets/"+name, spec, &struct{}{})
+	return os.WriteFile(filepath.Join(b.out, b.name+".md"), text.Bytes(), 0o644)
 }

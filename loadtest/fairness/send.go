@@ -20,7 +20,11 @@ import (
 // stands.
 func (a *account) send(ctx context.Context, rows int64) (*importing, error) {
 	i := a.begin(rows)
-	path := "/v1/imports?" + url.Values{"dataset": {a.dataset}, "mode": {"create"}, "filename": {"fairness.csv"}}.Encode()
+	query := url.Values{"dataset": {a.dataset.name}, "mode": {"create"}, "filename": {"fairness.csv"}}
+	if a.dry {
+		query.Set("dry_run", "true")
+	}
+	path := "/v1/imports?" + query.Encode()
 	repeatable := http.Header{"Content-Type": {"text/csv"}, "Idempotency-Key": {rand.Text()}}
 	for {
 		res, err := a.call(ctx, "POST "+path, repeatable, i.file.open())

@@ -36,11 +36,11 @@ const settling = 6 * time.Second
 // together stages the accounts' files, lets all run at once, and measures what each got
 // while all had work waiting. Held accounts, those with a cap of zero, take no part.
 func (b *bench) together(ctx context.Context, name string, settling time.Duration, shares ...share) (s sharing, err error) {
-	dataset, err := b.newDataset(ctx, name)
+	in, err := b.newDataset(ctx, name, 0)
 	if err != nil {
 		return s, err
 	}
-	w, err := b.stage(ctx, dataset, shares...)
+	w, err := b.stage(ctx, in, shares...)
 	if err != nil {
 		return s, err
 	}
@@ -56,7 +56,7 @@ func (b *bench) together(ctx context.Context, name string, settling time.Duratio
 			parts = append(parts, part{Name: shares[i].name, Weight: shares[i].weight})
 		}
 	}
-	if err := settle(ctx, running...); err != nil {
+	if err := settle(ctx, false, running...); err != nil {
 		return s, err
 	}
 	for _, a := range w { // what was held is to be exact as well
@@ -67,7 +67,10 @@ func (b *bench) together(ctx context.Context, name string, settling time.Duratio
 	if !running.allBusyUntil().After(begun.Add(settling)) {
 		return s, errors.New("an account had nothing waiting before shares had settled: use a greater -scale")
 	}
-	return shareOut(running, parts, begun.Add(settling)), settle(ctx, w...)
+	if err := settle(ctx, false, w...); err != nil {
+		return s, err
+	}
+	return shareOut(running, parts, begun.Add(settling)), b.clear(ctx)
 }
 
 // shareOut measures what accounts got from a time on until one had nothing waiting.
@@ -102,8 +105,10 @@ func ended(batches []batch, from, to time.Time) (n int) {
 	return n
 }
 
-// many is a number of batches, scaled.
-func (b *bench) many(n float64) int64 { return max(int64(n*b.scale), 20) }
+// many is what one account gets through by itself in so many seconds, in batches, scaled.
+func (b *bench) many(seconds float64) int64 {
+	return max(int64(seconds*b.cost.PerSecond*b.scale), 12)
+}
 
 // weights lets four accounts with the weights 1, 2, 4 and 8 share. Each has work for the
 // same time.
@@ -113,7 +118,7 @@ func (b *bench) weights(ctx context.Context, r *record) error {
 	}
 	var shares []share
 	for _, w := range []int{1, 2, 4, 8} {
-		shares = append(shares, share{name: fmt.Sprintf("weight %d", w), weight: w, batches: b.many(250) * int64(w)})
+		shares = append(shares, share{name: fmt.Sprintf("weight %d", w), weight: w, batches: b.many(2.5) * int64(w)})
 	}
 	s, err := b.together(ctx, "weights", settling, shares...)
 	r.Weights = &s
@@ -126,7 +131,7 @@ func (b *bench) sybil(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
 	}
-	n := b.many(1000)
+	n := b.many(20)
 	s, err := b.together(ctx, "sybil", settling,
 		share{name: fmt.Sprintf("%d imports", n), weight: 1, batches: n, imports: n},
 		share{name: "1 import", weight: 1, batches: n})
@@ -145,7 +150,7 @@ type capsResult struct {
 
 // capRounds is how often each is measured, in turn in another order, so that neither the
 // order nor a moment in which the machine is slow decides.
-const capRounds = 9
+const capRounds = 5
 
 // heldBack is two accounts, and how a third beside them is held back.
 type heldBack struct {
@@ -159,7 +164,7 @@ func (b *bench) caps(ctx context.Context, r *record) error {
 	if err := b.order(ctx, "fair"); err != nil {
 		return err
 	}
-	n := b.many(500)
+	n := b.many(4)
 	others := []share{{name: "a", weight: 1, batches: n}, {name: "b", weight: 1, batches: n}}
 	res := &capsResult{}
 	ways := []heldBack{

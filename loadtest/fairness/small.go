@@ -11,8 +11,14 @@ import (
 	"bulkhead/internal/wait"
 )
 
-// smallBatches is how many batches a small import has.
-const smallBatches = 3
+// Small imports have one to three full batches, in turn.
+const (
+	mostSmall = 3
+	meanSmall = (1 + mostSmall) / 2.0
+)
+
+// smallRows are the rows of the ith small import.
+func (b *bench) smallRows(i int) int64 { return int64(1+i%mostSmall) * b.batchRows }
 
 // arrivals are the times, from the start, at which small imports arrive: a Poisson
 // process, the same for the same seed.
@@ -29,41 +35,31 @@ func arrivals(seed uint64, n int, perSecond float64) []time.Duration {
 
 // smallAccounts makes the accounts and lets each import once, so that what is done once
 // only, such as preparing statements, is not measured.
-func (b *bench) smallAccounts(ctx context.Context, dataset string) (accounts []*account, err error) {
+func (b *bench) smallAccounts(ctx context.Context, in dataset) (accounts []*account, err error) {
 	for i := range b.accounts {
-		a, err := b.newAccount(ctx, fmt.Sprintf("small %d", i+1), dataset, 1)
+		a, err := b.newAccount(ctx, fmt.Sprintf("small %d", i+1), in, 1)
 		if err != nil {
 			return nil, err
 		}
 		accounts = append(accounts, a)
-		if _, err := a.send(ctx, smallBatches*b.batchRows); err != nil {
+		if _, err := a.send(ctx, b.batchRows); err != nil {
 			return nil, err
 		}
 	}
-	if err := settle(ctx, accounts...); err != nil {
-		return nil, err
-	}
-	return accounts, nil
+	return accounts, settle(ctx, false, accounts...)
 }
 
-// stream is small imports one after the other.
-type stream struct {
-	accounts []*account // take turns
-	rows     int64      // of each import
-	begun    time.Time
-	times    []time.Duration // after begun, of each import
-}
-
-// send sends the imports at their times and returns them. It does not wait for their ends.
-func (s stream) send(ctx context.Context) ([]*importing, error) {
-	sent := make([]*importing, len(s.times))
+// sendAt sends small imports of the accounts, in turn, at times after begun, and returns them. It
+// does not wait for their ends.
+func (b *bench) sendAt(ctx context.Context, accounts []*account, begun time.Time, times []time.Duration) ([]*importing, error) {
+	sent := make([]*importing, len(times))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, at := range s.times {
-		if wait.For(ctx, time.Until(s.begun.Add(at))) != nil {
+	for i, at := range times {
+		if wait.For(ctx, time.Until(begun.Add(at))) != nil {
 			break
 		}
 		g.Go(func() (err error) {
-			sent[i], err = s.accounts[i%len(s.accounts)].send(ctx, s.rows)
+			sent[i], err = accounts[i%len(accounts)].send(ctx, b.smallRows(i))
 			return err
 		})
 	}
@@ -73,34 +69,9 @@ func (s stream) send(ctx context.Context) ([]*importing, error) {
 // duration is from before the request to the import's end.
 func (i *importing) duration() time.Duration { return i.imp.FinishedAt.Sub(i.posted) }
 
-// phases are where the time of small imports goes; a phase of an import ends where the
-// next begins.
-type phases struct {
-	Upload quantiles `json:"upload"`  // from before its request to its first batch staged
-	Wait   quantiles `json:"wait"`    // until a processor takes one of its batches up
-	Work   quantiles `json:"batches"` // until the last is committed
-	End    quantiles `json:"end"`     // until the import has ended
-}
-
-func phasesOf(sent []*importing) phases {
-	var upload, wait, work, end []time.Duration
-	for _, i := range sent {
-		staged, begun, done := i.batches[0].Staged, i.batches[0].begun(), lastCommit(i.batches)
-		for _, b := range i.batches {
-			if b.begun().Before(begun) {
-				begun = b.begun()
-			}
-		}
-		begun = later(begun, staged)
-		upload, wait = append(upload, staged.Sub(i.posted)), append(wait, begun.Sub(staged))
-		work, end = append(work, done.Sub(begun)), append(end, i.imp.FinishedAt.Sub(done))
+func durations(imports []*importing) (all []time.Duration) {
+	for _, i := range imports {
+		all = append(all, i.duration())
 	}
-	return phases{quantilesOf(upload), quantilesOf(wait), quantilesOf(work), quantilesOf(end)}
-}
-
-func later(s, t time.Time) time.Time {
-	if s.After(t) {
-		return s
-	}
-	return t
+	return all
 }

@@ -9,31 +9,42 @@ import (
 
 // The targets.
 const (
-	targetTook       = 1.5  // small p99 beside whales ÷ alone
+	targetTook       = 1.5  // small p99 beside whales ÷ alone, beside an attacker ÷ beside an honest account
 	targetThroughput = 0.98 // of first come, first served
 	targetJain       = 0.99 // of equal whales, in every minute
 	targetShare      = 5.0  // % off a due share
 	targetGap        = 10.0 // s, of accounts whose dispatcher died
+	targetGain       = 1.10 // an attacker's slot time ÷ an honest account's
+	targetVictims    = 0.90 // of what an honest account is entitled to
+	targetFlood      = 2.0  // small import beside reads ÷ beside a process that burns as much CPU
 )
 
 // tables writes what is recorded as Markdown.
 type tables struct {
 	w io.Writer
 	*record
+	before *record // whose figures stand beside; empty where there is none
 }
 
 // write shows every scenario that was ever run, beside its targets.
 func (t tables) write() {
-	fmt.Fprintf(t.w, "## Fairness, %s\n\n%d CPUs, %d slots, batches of %d rows; every count of every import, and the usage of every account, exact.\n\n",
+	fmt.Fprintf(t.w, "## Fairness, %s\n\n%d CPUs, %d slots, batches of %d rows; every count of every import, and the usage of every account, exact.",
 		t.At.Format("2006-01-02 15:04 MST"), t.CPUs, t.Slots, t.BatchRows)
+	fmt.Fprintf(t.w, " When four accounts have the cluster for themselves, a batch takes %.0f ms of a slot, and %.1f are committed a second.\n\n", t.Cost.SlotMS, t.Cost.PerSecond)
 	if t.NoisyNeighbour != nil {
 		t.noisyNeighbour()
 	}
+	if t.Attack != nil {
+		t.attack()
+	}
+	if t.Reads != nil {
+		t.reads()
+	}
 	if t.Weights != nil {
-		t.shares("weights", *t.Weights)
+		t.shares("weights", t.Weights, t.before.Weights)
 	}
 	if t.Sybil != nil {
-		t.shares("one account with many imports", *t.Sybil)
+		t.shares("one account with many imports", t.Sybil, t.before.Sybil)
 	}
 	if t.Caps != nil {
 		t.caps(*t.Caps)
@@ -43,52 +54,14 @@ func (t tables) write() {
 	}
 }
 
-func (t tables) noisyNeighbour() {
-	c := t.Cost
-	fmt.Fprintf(t.w, "A batch takes %.1f ms of a slot; alone, one account gets %.0f a second through. %.2f small imports of %d batches a second, %d accounts in turn.\n\n",
-		c.SlotMS, c.PerSecond, c.ImportsPerSecond, smallBatches, t.Accounts)
-	t.row("whales", "order", "batches each", "small imports", "import p50", "p95", "p99", "wait p50", "p95", "p99", "rows/s", "slots used", "small ones' share", "Jain, worst minute", "waits within median, upper estimate")
-	t.rule(15)
-	for _, res := range t.NoisyNeighbour {
-		for _, r := range res.Runs {
-			t.row(r.Whales, r.Order, r.Each, r.Took.N, fmt.Sprintf("%.0f ms", r.Took.P50), fmt.Sprintf("%.0f", r.Took.P95), fmt.Sprintf("%.0f", r.Took.P99),
-				fmt.Sprintf("%.0f ms", r.Phases.Wait.P50), fmt.Sprintf("%.0f", r.Phases.Wait.P95), fmt.Sprintf("%.0f", r.Phases.Wait.P99),
-				some("%.0f", r.PerSec), some("%.2f", r.SlotUse), some("%.3f", r.Load), some("%.4f", least(r.Jain)), r.Calibration)
-		}
-	}
-	fmt.Fprintln(t.w)
-	t.row("small imports, p50 and p99 in ms", "upload, first batch staged", "wait for a slot", "batches", "end")
-	t.rule(5)
-	for _, res := range t.NoisyNeighbour {
-		for _, r := range res.Runs {
-			t.row(fmt.Sprintf("%s, %d whales", r.Order, r.Whales), r.Phases.Upload, r.Phases.Wait, r.Phases.Work, r.Phases.End)
-		}
-	}
-	t.verdicts()
-	for _, res := range t.NoisyNeighbour {
-		fair, beside := res.Runs[2], fmt.Sprintf("beside %d: ", res.Whales)
-		t.verdict(beside+"small import ÷ alone, p99", res.TookFair.P99, fmt.Sprintf("≤ %g", targetTook), res.TookFair.P99 <= targetTook)
-		t.row(beside+"the same, p50", res.TookFair.P50, "", "")
-		t.row(beside+"the same, first come, first served, p99", res.TookFIFO.P99, "", "")
-		t.verdict(beside+"throughput ÷ first come, first served", res.Throughput, fmt.Sprintf("≥ %g", targetThroughput), res.Throughput >= targetThroughput)
-		if len(fair.Jain) > 0 {
-			t.verdict(fmt.Sprintf("%sJain's index, least of %d minutes", beside, len(fair.Jain)), least(fair.Jain), fmt.Sprintf("≥ %g", targetJain), least(fair.Jain) >= targetJain)
-		}
-		if fair.Late > 0 {
-			t.row(beside+"small imports that outlasted a whale, not counted", fair.Late, "", "")
-		}
-	}
-	fmt.Fprintln(t.w)
-}
-
-func (t tables) shares(title string, s sharing) {
+func (t tables) shares(title string, s, before *sharing) {
 	t.row(title, "weight", "batches", "slot time", "share", "due")
 	t.rule(6)
 	for _, p := range s.Parts {
 		t.row(p.Name, p.Weight, p.Batches, fmt.Sprintf("%.1f s", p.SlotS), fmt.Sprintf("%.4f", p.Share), fmt.Sprintf("%.4f", p.Due))
 	}
 	t.verdicts()
-	t.verdict(fmt.Sprintf("%s: farthest off its due, %% over %.0f s", title, s.Seconds), s.Worst, fmt.Sprintf("≤ %g", targetShare), s.Worst <= targetShare)
+	t.atMost(fmt.Sprintf("%s: farthest off its due, %% over %.0f s", title, s.Seconds), orZero(before).Worst, s.Worst, targetShare)
 	fmt.Fprintln(t.w)
 }
 
@@ -106,42 +79,62 @@ func (t tables) caps(c capsResult) {
 		t.row(v.name, strings.Join(rates, ", "))
 	}
 	t.verdicts()
-	want := fmt.Sprintf("≥ %g", targetThroughput)
-	t.verdict("throughput beside a paused account ÷ without", c.PausedOverAlone, want, c.PausedOverAlone >= targetThroughput)
-	t.verdict("throughput with an account held to one slot ÷ without", c.CappedOverAlone, want, c.CappedOverAlone >= targetThroughput)
-	t.row("share of the account held to one slot", c.CappedShare, "", "")
+	was := orZero(t.before.Caps)
+	t.atLeast("throughput beside a paused account ÷ without", was.PausedOverAlone, c.PausedOverAlone, targetThroughput)
+	t.atLeast("throughput with an account held to one slot ÷ without", was.CappedOverAlone, c.CappedOverAlone, targetThroughput)
+	t.figure("share of the account held to one slot", was.CappedShare, c.CappedShare)
 	fmt.Fprintln(t.w)
 }
 
 func (t tables) failover(f failoverResult) {
 	fmt.Fprintf(t.w, "The dispatcher of %d of %d accounts is killed, then processors come and go; %d rows.\n", f.Orphans, f.Accounts, f.Rows)
 	t.verdicts()
-	t.verdict("longest gap between commits of an account of the dead, s", f.OrphanGap, fmt.Sprintf("≤ %g", targetGap), f.OrphanGap <= targetGap)
-	t.row("the same, of other accounts", f.OtherGap, fmt.Sprintf("before: %g", f.Before), "")
-	t.row("the same, of any account, while processors come and go", f.ScaleGap, "", "")
+	was := orZero(t.before.Failover)
+	t.atMost("longest gap between commits of an account of the dead, s", was.OrphanGap, f.OrphanGap, targetGap)
+	t.figure("the same, of other accounts", was.OtherGap, f.OtherGap)
+	t.figure("the same, of any account, while processors come and go", was.ScaleGap, f.ScaleGap)
 	for _, s := range f.Rates {
-		t.row(fmt.Sprintf("batches/s with %d processors", s.Processors), s.PerSec, "", "")
+		t.figure(fmt.Sprintf("batches/s with %d processors", s.Processors), 0, s.PerSec)
 	}
 	fmt.Fprintln(t.w)
 }
 
 func (t tables) verdicts() {
 	fmt.Fprintln(t.w)
-	t.row("", "measured", "target", "")
-	t.rule(4)
+	t.row("", "before", "measured", "target", "")
+	t.rule(5)
+}
+
+func (t tables) atMost(what string, before, got, target float64) {
+	t.verdict(what, before, got, bar{fmt.Sprintf("≤ %g", target), got <= target})
+}
+
+func (t tables) atLeast(what string, before, got, target float64) {
+	t.verdict(what, before, got, bar{fmt.Sprintf("≥ %g", target), got >= target})
+}
+
+// figure has no target.
+func (t tables) figure(what string, before, got float64) {
+	t.row(what, some("%g", before), got, "", "")
+}
+
+// bar is a target, and whether it was met.
+type bar struct {
+	target string
+	met    bool
 }
 
 // verdict says whether a target was met. What is measured is never exactly 0, so that 0 is
 // what a run that ended early left.
-func (t tables) verdict(what string, got float64, want string, met bool) {
+func (t tables) verdict(what string, before, got float64, b bar) {
 	word := "met"
 	switch {
 	case got == 0:
 		word = "**not measured**"
-	case !met:
+	case !b.met:
 		word = "**missed**"
 	}
-	t.row(what, got, want, word)
+	t.row(what, some("%g", before), got, b.target, word)
 }
 
 func (t tables) row(cells ...any) {
@@ -174,4 +167,19 @@ func least(all []float64) float64 {
 		return 0
 	}
 	return slices.Min(all)
+}
+
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// find returns the item of which it is true, or nothing.
+func find[T any](all []T, is func(T) bool) (found T) {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		found = all[i]
+	}
+	return found
 }

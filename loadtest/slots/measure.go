@@ -39,7 +39,7 @@ func measure(ctx context.Context, work string, slots int, files []cluster.File) 
 	if err != nil {
 		return m, err
 	}
-	if _, err := query(ctx, "CHECKPOINT"); err != nil { // runs begin alike
+	if _, err := cluster.Query(ctx, "CHECKPOINT"); err != nil { // runs begin alike
 		return m, err
 	}
 	for name, value := range map[string]string{"BULKHEAD_SLOTS": strconv.Itoa(slots), "BULKHEAD_PPROF": profiles} {

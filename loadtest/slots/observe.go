@@ -14,16 +14,8 @@ import (
 	"time"
 
 	"bulkhead/internal/wait"
+	"bulkhead/loadtest/cluster"
 )
-
-// query asks the store by psql and returns its lines.
-func query(ctx context.Context, sql string) (string, error) {
-	address, schema, _ := strings.Cut(os.Getenv("BULKHEAD_STORE"), "&search_path=")
-	psql := exec.CommandContext(ctx, "psql", "-Atq", "-v", "schema="+schema, "-f", "-", address)
-	psql.Stdin = strings.NewReader(sql)
-	out, err := psql.Output()
-	return string(out), err
-}
 
 // standing says what each session that works in our schema is at. One that waits for its
 // client in the middle of a transaction leaves the work to the processor.
@@ -36,7 +28,7 @@ FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND pid IN (
 func sessions(ctx context.Context) (map[string]float64, error) {
 	out := map[string]float64{}
 	for samples := 1.0; ; samples++ {
-		text, err := query(context.WithoutCancel(ctx), standing)
+		text, err := cluster.Query(context.WithoutCancel(ctx), standing)
 		if err != nil {
 			return nil, fmt.Errorf("ask for sessions: %w", err)
 		}
