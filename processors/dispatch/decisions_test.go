@@ -24,10 +24,12 @@ func morning(t *testing.T) string {
 	digest := sha256.New()
 	play(t, func(r *rig) {
 		for no := range 120 {
-			large, small := r.ref(1, no), r.ref(2, no)
-			large.Rows = 80_000 // predicted far beyond a quantum
+			large, small, mixed := r.ref(1, no), r.ref(2, no), r.ref(3, no)
+			large.Rows = 20_000 // two quanta
+			mixed.Rows = int64(500 * (1 + no%8))
 			r.ledger.stage(large)
-			r.deliver(large, small, r.ref(3, no))
+			r.ledger.stage(mixed)
+			r.deliver(large, small, mixed)
 		}
 		nodes := []bulk.NodeID{node, "other", "slow"}
 		for i := range 700 {

@@ -28,7 +28,7 @@ func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask
 		if a, ok = d.schedule.Next(time.Now(), node, ask); ok {
 			d.waiters.wake() // less is due now: see AwaitDemand
 		} else if ask.Lane == drr.Anyone {
-			d.schedule.Idle()
+			d.schedule.Heard(ask.Virtual, true)
 		}
 		return ok
 	})
@@ -38,11 +38,11 @@ func (d *Dispatcher) LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask
 	return a, err
 }
 
-// Idle notes that a node has a free slot and found nothing due at any dispatcher.
-func (d *Dispatcher) Idle() {
+// Heard takes in what a node knows of all dispatchers: see [schedule.Scheduler.Heard].
+func (d *Dispatcher) Heard(mean drr.Virtual, idle bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schedule.Idle()
+	d.schedule.Heard(mean, idle)
 }
 
 // Extend keeps a lease alive; false says that it is lost.

@@ -42,7 +42,9 @@ func (d Demand) Min(o Demand) Demand {
 // Demand returns what is due here.
 func (q *Queue) Demand() Demand {
 	d := q.sum.Demand
-	d.Virtual, d.InFlight = q.Virtual(), q.inFlight
+	if d.InFlight = q.inFlight; q.heard > 0 {
+		d.Virtual = q.Virtual()
+	}
 	return d
 }
 

@@ -72,6 +72,7 @@ type Queue struct {
 	began    Virtual // where this round began
 	rounds   int     // since the beginning
 	most     Virtual // that any account has come to
+	heard    int     // how often nodes told how far others are; 0: times here are comparable with no other's
 	gate     gate
 	waiting  int
 	inFlight int
@@ -101,7 +102,7 @@ func New(cfg Config) *Queue {
 		batches:  make(map[bulk.BatchID]*batch),
 		lines:    make(map[bulk.ImportID]*line),
 		accounts: make(map[bulk.AccountID]*account),
-		gate:     gate{most: time.Duration(cfg.Allowance) * cfg.Quantum},
+		gate:     gate{burst: time.Duration(cfg.Allowance) * cfg.Quantum},
 		rand:     rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 	}
 }
@@ -166,9 +167,7 @@ func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
 
 // PopFor decides for a slot that somebody else gave to newcomers or to the round.
 func (q *Queue) PopFor(ask Ask) (Grant, bool) {
-	if q.sum.Round == 0 { // nobody here says how far the round is
-		q.advance(ask.Virtual)
-	}
+	q.Heard(ask.Virtual, false)
 	switch {
 	case ask.Lane == Newcomer:
 		return q.pop(q.newFlows.front)
@@ -221,18 +220,50 @@ func (q *Queue) Charge(ref bulk.BatchRef, cost time.Duration) {
 	q.place(a)
 }
 
-// Idle notes that a slot is free and nothing waits here: nobody owes anything for what
-// they used of an idle cluster.
-func (q *Queue) Idle() {
-	if q.sum.weight == 0 {
+// Heard takes in what a node knows of all dispatchers: how far they have come on average, and
+// whether it has a slot that nobody needs. Where nobody is in the round here, it goes on with
+// the others; and nobody owes anything for what they used of an idle cluster.
+func (q *Queue) Heard(mean Virtual, idle bool) {
+	switch {
+	case mean == 0:
+	case q.heard == 0:
+		q.shift(mean - q.Virtual())
+		q.heard++
+	case q.sum.Round == 0:
+		q.advance(mean)
+		q.heard++
+	}
+	if idle && q.sum.weight == 0 {
 		q.advance(q.most)
 	}
 }
 
-// advance brings the round forward to where it is elsewhere.
+// shift lets times begin where those of others are: nobody here has a history.
+func (q *Queue) shift(by Virtual) {
+	q.round += by
+	q.began += by
+	q.most += by
+	for _, a := range q.accounts {
+		a.attained += by
+		a.until += by
+		q.weigh(a)
+	}
+}
+
+// advance brings the round forward. Whose debt it comes near to is due again. Who came
+// before it was known that the others are so far was not there while they came so far.
 func (q *Queue) advance(to Virtual) {
-	if to > q.round {
-		q.round, q.began = to, to
+	if to <= q.round {
+		return
+	}
+	q.round, q.began = to, to
+	for a := q.newFlows.head; a != nil; a = a.next {
+		if a.heard == q.heard {
+			a.attained, a.until = max(a.attained, to-q.allowance()), to
+		}
+	}
+	for a := q.oldFlows.head; a != nil; a = a.next {
+		q.weigh(a)
 	}
 }
 
@@ -269,9 +300,6 @@ func (q *Queue) turn(a *account) bool {
 	if !a.open {
 		if a.turn == q.rounds {
 			q.nextRound()
-		}
-		if joined { // one quantum, however long it was on its way here
-			a.attained = max(a.attained, q.began)
 		}
 		a.open, a.turn = true, q.rounds
 	}
@@ -334,24 +362,23 @@ func (q *Queue) dispatch(a *account) Grant {
 	a.paid = 0
 	q.ready(a, -1)
 	q.charge(a, cost)
+	if b.ahead && a.used >= newcomerTurn { // its turn among the newcomers is over
+		a.used = 0
+		q.newFlows.toBack(a)
+	}
 	q.place(a)
 	q.forgetOne()
 	return g
 }
 
-// charge moves an account's virtual time on. One whose turn is over with it makes way, in
-// the round or among the newcomers.
+// charge moves an account's virtual time on. One whose turn in the round is over with it
+// makes way.
 func (q *Queue) charge(a *account, cost time.Duration) {
 	by := Virtual(cost.Seconds()) / Virtual(a.weight)
 	a.attained += by
 	q.most = max(q.most, a.attained)
-	switch {
-	case a.in == &q.oldFlows && a.open && !a.attained.before(q.round):
+	a.used += by
+	if a.in == &q.oldFlows && a.open && !a.attained.before(q.round) {
 		q.close(a)
-	case a.in == &q.newFlows:
-		if a.used += by; a.used >= newcomerTurn {
-			a.used = 0
-			q.newFlows.toBack(a)
-		}
 	}
 }

@@ -45,12 +45,13 @@ const (
 	mostCredit = 2    // seconds of slot time
 	mostInRow  = 16   // batches of newcomers
 	headStart  = 0.05 // seconds, at most: nodes begin at different dispatchers
+	origin     = 1    // V̄ where no dispatcher has heard of any yet
 )
 
 // NewPicker returns a picker that knows no dispatcher.
 func NewPicker[K comparable]() *Picker[K] {
 	return &Picker[K]{
-		known: map[K]Demand{}, gate: gate{most: defaultAllowance * defaultQuantum},
+		known: map[K]Demand{}, gate: gate{burst: defaultAllowance * defaultQuantum},
 		newcomers: shares[K]{most: mostInRow}, round: shares[K]{most: mostCredit},
 	}
 }
@@ -88,8 +89,11 @@ func (p *Picker[K]) divide(chance float64) {
 			attained += d.Virtual * Virtual(d.Round)
 		}
 	}
-	if weights > 0 {
+	switch {
+	case weights > 0:
 		p.mean = attained / Virtual(weights)
+	case p.mean == 0:
+		p.mean = origin
 	}
 	theta := Correction(p.sum.InFlight, p.sum.Round).Seconds()
 	for _, key := range p.keys {
@@ -110,6 +114,9 @@ func (p *Picker[K]) Remove(key K) {
 	p.newcomers.remove(key)
 	p.round.remove(key)
 }
+
+// Mean is V̄; 0: not known.
+func (p *Picker[K]) Mean() Virtual { return p.mean }
 
 // Demand returns what was set.
 func (p *Picker[K]) Demand(key K) Demand { return p.known[key] }

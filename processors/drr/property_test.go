@@ -54,6 +54,9 @@ func TestServiceStaysWithinOneQuantumOfIdeal(t *testing.T) {
 		for q.newFlows.front() != nil { // allowances first
 			serve()
 		}
+		for joined := q.Rounds(); q.Rounds() < joined+3; { // and a turn of each
+			serve()
+		}
 		got, total := make([]float64, n), 0.0
 		for step := range 5000 {
 			i, cost := serve()
@@ -61,8 +64,8 @@ func TestServiceStaysWithinOneQuantumOfIdeal(t *testing.T) {
 			total += float64(cost)
 			for j := range n {
 				ideal := total * weight[j] / sum
-				// Its quantum, and the largest batch: its own, or those by which the others overdrew.
-				bound := float64(quantum) * (weight[j] + max(1, weight[j]*float64(n)/sum))
+				// Its quantum, its largest batch, and the one by which it, or the others, overdrew at the beginning.
+				bound := float64(quantum) * (weight[j] + 1 + max(1, weight[j]*float64(n)/sum))
 				if off := math.Abs(got[j] - ideal); off > bound {
 					t.Fatalf("seed %d step %d account %d of weight %v: %v off the ideal, want ≤ %v", seed, step, j, weight[j], time.Duration(off), time.Duration(bound))
 				}

@@ -133,20 +133,7 @@ func TestNewcomerRunsAheadWithinItsAllowance(t *testing.T) {
 	w.push("n", 0, 8, 10) // five quanta at once; then like everyone
 	w.push("m", 0, 8, 10) // five quanta, but only every other dispatch
 	w.want(12, "n.0 n.1 n.2 n.3 n.4 a.1 m.0 b.1 m.1 c.1 m.2 n.5")
-	w.want(12, "m.3 a.2 m.4 b.2 c.2 n.6 a.3 m.5 b.3 c.3 n.7 a.4")
-}
-
-func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
-	w := newWorld(t, drr.Config{})
-	w.settled("a", "b")
-	w.push("a", 0, 9, 10)
-	for _, n := range []string{"n", "m", "k", "l"} { // twenty quanta ahead of a round of one: five of six, no more
-		w.push(n, 0, 5, 10)
-	}
-	w.want(12, "n.0 n.1 n.2 n.3 n.4 a.0 m.0 m.1 m.2 m.3 m.4 a.1")
-	w.push("b", 0, 9, 10) // ten quanta ahead of a round of two: five of six again
-	w.want(6, "k.0 k.1 k.2 k.3 k.4 a.2")
-	w.want(8, "l.0 l.1 l.2 l.3 l.4 a.3 b.0 b.1") // the burst was paid back twice over
+	w.want(12, "m.3 a.2 m.4 b.2 m.5 c.2 m.6 n.6 a.3 b.3 c.3 m.7") // what is due to m meanwhile it runs ahead as well
 }
 
 func TestSlotsForTheRoundGetNoNewcomersWhileOthersWait(t *testing.T) {
@@ -238,6 +225,7 @@ func TestVirtualIsTheMeanOfTheRound(t *testing.T) {
 	w.push("b", 0, 9, 10)
 	w.pops(10)
 	w.SetWeight("a", 3)
+	w.Heard(1, false)
 	before := w.Virtual()
 	w.Charge(w.refs["a.0"], 40*ms)
 	if got := w.Virtual() - before; math.Abs(float64(got)-0.010) > 1e-9 {
@@ -256,16 +244,66 @@ func TestVirtualIsTheMeanOfTheRound(t *testing.T) {
 // A dispatcher where nobody is in the round follows the others, and an idle cluster forgives.
 func TestRoundGoesOnElsewhere(t *testing.T) {
 	w := newWorld(t, drr.Config{})
-	w.push("a", 0, 1, 10)
-	if _, ok := w.PopFor(drr.Ask{Virtual: 1000}); !ok || w.Virtual() != 1000 {
+	w.push("a", 0, 9, 10)
+	w.pops(9)
+	w.Heard(1000, false) // nothing here has a history that could be compared
+	if w.Virtual() != 1000 {
 		t.Errorf("virtual time %v, want 1000", w.Virtual())
 	}
-	w.finish("a.0", time.Hour)
 	w.push("b", 0, 9, 10)
+	w.Heard(2000, false) // b came before it was known that the others are so far
+	ahead := 0
+	for g, ok := w.Pop(); ok && g.Ahead; g, ok = w.Pop() {
+		ahead++
+	}
+	if w.Virtual() < 2000 || ahead != 5 {
+		t.Errorf("virtual time %v, and %d batches ran ahead; want 2000, and five", w.Virtual(), ahead)
+	}
 	w.pops(9)
-	w.Idle()
-	if got := w.Virtual(); got < 3600-1 {
+	w.finish("b.0", time.Hour)
+	w.push("c", 0, 1, 10)
+	w.Heard(3000, false)
+	w.want(1, "c.0")
+	w.Heard(0, true)
+	if got := w.Virtual(); got < 2000+3600-1 {
 		t.Errorf("virtual time %v with nothing to do, want that of who came furthest", got)
+	}
+}
+
+// Who is in debt and alone comes to its turn, as those elsewhere go on.
+func TestDebtIsPaidWhileOthersRunElsewhere(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.Heard(1000, false)
+	w.push("a", 0, 9, 10)
+	w.want(1, "a.0")
+	w.finish("a.0", time.Minute)
+	if d := w.Demand(); d.Owing != 1 {
+		t.Fatalf("demand %+v, want an account in debt", d)
+	}
+	w.Heard(1060, false)
+	if d := w.Demand(); d.Round != 1 || d.Owing != 0 {
+		t.Errorf("demand %+v, want an account in the round", d)
+	}
+}
+
+// An account that waits as a newcomer is owed what the others get meanwhile.
+func TestNewcomerThatWaitsLosesNothing(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 99, 10)
+	w.push("b", 0, 99, 10)
+	w.pops(2)
+	w.push("n", 0, 99, 10)
+	for range 40 { // twenty quanta each
+		w.PopFor(drr.Ask{Lane: drr.Round})
+	}
+	ahead := 0
+	for g, ok := w.PopFor(drr.Ask{Lane: drr.Newcomer}); ok; g, ok = w.PopFor(drr.Ask{Lane: drr.Newcomer}) {
+		ahead++
+		_ = g
+	}
+	if ahead < 24 || ahead > 26 {
+		t.Errorf("%d quanta ran ahead of the round, want five and twenty", ahead)
 	}
 }
 
@@ -304,7 +342,9 @@ func TestAllowanceFillsAsTheRoundGoesOn(t *testing.T) {
 		w.Drop("n")
 		return n
 	}
-	for i, tt := range []struct{ rounds, want int }{{0, 5}, {0, 0}, {1, 1}, {3, 3}, {20, 5}} {
+	w.push("n", 1000, 1, 10)
+	w.want(1, "n.1000") // it ends never: the account is known all the time
+	for i, tt := range []struct{ rounds, want int }{{0, 4}, {0, 0}, {1, 1}, {3, 3}, {20, 5}} {
 		if got := ahead(10*i, tt.rounds); got != tt.want {
 			t.Errorf("%d batches ran ahead of the round after %d rounds, want %d", got, tt.rounds, tt.want)
 		}
@@ -316,11 +356,24 @@ func TestAllowanceIsRealTime(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b")
 	w.push("a", 0, 9, 10)
+	w.push("b", 0, 9, 10)
 	w.push("n", 0, 20, 25)
 	w.want(3, "n.0 n.1 a.0")
 	w.finish("n.0", 5*ms)
 	w.finish("n.1", 5*ms) // 10 ms are used, not 50
-	w.want(3, "n.2 n.3 a.1")
+	w.want(3, "n.2 n.3 b.0")
+}
+
+// A burst is slot time: long batches end it as short ones do.
+func TestBurstsAreSlotTime(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.settled("a", "b")
+	w.push("a", 0, 9, 10)
+	w.push("b", 0, 9, 10)
+	for _, n := range []string{"k", "l", "m", "n"} {
+		w.push(n, 0, 1, 25)
+	}
+	w.want(5, "k.0 l.0 a.0 m.0 n.0")
 }
 
 // Newcomers take turns of 100 ms.
@@ -363,12 +416,16 @@ func TestDebtIsKeptWhole(t *testing.T) {
 func TestDebtOutlivesTheWork(t *testing.T) {
 	w := newWorld(t, drr.Config{})
 	w.settled("a", "b", "c")
+	for no := range 5 {
+		w.finish(fmt.Sprint("c.", 1000+no), 10*ms)
+	}
 	w.push("b", 0, 19, 10)
 	w.push("c", 0, 1, 10)
 	w.want(3, "b.0 c.0 b.1")
 	w.finish("c.0", 40*ms) // 30 in debt, and nothing to do
+	w.want(1, "b.2")
 	w.push("c", 1, 2, 10)
-	w.want(6, "b.2 b.3 b.4 c.1 b.5 c.2")
+	w.want(5, "b.3 b.4 c.1 b.5 c.2")
 }
 
 func TestCapInterruptsATurnButDoesNotEndIt(t *testing.T) {

@@ -105,6 +105,9 @@ func (w *twin) act(a *twinAccount, do func()) {
 }
 
 func (w *twin) place(a *twinAccount) {
+	if a.may() && a.newcomer() {
+		a.until = max(a.until, w.virtual())
+	}
 	listed := slices.Contains(w.newFlows, a) || slices.Contains(w.oldFlows, a)
 	switch {
 	case a.may() && listed && a.newcomer() == slices.Contains(w.newFlows, a):
@@ -209,9 +212,14 @@ func (w *twin) quantum() Virtual {
 	return Virtual(w.cfg.Quantum.Seconds()) / Virtual(least)
 }
 
+// burst is what newcomers may have in a row.
+func (w *twin) burst() time.Duration {
+	return time.Duration(w.cfg.Allowance) * w.cfg.Quantum * time.Duration(max(1, w.sum.Fresh/max(w.sum.Round, 1)))
+}
+
 // took lets the gate know of slot time.
 func (w *twin) took(ahead bool, cost time.Duration) {
-	most := time.Duration(w.cfg.Allowance) * w.cfg.Quantum
+	most := w.burst()
 	if w.sum.Round == 0 {
 		w.spent = 0
 		return
@@ -226,7 +234,7 @@ func (w *twin) took(ahead bool, cost time.Duration) {
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 	for len(w.newFlows)+len(w.oldFlows) > 0 {
-		open := w.sum.Ahead > 0 && (w.sum.Round == 0 || w.spent < time.Duration(w.cfg.Allowance)*w.cfg.Quantum)
+		open := w.sum.Ahead > 0 && (w.sum.Round == 0 || w.spent < w.burst())
 		if len(w.newFlows) > 0 && (len(w.oldFlows) == 0 || open) {
 			ref, cost := w.take(w.newFlows[0], true)
 			return ref, cost, true
@@ -235,9 +243,6 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 		if !a.open {
 			if a.turn == w.rounds {
 				w.nextRound()
-			}
-			if a.turn < 0 {
-				a.attained = max(a.attained, w.began)
 			}
 			a.open, a.turn = true, w.rounds
 		}
@@ -272,14 +277,9 @@ func (w *twin) charge(a *twinAccount, cost time.Duration) {
 	by := Virtual(cost.Seconds()) / Virtual(a.weight)
 	a.attained += by
 	w.most = max(w.most, a.attained)
-	switch {
-	case slices.Contains(w.oldFlows, a) && a.open && a.attained >= w.round-1e-9:
+	a.used += by
+	if slices.Contains(w.oldFlows, a) && a.open && a.attained >= w.round-1e-9 {
 		w.endTurn(a)
-	case slices.Contains(w.newFlows, a):
-		if a.used += by; a.used >= 0.1 {
-			a.used = 0
-			w.newFlows = append(slices.DeleteFunc(w.newFlows, func(b *twinAccount) bool { return b == a }), a)
-		}
 	}
 }
 
@@ -311,6 +311,10 @@ func (w *twin) take(a *twinAccount, ahead bool) (bulk.BatchRef, time.Duration) {
 		best.waiting = best.waiting[1:]
 		best.flying[ref.ID()] = ahead
 		w.charge(a, cost)
+		if ahead && a.used >= 0.1 {
+			a.used = 0
+			w.newFlows = append(slices.DeleteFunc(w.newFlows, func(b *twinAccount) bool { return b == a }), a)
+		}
 	})
 	if len(w.away) > 0 {
 		if o := w.away[0]; o.attained > w.virtual()-w.allowance() {
@@ -503,7 +507,7 @@ func (p *pair) other(arg int, acc bulk.AccountID, imp bulk.ImportID) {
 		p.w.steer(acc, p.w.forget)
 		p.flying = slices.DeleteFunc(p.flying, func(r bulk.BatchRef) bool { return slices.Contains(gone, r.ID()) })
 	case 6:
-		p.q.Idle()
+		p.q.Heard(0, true)
 		p.w.idle()
 	}
 }
@@ -546,7 +550,10 @@ func (p *pair) compare(i int) {
 	if off := attained - p.q.sum.attained; off > 1e-9 || off < -1e-9 {
 		p.Fatalf("step %d: virtual times add up to %v, not %v", i, attained, p.q.sum.attained)
 	}
-	want.Virtual, want.InFlight = p.w.virtual(), len(p.flying)
+	want.InFlight = len(p.flying)
+	if p.q.Virtual() != p.w.virtual() {
+		p.Fatalf("step %d: virtual time %v, the twin's %v", i, p.q.Virtual(), p.w.virtual())
+	}
 	if got := p.q.Demand(); got != want {
 		p.Fatalf("step %d: demand %+v, the twin's %+v", i, got, want)
 	}

@@ -124,7 +124,7 @@ func (c *Client) watch(ctx context.Context, url string, again <-chan struct{}) {
 func (c *Client) demand(url string) demandRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return demandRequest{c.node.Known(url), c.idle > 0}
+	return demandRequest{c.node.Known(url), c.node.Mean(), c.idle > 0}
 }
 
 // learn takes in what is due at a dispatcher.

@@ -33,8 +33,9 @@ type due struct {
 	boasts    bool          // it has weight though nothing is due
 	idled     int           // calls that were ready to wait for work
 	waits     map[bulk.AccountID][]bulk.Wait
-	asked     drr.Ask // latest
-	idles     int
+	asked     drr.Ask     // latest
+	heard     drr.Virtual // latest mean
+	idles     int         // nodes that said that they have nothing to do
 }
 
 func (d *due) Queue() bulk.Queue { return bulk.Queue{Waiting: d.left, Partitions: []int32{1, 2}} }
@@ -94,11 +95,13 @@ func (d *due) LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask) (a sc
 	return a, err
 }
 
-// Idle counts nodes that said that they have nothing to do.
-func (d *due) Idle() {
+func (d *due) Heard(mean drr.Virtual, idle bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.idles++
+	d.heard = mean
+	if idle {
+		d.idles++
+	}
 }
 
 func (d *due) Lease(ctx context.Context, _ bulk.NodeID) (bulk.Lease, error) {

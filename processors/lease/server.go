@@ -24,8 +24,9 @@ type Dispatcher interface {
 	processors.Dispatcher
 	// LeaseFor is Lease for a slot that is for newcomers or for the round.
 	LeaseFor(ctx context.Context, node bulk.NodeID, ask drr.Ask) (schedule.Answer, error)
-	// Idle notes that a node has a free slot and found nothing due at any dispatcher.
-	Idle()
+	// Heard takes in what a node knows of all dispatchers: how far they have come on average,
+	// and whether it has a free slot and nothing is due anywhere.
+	Heard(mean drr.Virtual, idle bool)
 	// Demand is what is due there.
 	Demand() drr.Demand
 	// AwaitDemand waits until clearly more is due than is known, or ctx ends; what is due then.
@@ -45,7 +46,8 @@ type leaseRequest struct {
 // demandRequest asks what is due beyond what is known.
 type demandRequest struct {
 	drr.Demand
-	Idle bool `json:"idle,omitempty"` // a slot of the node is free, and nothing due that it knows of
+	Mean drr.Virtual `json:"mean,omitempty"` // of all dispatchers; 0: not known
+	Idle bool        `json:"idle,omitempty"` // a slot of the node is free, and nothing due that it knows of
 }
 
 type heldAnswer struct {
@@ -81,9 +83,7 @@ func Handler(node bulk.NodeID, d Dispatcher) http.Handler {
 		if !decode(w, r, &q) {
 			return
 		}
-		if q.Idle {
-			d.Idle()
-		}
+		d.Heard(q.Mean, q.Idle)
 		wait := refresh // what is known may be no older
 		if !q.Any() {
 			wait = idleWait

@@ -10,12 +10,13 @@ import (
 // guess is what a batch is charged at first of whose account nothing is known yet.
 const guess = 250 * time.Millisecond
 
-// turnaround is what a lease costs a slot beside the batch: the calls around it. Left out,
-// who sends many batches of a millisecond would have twice the slots that it pays for.
-const turnaround = time.Millisecond
+// Turnaround is what a lease costs a slot beside the batch: the calls around it. It is part
+// of the slot time of every batch. Left out, who sends many batches of a millisecond would
+// have more slots than it pays for.
+const Turnaround = 500 * time.Microsecond
 
-// heartbeat is how far ahead a batch is charged that runs longer than predicted: until the
-// next tick.
+// heartbeat is how far ahead a batch is charged, at most, that runs longer than predicted:
+// until the next tick. A short one is charged for as long again as it ran.
 const heartbeat = 100 * time.Millisecond
 
 // work is what a batch takes where every import is alike, in seconds. Only its proportions
@@ -49,11 +50,11 @@ func (p pace) of(ref bulk.BatchRef) time.Duration {
 func (s *Scheduler) predict(ref bulk.BatchRef) time.Duration {
 	switch imp, a := s.imports[ref.Import], s.accounts[ref.Account]; {
 	case s.cfg.Cost != nil:
-		return s.cfg.Cost(ref) + turnaround
+		return s.cfg.Cost(ref) + Turnaround
 	case imp != nil && max(imp.pace, imp.late) > 0:
-		return max(imp.pace, imp.late).of(ref) + turnaround
+		return max(imp.pace, imp.late).of(ref) + Turnaround
 	case a != nil && max(a.mean, a.late) > 0:
-		return max(a.mean, a.late) + turnaround
+		return max(a.mean, a.late) + Turnaround
 	}
 	return guess
 }
@@ -64,7 +65,7 @@ func (s *Scheduler) expect(ref bulk.BatchRef) time.Duration {
 	if imp := s.imports[ref.Import]; s.cfg.Cost == nil && s.pace > 0 && (imp == nil || imp.pace == 0) {
 		return s.pace.of(ref)
 	}
-	return s.predict(ref) - turnaround
+	return s.predict(ref) - Turnaround
 }
 
 // learn takes in what a finished batch took.
@@ -101,10 +102,10 @@ func (s *Scheduler) overrun(now time.Time) {
 	}
 	for _, l := range s.granted {
 		age := now.Sub(l.granted)
-		if s.leases[l.ID] != l || l.job == nil || age+heartbeat <= l.cost {
+		if s.leases[l.ID] != l || l.job == nil || age < l.cost {
 			continue
 		}
-		s.charge(l, age+heartbeat)
+		s.charge(l, age+min(age, heartbeat))
 		imp, a := s.imports[l.Ref.Import], s.accounts[l.Ref.Account]
 		imp.late = max(imp.late, pace(age.Seconds()/work(l.Ref)))
 		a.late = max(a.late, age)

@@ -51,8 +51,9 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, ask drr.Ask) (a Answer
 	return Answer{Lease: &l.Lease, Newcomer: g.Ahead, Cost: g.Cost}, true
 }
 
-// Idle notes that a node has a free slot and nothing is due anywhere.
-func (s *Scheduler) Idle() { s.queue.Idle() }
+// Heard takes in what a node knows of all dispatchers: how far they have come on average, and
+// whether it has a free slot and nothing is due anywhere.
+func (s *Scheduler) Heard(mean drr.Virtual, idle bool) { s.queue.Heard(mean, idle) }
 
 // grant gives a node the right to work on a batch.
 func (s *Scheduler) grant(now time.Time, j *job, node bulk.NodeID) *lease {
@@ -146,8 +147,8 @@ func (l *lease) is(o bulk.Lease) bool {
 func (s *Scheduler) endLease(now time.Time, l *lease, took time.Duration, ended bool) bool {
 	delete(s.leases, l.ID)
 	a := s.account(l.Ref.Account)
-	a.served.end(took+turnaround, max(now.Sub(l.granted), l.cost))
-	s.charge(l, took+turnaround)
+	a.served.end(took+Turnaround, max(now.Sub(l.granted), l.cost))
+	s.charge(l, took+Turnaround)
 	a.used.add(now, took)
 	j := l.job
 	if j == nil {

@@ -22,8 +22,9 @@ func TestOneRuleDecidesEverywhere(t *testing.T) {
 		before[pkg] = decisions(t, pkg, "")
 	}
 	for _, rule := range []struct{ name, file, with, without string }{
-		{"predicted cost is clamped", "../drr/drr.go", "min(max(q.cfg.Cost(b.ref), time.Microsecond), q.cfg.Quantum)", "q.cfg.Cost(b.ref)"},
-		{"costs are learnt by import", "cost.go", "imp != nil && imp.cost > 0", "false"},
+		{"a turn is a quantum", "../drr/drr.go", "q.round += q.quantum()", "q.round += q.quantum() / 8"},
+		{"costs are learnt by import", "cost.go", "imp != nil && max(imp.pace, imp.late) > 0", "false"},
+		{"what it took is charged", "lease.go", "s.charge(l, took+Turnaround)", ""},
 		{"slow nodes are known", "cost.go", "s.nodes[l.Node] = s.nodes[l.Node].Add(took, l.predicted)", ""},
 		{"a lease lasts", "lease.go", "const leaseLeast = 30 * time.Second", "const leaseLeast = time.Second / 10"},
 	} {

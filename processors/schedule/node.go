@@ -32,6 +32,9 @@ func (n *Node[K]) Hear(dispatcher K, due drr.Demand, chance float64) (rose bool)
 // Known returns what was heard last.
 func (n *Node[K]) Known(dispatcher K) drr.Demand { return n.picker.Demand(dispatcher) }
 
+// Mean is how far all dispatchers have come on average, as far as it heard.
+func (n *Node[K]) Mean() drr.Virtual { return n.picker.Mean() }
+
 // Forget drops a dispatcher that is gone.
 func (n *Node[K]) Forget(dispatcher K) { n.picker.Remove(dispatcher) }
 
@@ -66,5 +69,5 @@ func (n *Node[K]) Take(q Request[K], a Answer, chance float64) Then {
 
 // Ended notes what a batch took that the dispatcher leased with this answer.
 func (n *Node[K]) Ended(dispatcher K, a Answer, took time.Duration) {
-	n.picker.Took(dispatcher, a.Newcomer, took+turnaround-a.Cost)
+	n.picker.Took(dispatcher, a.Newcomer, took+Turnaround-a.Cost)
 }

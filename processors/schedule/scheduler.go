@@ -15,7 +15,7 @@ type Discipline interface {
 	PopFor(ask drr.Ask) (drr.Grant, bool)
 	Charge(ref bulk.BatchRef, cost time.Duration) // beside what PopFor charged
 	Finish(id bulk.BatchID) bool
-	Idle()
+	Heard(mean drr.Virtual, idle bool)
 	Evict(gone func(bulk.AccountID) bool) []bulk.BatchID
 	Shuffle()
 

@@ -60,10 +60,10 @@ func (d *dispatcher) demand() (due drr.Demand) {
 	return due
 }
 
-// idle tells a dispatcher that a slot is free and nothing is due anywhere.
-func (d *dispatcher) idle() {
+// hear tells a dispatcher what a node knows.
+func (d *dispatcher) hear(n *node) {
 	if d.alive {
-		d.schedule.Idle()
+		d.schedule.Heard(n.view.Mean(), len(n.idle) > 0)
 	}
 }
 

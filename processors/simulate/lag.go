@@ -42,7 +42,7 @@ func (t *trail) begin(now, takes time.Duration) {
 func (t *trail) end(now, begun time.Duration) {
 	t.running--
 	t.begun -= begun
-	t.done += now - begun
+	t.done += now - begun + roundTrip
 }
 
 // at is the slot time that was used until now.

@@ -71,9 +71,7 @@ func (w *world) look(i int32) {
 		return
 	}
 	for d := range w.dispatchers {
-		if len(n.idle) > 0 {
-			w.dispatchers[d].idle()
-		}
+		w.dispatchers[d].hear(n)
 		n.view.Hear(int32(d), w.dispatchers[d].demand(), w.chance.Float64())
 	}
 	w.plan(w.now+lookEvery, looks, i, 0)

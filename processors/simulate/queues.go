@@ -94,5 +94,5 @@ func (q *bare) batch(ref bulk.BatchRef) *batch { return q.w.ledger.batches[ref.N
 func (q *bare) Adopt(bulk.BatchRef) bool            { return true }
 func (q *bare) Charge(bulk.BatchRef, time.Duration) {}
 func (q *bare) Finish(bulk.BatchID) bool            { return true }
-func (q *bare) Idle()                               {}
+func (q *bare) Heard(drr.Virtual, bool)             {}
 func (q *bare) Waiting() int                        { return q.count }

@@ -15,6 +15,7 @@ type view interface {
 	Ask(inVain bool) (schedule.Request[int32], bool)
 	Take(q schedule.Request[int32], a schedule.Answer, chance float64) schedule.Then
 	Ended(dispatcher int32, a schedule.Answer, took time.Duration)
+	Mean() drr.Virtual
 }
 
 // strides is the view of a node that shares its slots by what dispatchers say is due there,
@@ -34,8 +35,9 @@ func (s *strides) Hear(d int32, due drr.Demand, chance float64) (rose bool) {
 	return rose
 }
 
-// Ended is nothing to it: it counts dispatches.
+// Ended and Mean are nothing to it: it counts dispatches.
 func (s *strides) Ended(int32, schedule.Answer, time.Duration) {}
+func (s *strides) Mean() drr.Virtual                           { return 0 }
 
 func (s *strides) Known(d int32) drr.Demand {
 	return drr.Demand{Ahead: s.ahead.find(d).weight, Round: s.round.find(d).weight}

@@ -40,7 +40,7 @@ type world struct {
 
 // The rhythm of the cluster, as in processors/lease and processors/dispatch.
 const (
-	roundTrip = 500 * time.Microsecond // of a lease call, in one data centre
+	roundTrip = schedule.Turnaround    // of the calls around a batch, in one data centre
 	lookEvery = 250 * time.Millisecond // age of what a node knows of the demand
 	tick      = 100 * time.Millisecond // of a dispatcher
 	riseStep  = 10 * time.Millisecond  // at most, until nodes hear that a dispatcher has work again
