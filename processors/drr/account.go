@@ -9,7 +9,6 @@ type account struct {
 	cap      int     // most batches in flight, or NoCap
 	attained Virtual // T: slot time that it was charged ÷ weight
 	until    Virtual // while it has attained less, it is a newcomer
-	heard    int     // how often the queue had heard of others when it came
 	used     Virtual // of its turn among the newcomers
 	open     bool    // it is in the middle of its turn in the round
 	turn     int     // the round of its latest turn since it joined, or never
@@ -143,13 +142,13 @@ func (a *account) idle() bool { return len(a.lines) == 0 }
 
 // ready counts batches that may run, or may not any more. An account that had none comes
 // back: it is behind the round by what it did not use, an allowance at most, and until it
-// has come to where the others are by then, it is a newcomer. So the allowance is a token
+// has come to where the others are, it is a newcomer. So the allowance is a token
 // bucket: it fills as fast as the round goes on.
 func (q *Queue) ready(a *account, n int) {
 	if a.waiting == 0 && n > 0 {
 		now := q.Virtual()
 		a.attained = max(a.attained, now-q.allowance())
-		a.until, a.used, a.heard = now, 0, q.heard
+		a.until, a.used = now, 0
 	}
 	a.waiting += n
 }
@@ -159,9 +158,6 @@ func (q *Queue) ready(a *account, n int) {
 func (q *Queue) place(a *account) {
 	switch {
 	case a.may():
-		if a.newcomer() { // what is due to it while it waits it may run ahead as well
-			a.until = max(a.until, q.Virtual())
-		}
 		q.enlist(a)
 	case a.waiting > 0: // at its cap: it keeps what it has and earns nothing
 		q.unlist(a)

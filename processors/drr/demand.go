@@ -42,7 +42,7 @@ func (d Demand) Min(o Demand) Demand {
 // Demand returns what is due here.
 func (q *Queue) Demand() Demand {
 	d := q.sum.Demand
-	if d.InFlight = q.inFlight; q.heard > 0 {
+	if d.InFlight = q.inFlight; q.heard {
 		d.Virtual = q.Virtual()
 	}
 	return d

@@ -72,7 +72,7 @@ type Queue struct {
 	began    Virtual // where this round began
 	rounds   int     // since the beginning
 	most     Virtual // that any account has come to
-	heard    int     // how often nodes told how far others are; 0: times here are comparable with no other's
+	heard    bool    // how far others are: times here are comparable with theirs
 	gate     gate
 	waiting  int
 	inFlight int
@@ -226,12 +226,11 @@ func (q *Queue) Charge(ref bulk.BatchRef, cost time.Duration) {
 func (q *Queue) Heard(mean Virtual, idle bool) {
 	switch {
 	case mean == 0:
-	case q.heard == 0:
+	case !q.heard:
 		q.shift(mean - q.Virtual())
-		q.heard++
+		q.heard = true
 	case q.sum.Round == 0:
 		q.advance(mean)
-		q.heard++
 	}
 	if idle && q.sum.weight == 0 {
 		q.advance(q.most)
@@ -250,18 +249,12 @@ func (q *Queue) shift(by Virtual) {
 	}
 }
 
-// advance brings the round forward. Whose debt it comes near to is due again. Who came
-// before it was known that the others are so far was not there while they came so far.
+// advance brings the round forward. Whose debt it comes near to is due again.
 func (q *Queue) advance(to Virtual) {
 	if to <= q.round {
 		return
 	}
 	q.round, q.began = to, to
-	for a := q.newFlows.head; a != nil; a = a.next {
-		if a.heard == q.heard {
-			a.attained, a.until = max(a.attained, to-q.allowance()), to
-		}
-	}
 	for a := q.oldFlows.head; a != nil; a = a.next {
 		q.weigh(a)
 	}

@@ -31,10 +31,13 @@ func (g *gate) took(newcomer bool, cost time.Duration, d Demand) {
 		g.spent = 0
 	case newcomer:
 		g.spent += cost
-	default:
-		g.spent -= cost * time.Duration(d.favour())
+	case d.Ahead == 0: // they would save it up
+		g.spent = max(g.spent-cost, 0)
+	default: // what one batch of the round makes due to them, however long it is
+		due := cost * time.Duration(d.favour())
+		g.spent = max(g.spent-due, -due)
 	}
-	g.spent = min(max(g.spent, 0), 2*g.most(d)) // one newcomer's longest batch is no debt of all others
+	g.spent = min(g.spent, 2*g.most(d)) // one newcomer's longest batch is no debt of all others
 }
 
 // favour is how much slot time newcomers get for each that the round gets.

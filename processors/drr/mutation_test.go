@@ -38,7 +38,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"an allowance for newcomers", "account.go",
-			"a.until, a.used, a.heard = now, 0, q.heard", "a.until, a.used, a.heard = a.attained, 0, q.heard",
+			"a.until, a.used = now, 0", "a.until, a.used = a.attained, 0",
 			"TestNewcomerRunsAheadWithinItsAllowance",
 		},
 		{
@@ -67,14 +67,14 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestBurstsAreSlotTime",
 		},
 		{
-			"a newcomer that waits loses nothing", "account.go",
-			"a.until = max(a.until, q.Virtual())", "",
-			"TestNewcomerThatWaitsLosesNothing",
+			"a long batch of the round is worth as much to newcomers", "gate.go",
+			"max(g.spent-due, -due)", "max(g.spent-due, 0)",
+			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
-			"who came before it was known how far others are was not there", "drr.go",
-			"if a.heard == q.heard {", "if false {",
-			"TestRoundGoesOnElsewhere",
+			"newcomers that are not there save nothing", "gate.go",
+			"case d.Ahead == 0: // they would save it up", "case false:",
+			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
 			"debt is paid while others run elsewhere", "drr.go",

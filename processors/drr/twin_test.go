@@ -105,9 +105,6 @@ func (w *twin) act(a *twinAccount, do func()) {
 }
 
 func (w *twin) place(a *twinAccount) {
-	if a.may() && a.newcomer() {
-		a.until = max(a.until, w.virtual())
-	}
 	listed := slices.Contains(w.newFlows, a) || slices.Contains(w.oldFlows, a)
 	switch {
 	case a.may() && listed && a.newcomer() == slices.Contains(w.newFlows, a):
@@ -224,12 +221,16 @@ func (w *twin) took(ahead bool, cost time.Duration) {
 		w.spent = 0
 		return
 	}
-	if ahead {
+	due := cost * time.Duration(max(1, 5*w.sum.Fresh/w.sum.Round))
+	switch {
+	case ahead:
 		w.spent += cost
-	} else {
-		w.spent -= cost * time.Duration(max(1, 5*w.sum.Fresh/w.sum.Round))
+	case w.sum.Ahead > 0:
+		w.spent = max(w.spent-due, -due)
+	default:
+		w.spent = max(w.spent-cost, 0)
 	}
-	w.spent = min(max(w.spent, 0), 2*most)
+	w.spent = min(w.spent, 2*most)
 }
 
 func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {

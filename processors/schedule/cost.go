@@ -120,8 +120,11 @@ func (s *Scheduler) learnNode(l *lease, took time.Duration) {
 	s.tail.Add(took, l.predicted)
 	if len(s.nodes) >= mostNodes {
 		clear(s.nodes)
+		s.slowness = 0
 	}
-	s.nodes[l.Node] = s.nodes[l.Node].Add(took, l.predicted)
+	was := s.nodes[l.Node]
+	s.nodes[l.Node] = was.Add(took, l.predicted)
+	s.slowness += s.nodes[l.Node] - was
 }
 
 // findLagging looks for batches that a second copy would probably end sooner, and for
@@ -149,7 +152,7 @@ func (s *Scheduler) findLagging(now time.Time) {
 // straggler takes a lagging batch for a second copy on this node, or nil. Its account has
 // room for it, and it is not this node that is slow.
 func (s *Scheduler) straggler(node bulk.NodeID) *job {
-	if len(s.lagging) == 0 || s.tail.Slow(s.nodes[node]) {
+	if len(s.lagging) == 0 || s.slow(node) {
 		return nil
 	}
 	for i, j := range s.lagging {
@@ -172,4 +175,13 @@ func (s *Scheduler) Demand() drr.Demand {
 	due := s.queue.Demand()
 	due.Round = max(due.Round, min(len(s.lagging), 1))
 	return due
+}
+
+// slow reports whether a node is known to be slow, by what its batches take and beside other
+// nodes: batches that take longer than predicted make all of them look so.
+func (s *Scheduler) slow(node bulk.NodeID) bool {
+	if !s.tail.Slow(s.nodes[node]) {
+		return false
+	}
+	return s.nodes[node] >= 2*s.slowness/drr.Slowness(len(s.nodes))
 }

@@ -25,7 +25,7 @@ func TestOneRuleDecidesEverywhere(t *testing.T) {
 		{"a turn is a quantum", "../drr/drr.go", "q.round += q.quantum()", "q.round += q.quantum() / 8"},
 		{"costs are learnt by import", "cost.go", "imp != nil && max(imp.pace, imp.late) > 0", "false"},
 		{"what it took is charged", "lease.go", "s.charge(l, took+Turnaround)", ""},
-		{"slow nodes are known", "cost.go", "s.nodes[l.Node] = s.nodes[l.Node].Add(took, l.predicted)", ""},
+		{"slow nodes are known", "cost.go", "s.nodes[l.Node] = was.Add(took, l.predicted)", ""},
 		{"a lease lasts", "lease.go", "const leaseLeast = 30 * time.Second", "const leaseLeast = time.Second / 10"},
 	} {
 		t.Run(strings.ReplaceAll(rule.name, " ", "_"), func(t *testing.T) {

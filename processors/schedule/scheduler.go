@@ -84,6 +84,7 @@ type Scheduler struct {
 	pace      pace // of all imports
 	tail      drr.Stragglers
 	nodes     map[bulk.NodeID]drr.Slowness
+	slowness  drr.Slowness // of all nodes together
 	estimator drr.Estimator
 }
 
