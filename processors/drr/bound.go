@@ -35,15 +35,40 @@ type Contention struct {
 //
 //	|Sᵢ/wᵢ − Sⱼ/wⱼ| ≤ 2·Q/w_min + (kᵢ+1)·Lᵢ/wᵢ + (kⱼ+1)·Lⱼ/wⱼ + A + D
 //
-// Two rounds may be open at either end of the window; what is in flight there (k batches of
-// at most L, and the one that overdrew) is used but not yet charged, or the other way round; a
-// newcomer has its allowance A. Where both are at one dispatcher D is 0; else it is what nodes may
-// be wrong by who share their slots among dispatchers from what they last heard:
+// Why, at one dispatcher (D = 0). Write T for an account's virtual time, R for the round's, q =
+// Q/w_min for what a round raises R by.
+//
+//  1. T ≤ R + (k+1)·L/w. In the round an account is given a batch only while T < R, and that
+//     charges L/w at most; what its k batches in flight take beyond their charge adds k·L/w.
+//  2. T ≥ R − 2q, but for what is given back of charges that were too high, k·L/w at most. In
+//     its turn an account runs until T ≥ R or nothing is left to run. Accounts take turns in the
+//     order of one list, and R rises when the first of it has a second turn: once between
+//     two turns of any account. One that joins the list begins at R − q at least and may see R rise
+//     once before its turn. R rises by more only where everybody is in debt, to where the first is not.
+//  3. So Tᵢ − Tⱼ stays within an interval that is as long as the bound without A, and S/w differs
+//     from the growth of T by what is in flight at either end of the window, which k·L/w covers.
+//  4. A newcomer runs ahead of the round while T is less than the mean was when it came, and T is at
+//     most an allowance less: A, once. T ≥ V − A at every return also says that nobody ever has more
+//     than its fair share, its allowance and what is in flight.
+//
+// Newcomers are not overtaken meanwhile: the gate gives them at least their weights' part of the slots
+// while they wait. That holds of all of them together; among themselves they have turns of 100 ms or a batch.
+//
+// At two dispatchers, D is what nodes may be wrong by who share their slots among
+// dispatchers from what they last heard:
 //
 //	D = 2·θ + 2·τ·C/W + N·L·(1/W_d + 1/W_e)
 //
 // C slots at N nodes, W weights that have work, W_d and W_e of them at either dispatcher, τ the age of
-// what is known, θ ([Correction]) the lead at which a dispatcher gets next to nothing more.
+// what is known, θ ([Correction]) the lead at which a dispatcher gets next to nothing more. [Picker] gives a
+// dispatcher the part W_d·(1 − (V_d − V̄)/θ) of the slots. As Σ W_d·(V_d − V̄) = 0 these parts add up to W, so a
+// lead λ = V_d − V̄ obeys λ' = −(C/W)·λ(t−τ)/θ: it dies out without swinging, as θ·W/C ≥ 2τ. Whatever makes
+// W_d too large by a factor κ moves where λ rests to θ·(1 − 1/κ), never its rate: helpers gain less than θ,
+// once. A node's account of what it gave each dispatcher is off by a batch at most.
+//
+// 4's "not overtaken" and the last paragraph are arguments about means, not proofs for each
+// moment. Package simulate searches for what breaks the bound: bulkhead simulate fairness --attack.
+//
 // The result is slot time ÷ weight.
 func Bound(i, j Backlog, c Contention) time.Duration {
 	rounds := 2 * cmp.Or(c.Quantum, boundQuantum) / time.Duration(cmp.Or(c.Least, 1))
