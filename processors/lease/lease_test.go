@@ -33,6 +33,7 @@ type due struct {
 	boasts    bool          // it has weight though nothing is due
 	idled     int           // calls that were ready to wait for work
 	waits     map[bulk.AccountID][]bulk.Wait
+	virtual   drr.Virtual
 	asked     drr.Ask     // latest
 	heard     drr.Virtual // latest mean
 	idles     int         // nodes that said that they have nothing to do
@@ -46,7 +47,7 @@ func (d *due) Demand() (due drr.Demand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.left > 0 || d.boasts {
-		due.Round = d.weight
+		due.Round, due.Virtual = d.weight, d.virtual
 	}
 	due.Ahead = d.newcomers
 	return due
@@ -235,6 +236,41 @@ func TestSlotsGoToNewcomersFirst(t *testing.T) {
 	}
 	if round["busy"] < 9 {
 		t.Fatalf("slots went to %v; want the round", round)
+	}
+}
+
+// Every dispatcher hears how far all have come, and that a node has nothing to do.
+func TestNodesTellHowFarAllAre(t *testing.T) {
+	ahead, behind := &due{name: "ahead", weight: 1, left: 1 << 30, virtual: 70}, &due{name: "behind", weight: 3, left: 1 << 30, virtual: 50}
+	c, _ := cluster(t, ahead, behind)
+	for c.demand(urlOf(c, 0)).Round == 0 || c.demand(urlOf(c, 1)).Round == 0 {
+		runtime.Gosched()
+	}
+	got := map[bulk.ImportID]int{}
+	for range 20 {
+		l, err := c.Lease(t.Context(), "node")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[l.Ref.Import]++
+	}
+	behind.mu.Lock()
+	asked := behind.asked
+	behind.mu.Unlock()
+	if asked.Virtual != 55 || got["behind"] < 17 {
+		t.Errorf("asked %+v, and leased %v; want a mean of 55, and what is behind it", asked, got)
+	}
+	ahead.set(func() { ahead.left = 0 })
+	behind.set(func() { behind.left = 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if _, err := c.Lease(ctx, "node"); err == nil {
+		t.Fatal("a lease without work")
+	}
+	ahead.mu.Lock()
+	defer ahead.mu.Unlock()
+	if ahead.heard < 55 || ahead.idles == 0 {
+		t.Errorf("heard %v, idle %d times; want how far all are, and some", ahead.heard, ahead.idles)
 	}
 }
 
