@@ -234,7 +234,7 @@ func TestSlotsGoToNewcomersFirst(t *testing.T) {
 		}
 		round[l.Ref.Import]++
 	}
-	if round["busy"] < 9 {
+	if round["busy"] < 7 {
 		t.Fatalf("slots went to %v; want the round", round)
 	}
 }
@@ -257,7 +257,7 @@ func TestNodesTellHowFarAllAre(t *testing.T) {
 	behind.mu.Lock()
 	asked := behind.asked
 	behind.mu.Unlock()
-	if asked.Virtual != 55 || got["behind"] < 17 {
+	if asked.Virtual != 55 || got["behind"] < 15 {
 		t.Errorf("asked %+v, and leased %v; want a mean of 55, and what is behind it", asked, got)
 	}
 	ahead.set(func() { ahead.left = 0 })
