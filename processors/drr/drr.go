@@ -169,9 +169,9 @@ func (q *Queue) Pop() (Grant, bool) { return q.pop(q.front) }
 func (q *Queue) PopFor(ask Ask) (Grant, bool) {
 	q.Heard(ask.Virtual, false)
 	switch {
-	case ask.Lane == Newcomer:
+	case ask.Lane == Newcomer, ask.Lane == Round && q.sum.Round == 0: // debtors come after those who are due elsewhere
 		return q.pop(q.newFlows.front)
-	case ask.Lane == Round && q.sum.Round > 0:
+	case ask.Lane == Round:
 		return q.pop(q.oldFlows.front)
 	default:
 		return q.Pop()

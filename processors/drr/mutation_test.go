@@ -77,6 +77,11 @@ func TestEachRuleHasATest(t *testing.T) {
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
+			"debtors come after those who are due elsewhere", "drr.go",
+			", ask.Lane == Round && q.sum.Round == 0:", ":",
+			"TestDebtorsComeAfterThoseDueElsewhere",
+		},
+		{
 			"debt is paid while others run elsewhere", "drr.go",
 			"\tfor a := q.oldFlows.head; a != nil; a = a.next {\n\t\tq.weigh(a)\n\t}", "",
 			"TestDebtIsPaidWhileOthersRunElsewhere",

@@ -270,6 +270,23 @@ func TestRoundGoesOnElsewhere(t *testing.T) {
 	}
 }
 
+// A slot that is for the round, because others are due elsewhere, is not for who is in debt
+// here: the round would go on to where the debt ends, and who comes later begins there.
+func TestDebtorsComeAfterThoseDueElsewhere(t *testing.T) {
+	w := newWorld(t, drr.Config{})
+	w.Heard(1000, false)
+	w.push("a", 0, 9, 10)
+	w.want(1, "a.0")
+	w.finish("a.0", time.Minute)
+	before := w.Virtual()
+	if g, ok := w.PopFor(drr.Ask{Lane: drr.Round, Virtual: 1000}); ok || w.Virtual() != before {
+		t.Errorf("%s runs before those who are due elsewhere; the round went from %v to %v", name(g.Ref), before, w.Virtual())
+	}
+	if g, ok := w.PopFor(drr.Ask{Virtual: 1000}); !ok || name(g.Ref) != "a.1" {
+		t.Errorf("%s runs where nobody is due anywhere, want a.1", name(g.Ref))
+	}
+}
+
 // Who is in debt and alone comes to its turn, as those elsewhere go on.
 func TestDebtIsPaidWhileOthersRunElsewhere(t *testing.T) {
 	w := newWorld(t, drr.Config{})

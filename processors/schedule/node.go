@@ -62,8 +62,12 @@ func (n *Node[K]) Take(q Request[K], a Answer, chance float64) Then {
 		a.Due.Ahead, a.Due.Fresh = 0, 0
 		return Then{InVain: true, Rose: n.Hear(q.Dispatcher, a.Due, chance)}
 	default:
-		n.Hear(q.Dispatcher, drr.Demand{}, 0)
-		return Then{Empty: true}
+		due := drr.Demand{}
+		if q.Lane == drr.Round { // those in debt it keeps for who finds nothing else
+			due.Owing, due.Virtual, due.InFlight = a.Due.Owing, a.Due.Virtual, a.Due.InFlight
+		}
+		n.Hear(q.Dispatcher, due, chance)
+		return Then{Empty: !due.Any()}
 	}
 }
 
