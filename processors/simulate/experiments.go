@@ -30,7 +30,7 @@ func (b beside) String() string {
 // nodes are slow.
 func (p *program) span() span {
 	if p.short {
-		return span{10 * time.Second, 14 * time.Second}
+		return span{16 * time.Second, 20 * time.Second}
 	}
 	return span{10 * time.Second, 30 * time.Second}
 }
