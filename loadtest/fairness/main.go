@@ -92,6 +92,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.before, "before", "fairness-before", "the record whose figures stand beside")
 	flag.DurationVar(&o.timeout, "timeout", 20*time.Minute, "within which a scenario must end")
 	burning := flag.Float64("burn", 0, "use so many CPUs, and do nothing else")
+	show := flag.Bool("show", false, "write the tables of the record again, and measure nothing")
 	flag.Parse()
 	if *burning > 0 {
 		burn(*burning)
@@ -100,15 +101,23 @@ func run(ctx context.Context) error {
 	if o.short {
 		o.shorten()
 	}
+	r, err := open(o.out, o.name)
+	if err != nil {
+		return err
+	}
+	if *show {
+		return r.show(o)
+	}
+	return measure(ctx, o, r)
+}
+
+// measure runs the chosen scenarios.
+func measure(ctx context.Context, o options, r *record) error {
 	chosen, err := choose(o.only)
 	if err != nil {
 		return err
 	}
 	b, err := newBench(o)
-	if err != nil {
-		return err
-	}
-	r, err := open(o.out, o.name)
 	if err != nil {
 		return err
 	}
@@ -131,7 +140,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(failed, r.show(b))
+	return errors.Join(failed, r.show(o))
 }
 
 func (b *bench) try(ctx context.Context, s scenario, r *record) error {

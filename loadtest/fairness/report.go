@@ -54,11 +54,11 @@ func (r *record) save(b *bench) error {
 }
 
 // show prints the record as tables and keeps them beside it.
-func (r *record) show(b *bench) error {
+func (r *record) show(o options) error {
 	before := &record{}
-	if b.before != b.name {
+	if o.before != o.name {
 		var err error
-		if before, err = open(b.out, b.before); err != nil {
+		if before, err = open(o.out, o.before); err != nil {
 			return err
 		}
 	}
@@ -67,5 +67,5 @@ func (r *record) show(b *bench) error {
 	if _, err := os.Stdout.Write(text.Bytes()); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.out, b.name+".md"), text.Bytes(), 0o644)
+	return os.WriteFile(filepath.Join(o.out, o.name+".md"), text.Bytes(), 0o644)
 }

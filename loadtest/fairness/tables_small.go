@@ -83,13 +83,13 @@ func (t tables) attack() {
 		t.row(r.Name, r.About)
 	}
 	fmt.Fprintln(t.w)
-	t.row("strategy", "seconds", "gain, before", "gain", "with helpers", "victims' part of their due, before", "victims' part", "small p50", "p99", "p99, before", "÷ honest, p99", "a batch of it, of others", "Jain: slot time", "rows", "slots used", "done after")
-	t.rule(16)
+	t.row("strategy", "seconds", "gain, before", "gain", "with helpers", "victims' part of their due, before", "victims' part", "small p50", "p99", "p99, before", "÷ honest, p99", "of it waiting for a slot, on average, of the slowest twentieth", "before", "a batch of it, of others", "Jain: slot time", "rows", "slots used", "done after")
+	t.rule(18)
 	base := find(t.Attack, func(r attackRun) bool { return r.Name == "honest" })
 	for _, r := range t.Attack {
 		was := find(t.before.Attack, func(b attackRun) bool { return b.Name == r.Name })
 		t.row(r.Name, r.Seconds, some("%.2f", was.Gain), fmt.Sprintf("**%.2f**", r.Gain), fmt.Sprintf("%.2f", r.Together), some("%.2f", was.Victims), fmt.Sprintf("**%.2f**", r.Victims),
-			fmt.Sprintf("%.0f ms", r.Took.P50), fmt.Sprintf("%.0f", r.Took.P99), some("%.0f", was.Took.P99), some("%.2f", overHonest(r, base)),
+			fmt.Sprintf("%.0f ms", r.Took.P50), fmt.Sprintf("%.0f", r.Took.P99), some("%.0f", was.Took.P99), some("%.2f", overHonest(r, base)), queued(r), queued(was),
 			fmt.Sprintf("%.0f, %.0f ms", r.AttackerMS, r.HonestMS), r.Jain, r.JainRows, r.SlotUse, some("%.1f s", r.Done))
 	}
 	t.verdicts()
@@ -114,6 +114,14 @@ func worstAttack(r *record) (w attackRun) {
 		w.Took.P99 = max(w.Took.P99, overHonest(run, base))
 	}
 	return w
+}
+
+// queued is how long small imports waited for slots.
+func queued(r attackRun) string {
+	if r.Took.N == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f, %.0f ms", r.Splits.All.Queue, r.Splits.Slowest.Queue)
 }
 
 // overHonest is a small import's p99 ÷ that beside an honest account, if that was measured.
