@@ -134,8 +134,8 @@ func overHonest(run, base attackRun) float64 {
 
 func (t tables) reads() {
 	fmt.Fprintf(t.w, "**A flood of reads** by one account, while another imports one to %d batches, again and again: alone %.0f ms at p50, %.0f at p95.\n\n", mostSmall, t.Reads.Alone.P50, t.Reads.Alone.P95)
-	t.row("reads", "answers a second, by status", "CPUs that it cost", "small p50", "p95", "beside as much CPU, p50", "p95", "÷ alone, p95", "÷ as much CPU, p50", "p95", "p95, before", "target", "")
-	t.rule(13)
+	t.row("reads", "answers a second, by status", "CPUs that it cost", "CPUs of others, then and beside the control", "small imports", "p50", "p95", "beside as much CPU, p50", "p95", "÷ alone, p95", "÷ as much CPU, p50", "p95", "p95, before", "target", "")
+	t.rule(15)
 	for _, f := range t.Reads.Floods {
 		var answers []string
 		for _, status := range slices.Sorted(maps.Keys(f.Answers)) {
@@ -146,7 +146,7 @@ func (t tables) reads() {
 		if f.Over.P95 > targetFlood {
 			word = "**missed**"
 		}
-		t.row(f.Kind, strings.Join(answers, ", "), f.Burned, fmt.Sprintf("%.0f ms", f.Took.P50), fmt.Sprintf("%.0f", f.Took.P95), fmt.Sprintf("%.0f ms", f.Beside.P50), fmt.Sprintf("%.0f", f.Beside.P95),
+		t.row(f.Kind, strings.Join(answers, ", "), f.Burned, fmt.Sprintf("%.1f, %.1f", f.CPUs["others"], f.Control["others"]), f.Took.N, fmt.Sprintf("%.0f ms", f.Took.P50), fmt.Sprintf("%.0f", f.Took.P95), fmt.Sprintf("%.0f ms", f.Beside.P50), fmt.Sprintf("%.0f", f.Beside.P95),
 			fmt.Sprintf("%.2f", f.OverAlone.P95), fmt.Sprintf("%.2f", f.Over.P50), fmt.Sprintf("**%.2f**", f.Over.P95), some("%.2f", was.Over.P95), fmt.Sprintf("≤ %g", targetFlood), word)
 	}
 	fmt.Fprintln(t.w)
