@@ -2,18 +2,18 @@
 // to a dispatcher, and a console's questions to all of them, over HTTP with the
 // cluster secret.
 //
-//	POST /cluster/lease   {node, want, wait_ms}  → 200 {lease, newcomer, due}; without lease when nothing is due in time
+//	POST /cluster/lease   {node, want, virtual, wait_ms}  → 200 {lease, newcomer, cost, due}; without lease when nothing is due in time
 //	POST /cluster/extend  {node, lease}          → 200 {held}
 //	POST /cluster/return  {node, lease, outcome} → 200 {held}
-//	POST /cluster/demand  {round, ahead}         → 200 {round, ahead}; waits until there is more than this, up to 250 ms, or 5 s where this is nothing
+//	POST /cluster/demand  {round, ahead, mean, idle, …} → 200 {round, ahead, virtual, …}; waits until there is more than this, up to 250 ms, or 5 s where this is nothing
 //	GET  /cluster/held                           → 200 [{node, lease}]; asked of a processor
 //	GET  /cluster/queue                          → 200 bulk.Queue
 //	GET  /cluster/waits?account=ID               → 200 [bulk.Wait], of that account alone
 //
 // A processor leases one batch for a free slot. [drr.Picker] says where: at a dispatcher
-// with a newcomer, or in proportion to the batches that are due in a round, so that an
-// account gets its share of all slot time, and a newcomer goes ahead of all others, whatever
-// dispatcher owns it. What is known of the demand is at most 250 ms old; each lease brings the
+// with a newcomer, or by the weights that are due in the round and how far each dispatcher has
+// come, so that an account gets its share of all slot time, and a newcomer goes ahead of all
+// others, whatever dispatcher owns it. It tells each how far all have come on average. What is known of the demand is at most 250 ms old; each lease brings the
 // newest, and that it has risen is told at once to a call that waits for it, of which the next
 // begins within 20 ms: a newcomer waits for it.
 //
