@@ -41,7 +41,7 @@ func TestBoundNoticesWhatIsBroken(t *testing.T) {
 	for _, rule := range []struct{ name, file, with, without string }{
 		{"debts are whole, not clamped", "../drr/drr.go", "by := Virtual(cost.Seconds()) / Virtual(a.weight)", "by := Virtual(min(cost.Seconds(), 0.25)) / Virtual(a.weight)"},
 		{"newcomers have bursts", "../drr/gate.go", "d.Round == 0 || g.spent < g.most(d)", "d.Round == 0"},
-		{"an allowance ends", "../drr/account.go", "a.until, a.used, a.heard = now, 0", "a.until, a.used, a.heard = now+100, 0"},
+		{"an allowance ends", "../drr/account.go", "a.until, a.used = now, 0", "a.until, a.used = now+100, 0"},
 		{"demand is by weight and corrected", "../drr/picker.go", "float64(d.Round)*part, chance*headStart", "min(float64(d.Round), 1), part*0"},
 		{"what it took is charged", "../schedule/lease.go", "s.charge(l, took+Turnaround)", ""},
 	} {
