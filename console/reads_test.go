@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +21,22 @@ import (
 type crowd struct {
 	*apiWorld
 	takes time.Duration
+	mu    sync.Mutex
 	order []bulk.AccountID
+}
+
+// parts is how many were read.
+func (c *crowd) parts() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.order)
 }
 
 func (c *crowd) Records(_ context.Context, account bulk.AccountID, q bulk.RecordQuery) (bulk.RecordPage, error) {
 	<-time.After(c.takes)
+	c.mu.Lock()
 	c.order = append(c.order, account)
+	c.mu.Unlock()
 	page := bulk.RecordPage{Columns: []string{"id"}, Next: q.Cursor + "x"}
 	for range q.Limit {
 		page.Records = append(page.Records, bulk.Record{Values: []bulk.Value{"a value"}})
@@ -48,11 +60,12 @@ func (a *api) asks(t *testing.T, secret, target string) <-chan time.Duration {
 // them, also when fewer may read than before.
 func TestReadsTakeTurnsByAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		atOnce := 2
+		var atOnce atomic.Int64
+		atOnce.Store(2)
 		store := &crowd{takes: 20 * time.Millisecond}
 		a := newAPI(t, func(c *Config) {
 			store.apiWorld = c.Accounts.(*apiWorld)
-			c.Datasets, c.Reads, c.AnswerBytes = store, func() int { return atOnce }, 8<<30
+			c.Datasets, c.Reads, c.AnswerBytes = store, func() int { return int(atOnce.Load()) }, 8<<30
 		})
 		var pages []<-chan time.Duration
 		for range 20 {
@@ -63,17 +76,17 @@ func TestReadsTakeTurnsByAccount(t *testing.T) {
 		if took := <-light; took > 40*time.Millisecond {
 			t.Errorf("a light read beside twenty heavy ones took %v, want at most one part of theirs and its own", took)
 		}
-		atOnce = 1
+		atOnce.Store(1)
 		<-time.After(50 * time.Millisecond)
-		had := len(store.order)
+		had := store.parts()
 		<-time.After(time.Second)
-		if n := len(store.order) - had; n < 49 || n > 51 {
+		if n := store.parts() - had; n < 49 || n > 51 {
 			t.Errorf("%d parts were read in a second, want 50: one at a time", n)
 		}
 		if took := <-a.asks(t, a.bob, "/v1/datasets/contacts/records?limit=1"); took > 40*time.Millisecond {
 			t.Errorf("a light read took %v while one may read", took)
 		}
-		atOnce = 2
+		atOnce.Store(2)
 		for _, p := range pages {
 			<-p
 		}
@@ -191,6 +204,7 @@ func TestStreamsReadWithPermits(t *testing.T) {
 			a.server.ServeHTTP(rec, r)
 		}()
 		<-time.After(time.Second)
+		synctest.Wait()
 		if a.server.reads.permits.Busy() {
 			t.Error("a silent stream holds a permit")
 		}
@@ -199,11 +213,13 @@ func TestStreamsReadWithPermits(t *testing.T) {
 		had := rec.Body.Len()
 		a.move(imp.ID, bulk.StateCompleted)
 		<-time.After(2 * pollSlow)
+		synctest.Wait()
 		if rec.Body.Len() != had {
 			t.Error("an event was read without a permit")
 		}
 		taken.Release()
 		<-time.After(2 * pollSlow)
+		synctest.Wait()
 		if !strings.Contains(rec.Body.String(), string(bulk.StateCompleted)) {
 			t.Errorf("the end was not sent: %s", rec.Body)
 		}

@@ -67,7 +67,7 @@ func (p *Picker[K]) Set(key K, d Demand, chance float64) {
 	p.sum.add(was, -1)
 	p.sum.add(d, 1)
 	p.newcomers.set(key, float64(d.Ahead), chance)
-	if d.Round != was.Round || d.Virtual != was.Virtual || d.InFlight != was.InFlight {
+	if d.Round != was.Round || d.Owing != was.Owing || d.Virtual != was.Virtual || d.InFlight != was.InFlight {
 		p.divide(chance)
 	}
 }
@@ -94,6 +94,9 @@ func (p *Picker[K]) divide(chance float64) {
 		p.mean = attained / Virtual(weights)
 	case p.mean == 0:
 		p.mean = origin
+	}
+	if least, ok := p.leastOwing(); ok && weights == 0 { // alone, they owe nobody: the others begin where they are
+		p.mean = max(p.mean, p.known[least].Virtual)
 	}
 	theta := Correction(p.sum.InFlight, p.sum.Round).Seconds()
 	for _, key := range p.keys {

@@ -72,10 +72,13 @@ func TestPickerLeavesItToTheOnlyOne(t *testing.T) {
 // Where everybody is in debt, who has come least far is next.
 func TestPickerServesDebtorsWhereNobodyElseWaits(t *testing.T) {
 	p := drr.NewPicker[string]()
-	p.Set("a", drr.Demand{Owing: 1, Virtual: 30}, 0)
 	p.Set("b", drr.Demand{Owing: 1, Virtual: 20}, 0)
+	p.Set("a", drr.Demand{Owing: 1, Virtual: 30}, 0)
 	if key, _, ok := p.Next(false); !ok || key != "b" {
 		t.Errorf("picked %q, want b", key)
+	}
+	if p.Mean() != 20 {
+		t.Errorf("nobody else has work, and the mean is %v, want 20: they owe nobody", p.Mean())
 	}
 	p.Set("c", drr.Demand{Round: 1, Virtual: 10}, 0)
 	if key, ask, _ := p.Next(false); key != "c" || ask.Lane != drr.Round {

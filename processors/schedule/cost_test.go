@@ -199,3 +199,27 @@ func TestPace(t *testing.T) {
 		t.Errorf("one stray measurement made it %v, want at most 154 milli", got)
 	}
 }
+
+// A node that is known to be slow still works for those in debt, where nobody else waits.
+func TestSlowNodeServesDebtors(t *testing.T) {
+	s := newShop(t)
+	for i := range 120 {
+		s.add("a", "i", 1000, 0)
+		s.ends(s.lease(bulk.NodeID(fmt.Sprint("quick", i%4))), bulk.ResultFinished, 100*milli)
+	}
+	for range 8 {
+		s.add("a", "i", 1000, 0)
+		s.ends(s.lease("slow"), bulk.ResultFinished, 4*time.Second)
+	}
+	if !s.slow("slow") || s.slow("quick1") {
+		t.Fatalf("slow %v, quick %v", s.nodes["slow"], s.nodes["quick1"])
+	}
+	s.add("a", "j", 1000, 0)
+	s.add("a", "j", 1000, 0)
+	s.lease("quick1")
+	s.charge(s.granted[len(s.granted)-1], time.Hour)
+	if d := s.queue.Demand(); d.Round > 0 || d.Owing != 1 {
+		t.Fatalf("demand %+v, want an account in debt", d)
+	}
+	s.lease("slow")
+}

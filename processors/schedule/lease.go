@@ -29,7 +29,7 @@ func (s *Scheduler) Next(now time.Time, node bulk.NodeID, ask drr.Ask) (a Answer
 		s.charge(l, s.predict(j.ref))
 		return Answer{Lease: &l.Lease, Cost: l.cost}, true
 	}
-	if s.slow(node) { // newcomers are to be done soon
+	if s.slow(node) && s.queue.Demand().Round > 0 { // newcomers are to be done soon
 		ask.Lane = drr.Round
 	}
 	g, ok := s.queue.PopFor(ask)
