@@ -2,6 +2,7 @@ package drr
 
 import (
 	"math"
+	"strconv"
 
 	"bulkhead/internal/bulk"
 )
@@ -17,12 +18,28 @@ func (v Virtual) before(o Virtual) bool { return v < o-1e-9 }
 // Demand is what is due at a dispatcher. Nodes share their slots among dispatchers by it:
 // see [Picker].
 type Demand struct {
-	Round    int     `json:"round"`              // weights of the accounts in the round that have something to run
-	Ahead    int     `json:"ahead"`              // batches that newcomers may run ahead of the round
-	Fresh    int     `json:"fresh,omitempty"`    // weights of these newcomers
-	Owing    int     `json:"owing,omitempty"`    // accounts that would have something to run, but for their debt
-	Virtual  Virtual `json:"virtual,omitempty"`  // mean of the accounts in Round, by weight; 0: not known
-	InFlight int     `json:"inflight,omitempty"` // batches
+	Round    Hundredths `json:"round"`              // weights of the accounts in the round that have something to run
+	Ahead    Hundredths `json:"ahead"`              // batches that newcomers may run ahead of the round
+	Fresh    Hundredths `json:"fresh,omitempty"`    // weights of these newcomers
+	Owing    int        `json:"owing,omitempty"`    // accounts that would have something to run, but for their debt
+	Virtual  Virtual    `json:"virtual,omitempty"`  // mean of the accounts in Round, by weight; 0: not known
+	InFlight int        `json:"inflight,omitempty"` // batches
+}
+
+// Hundredths is a whole number that JSON has in hundredths. Processes of earlier versions tell and
+// understand batches due in a round in this unit: weights, where a batch takes a quantum.
+type Hundredths int
+
+// MarshalJSON writes a hundred times the number.
+func (h Hundredths) MarshalJSON() ([]byte, error) {
+	return strconv.AppendInt(nil, 100*int64(h), 10), nil
+}
+
+// UnmarshalJSON reads it, rounded up: something is never nothing.
+func (h *Hundredths) UnmarshalJSON(b []byte) error {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	*h = Hundredths((n + 99) / 100)
+	return err
 }
 
 // Any reports whether anything may run.
@@ -85,12 +102,12 @@ func (q *Queue) weigh(a *account) {
 	switch {
 	case !a.may():
 	case a.newcomer():
-		now.weight, now.Fresh = a.weight, a.weight
-		now.Ahead = min(a.waiting, q.quanta(a))
+		now.weight, now.Fresh = a.weight, Hundredths(a.weight)
+		now.Ahead = Hundredths(min(a.waiting, q.quanta(a)))
 	case a.attained > q.round+q.allowance():
 		now.weight, now.Owing = a.weight, 1
 	default:
-		now.weight, now.Round = a.weight, a.weight
+		now.weight, now.Round = a.weight, Hundredths(a.weight)
 		now.attained = a.attained * Virtual(a.weight)
 	}
 	q.count(a, now)

@@ -212,17 +212,19 @@ func (q *Queue) Finish(id bulk.BatchID) bool {
 // cost gives back what it took less. All of it counts, however much, and the batch need
 // not be in flight any more.
 func (q *Queue) Charge(ref bulk.BatchRef, cost time.Duration) {
-	if b := q.batches[ref.ID()]; b != nil && b.ahead {
+	a := q.account(ref.Account)
+	// Of what a batch takes beyond its account's allowance that account alone is in debt:
+	// other newcomers do not wait for it.
+	if b := q.batches[ref.ID()]; b != nil && b.ahead && (cost < 0 || a.newcomer()) {
 		q.gate.took(true, cost, q.sum.Demand)
 	}
-	a := q.account(ref.Account)
 	q.charge(a, cost)
 	q.place(a)
 }
 
 // Heard takes in what a node knows of all dispatchers: how far they have come on average, and
 // whether it has a slot that nobody needs. Where nobody is in the round here, it goes on with
-// the others; and nobody owes anything for what they used of an idle cluster.
+// the others; and an idle cluster forgives debts.
 func (q *Queue) Heard(mean Virtual, idle bool) {
 	switch {
 	case mean == 0:
@@ -233,7 +235,19 @@ func (q *Queue) Heard(mean Virtual, idle bool) {
 		q.advance(mean)
 	}
 	if idle && q.sum.weight == 0 {
-		q.advance(q.most)
+		q.forgive()
+	}
+}
+
+// forgive lets nobody owe anything: nobody waited for what they had. The round stays where those
+// of others are; were it to go on to where the debts end, who is new here would begin there.
+func (q *Queue) forgive() {
+	if q.most <= q.round {
+		return
+	}
+	q.most = q.round
+	for _, a := range q.accounts {
+		a.attained = min(a.attained, q.round)
 	}
 }
 
@@ -293,6 +307,9 @@ func (q *Queue) turn(a *account) bool {
 	if !a.open {
 		if a.turn == q.rounds {
 			q.nextRound()
+		}
+		if joined { // one quantum, though the round may have gone on since
+			a.attained = max(a.attained, q.began)
 		}
 		a.open, a.turn = true, q.rounds
 	}

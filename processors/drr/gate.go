@@ -41,4 +41,4 @@ func (g *gate) took(newcomer bool, cost time.Duration, d Demand) {
 }
 
 // favour is how much slot time newcomers get for each that the round gets.
-func (d Demand) favour() int { return max(1, newcomersShare*d.Fresh/max(d.Round, 1)) }
+func (d Demand) favour() int { return int(max(1, newcomersShare*d.Fresh/max(d.Round, 1))) }

@@ -9,7 +9,7 @@ import (
 // five times their weights in the end, or as much as the others.
 func TestNewcomersGetMoreWhereFewOthersWait(t *testing.T) {
 	for _, tt := range []struct {
-		newcomers, round int // weights
+		newcomers, round Hundredths // weights
 		batch            time.Duration
 		want             string
 	}{

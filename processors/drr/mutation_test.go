@@ -18,17 +18,17 @@ func TestEachRuleHasATest(t *testing.T) {
 	for _, rule := range []struct{ name, file, with, without, test string }{
 		{
 			"charge what it really took", "drr.go",
-			"\ta := q.account(ref.Account)\n\tq.charge(a, cost)\n", "\ta := q.account(ref.Account)\n",
+			"\tq.charge(a, cost)\n\tq.place(a)\n}", "\tq.place(a)\n}",
 			"TestMistakenPredictionIsCorrected",
 		},
 		{
 			"charge what it really took, in the long run", "drr.go",
-			"\ta := q.account(ref.Account)\n\tq.charge(a, cost)\n", "\ta := q.account(ref.Account)\n",
+			"\tq.charge(a, cost)\n\tq.place(a)\n}", "\tq.place(a)\n}",
 			"TestMisestimatedCostsStayFair",
 		},
 		{
 			"keep debts whole", "drr.go",
-			"\ta := q.account(ref.Account)\n\tq.charge(a, cost)\n", "\ta := q.account(ref.Account)\n\tq.charge(a, min(cost, 2*q.cfg.Quantum))\n",
+			"\tq.charge(a, cost)\n\tq.place(a)\n}", "\tq.charge(a, min(cost, 2*q.cfg.Quantum))\n\tq.place(a)\n}",
 			"TestDebtIsKeptWhole",
 		},
 		{
@@ -58,7 +58,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"newcomers with much weight wait less", "gate.go",
-			"return max(1, newcomersShare*d.Fresh/max(d.Round, 1))", "return 1",
+			"newcomersShare*d.Fresh/max(d.Round, 1)", "1",
 			"TestNewcomersGetMoreWhereFewOthersWait",
 		},
 		{
@@ -80,6 +80,16 @@ func TestEachRuleHasATest(t *testing.T) {
 			"debtors come after those who are due elsewhere", "drr.go",
 			", ask.Lane == Round && q.sum.Round == 0:", ":",
 			"TestDebtorsComeAfterThoseDueElsewhere",
+		},
+		{
+			"who joins the round has one quantum", "drr.go",
+			"a.attained = max(a.attained, q.began)", "",
+			"TestNewcomerRunsAheadWithinItsAllowance",
+		},
+		{
+			"a newcomer that takes long is in debt alone", "drr.go",
+			"(cost < 0 || a.newcomer())", "true",
+			"TestLongNewcomerHoldsNobodyUp",
 		},
 		{
 			"debt is paid while others run elsewhere", "drr.go",
@@ -108,7 +118,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"an idle cluster forgives", "drr.go",
-			"\t\tq.advance(q.most)", "",
+			"\t\tq.forgive()", "",
 			"TestRoundGoesOnElsewhere",
 		},
 		{

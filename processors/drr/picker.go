@@ -73,16 +73,16 @@ func (p *Picker[K]) Set(key K, d Demand, chance float64) {
 }
 
 func (d *Demand) add(o Demand, sign int) {
-	d.Round += sign * o.Round
-	d.Ahead += sign * o.Ahead
-	d.Fresh += sign * o.Fresh
+	d.Round += Hundredths(sign) * o.Round
+	d.Ahead += Hundredths(sign) * o.Ahead
+	d.Fresh += Hundredths(sign) * o.Fresh
 	d.Owing += sign * o.Owing
 	d.InFlight += sign * o.InFlight
 }
 
 // divide gives every dispatcher its part of the round.
 func (p *Picker[K]) divide(chance float64) {
-	weights, attained := 0, Virtual(0)
+	weights, attained := Hundredths(0), Virtual(0)
 	for _, key := range p.keys {
 		if d := p.known[key]; d.Virtual > 0 {
 			weights += d.Round
@@ -98,7 +98,7 @@ func (p *Picker[K]) divide(chance float64) {
 	if least, ok := p.leastOwing(); ok && weights == 0 { // alone, they owe nobody: the others begin where they are
 		p.mean = max(p.mean, p.known[least].Virtual)
 	}
-	theta := Correction(p.sum.InFlight, p.sum.Round).Seconds()
+	theta := Correction(p.sum.InFlight, int(p.sum.Round)).Seconds()
 	for _, key := range p.keys {
 		d := p.known[key]
 		part := 1.0

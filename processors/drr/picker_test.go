@@ -1,6 +1,7 @@
 package drr_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -145,5 +146,21 @@ func TestDemandExceedsWhatIsKnown(t *testing.T) {
 		if got := tt.due.Exceeds(tt.known); got != tt.want {
 			t.Errorf("%+v exceeds %+v: %v", tt.due, tt.known, got)
 		}
+	}
+}
+
+// Earlier versions tell batches of a round in hundredths, where a batch takes a quantum: what
+// they tell and what they are told means about the same in both.
+func TestDemandOfEarlierVersions(t *testing.T) {
+	var got drr.Demand
+	if err := json.Unmarshal([]byte(`{"round":1250,"ahead":3}`), &got); err != nil || got != (drr.Demand{Round: 13, Ahead: 1}) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	told, err := json.Marshal(drr.Demand{Round: 2, Ahead: 1, Fresh: 1, Owing: 4, Virtual: 2.5})
+	if want := `{"round":200,"ahead":100,"fresh":100,"owing":4,"virtual":2.5}`; err != nil || string(told) != want {
+		t.Errorf("told %s, %v; want %s", told, err, want)
+	}
+	if err := json.Unmarshal([]byte(`{"round":"a"}`), &got); err == nil {
+		t.Error("read what is no number")
 	}
 }

@@ -17,7 +17,7 @@ type twin struct {
 	cfg                      Config
 	accounts                 map[bulk.AccountID]*twinAccount
 	newFlows, oldFlows, away []*twinAccount
-	round, began, most       Virtual
+	round, began             Virtual
 	rounds                   int
 	spent                    time.Duration // by newcomers ahead of the round
 	sum                      Demand
@@ -145,11 +145,11 @@ func (w *twin) weigh(a *twinAccount) {
 	case !a.may():
 	case a.newcomer():
 		left := float64(a.until-a.attained) * float64(a.weight) / w.cfg.Quantum.Seconds()
-		part.Fresh, part.Ahead = a.weight, min(a.ready(), max(1, int(math.Ceil(left-1e-6))))
+		part.Fresh, part.Ahead = Hundredths(a.weight), Hundredths(min(a.ready(), max(1, int(math.Ceil(left-1e-6)))))
 	case a.attained > w.round+w.allowance():
 		part.Owing = 1
 	default:
-		part.Round, counted = a.weight, a.attained*Virtual(a.weight)
+		part.Round, counted = Hundredths(a.weight), a.attained*Virtual(a.weight)
 	}
 	w.sum.add(a.part, -1)
 	w.sum.add(part, 1)
@@ -245,6 +245,9 @@ func (w *twin) pop() (bulk.BatchRef, time.Duration, bool) {
 			if a.turn == w.rounds {
 				w.nextRound()
 			}
+			if a.turn < 0 {
+				a.attained = max(a.attained, w.began)
+			}
 			a.open, a.turn = true, w.rounds
 		}
 		if a.attained >= w.round-1e-9 {
@@ -277,7 +280,6 @@ func (w *twin) endTurn(a *twinAccount) {
 func (w *twin) charge(a *twinAccount, cost time.Duration) {
 	by := Virtual(cost.Seconds()) / Virtual(a.weight)
 	a.attained += by
-	w.most = max(w.most, a.attained)
 	a.used += by
 	if slices.Contains(w.oldFlows, a) && a.open && a.attained >= w.round-1e-9 {
 		w.endTurn(a)
@@ -331,7 +333,7 @@ func (w *twin) take(a *twinAccount, ahead bool) (bulk.BatchRef, time.Duration) {
 func (w *twin) finish(ref bulk.BatchRef, more time.Duration) {
 	a := w.account(ref.Account)
 	for _, i := range a.imports {
-		if i.flying[ref.ID()] {
+		if i.flying[ref.ID()] && (more < 0 || a.newcomer()) {
 			w.took(true, more)
 		}
 	}
@@ -344,8 +346,10 @@ func (w *twin) finish(ref bulk.BatchRef, more time.Duration) {
 }
 
 func (w *twin) idle() {
-	if w.sum.Round+w.sum.Fresh+w.sum.Owing == 0 && w.most > w.round {
-		w.round, w.began = w.most, w.most
+	if !w.sum.Any() {
+		for _, a := range w.accounts {
+			a.attained = min(a.attained, w.round)
+		}
 	}
 }
 

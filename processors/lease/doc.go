@@ -5,7 +5,7 @@
 //	POST /cluster/lease   {node, want, virtual, wait_ms}  → 200 {lease, newcomer, cost, due}; without lease when nothing is due in time
 //	POST /cluster/extend  {node, lease}          → 200 {held}
 //	POST /cluster/return  {node, lease, outcome} → 200 {held}
-//	POST /cluster/demand  {round, ahead, mean, idle, …} → 200 {round, ahead, virtual, …}; waits until there is more than this, up to 250 ms, or 5 s where this is nothing
+//	POST /cluster/demand  {round, ahead, mean, idle, …} → 200 {round, ahead, virtual, …}; waits until there is more than this, up to 250 ms, or 5 s where this is nothing; weights and batches are in hundredths
 //	GET  /cluster/held                           → 200 [{node, lease}]; asked of a processor
 //	GET  /cluster/queue                          → 200 bulk.Queue
 //	GET  /cluster/waits?account=ID               → 200 [bulk.Wait], of that account alone

@@ -47,9 +47,9 @@ func (d *due) Demand() (due drr.Demand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.left > 0 || d.boasts {
-		due.Round, due.Virtual = d.weight, d.virtual
+		due.Round, due.Virtual = drr.Hundredths(d.weight), d.virtual
 	}
-	due.Ahead = d.newcomers
+	due.Ahead = drr.Hundredths(d.newcomers)
 	return due
 }
 
@@ -308,9 +308,9 @@ func TestDemandIsAwaited(t *testing.T) {
 		after time.Duration
 	}{
 		{"nothing is due", `{}`, 0, `{"round":0,"ahead":0}`, 5 * time.Second},
-		{"no more is due", `{"round":3}`, 0, `{"round":0,"ahead":0}`, refresh},
-		{"work comes", `{}`, time.Second, `{"round":7,"ahead":0}`, time.Second},
-		{"more work comes", `{"round":3}`, 20 * time.Millisecond, `{"round":7,"ahead":0}`, 20 * time.Millisecond},
+		{"no more is due", `{"round":300}`, 0, `{"round":0,"ahead":0}`, refresh},
+		{"work comes", `{}`, time.Second, `{"round":700,"ahead":0}`, time.Second},
+		{"more work comes", `{"round":300}`, 20 * time.Millisecond, `{"round":700,"ahead":0}`, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

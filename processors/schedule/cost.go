@@ -94,18 +94,22 @@ func (s *Scheduler) charge(l *lease, total time.Duration) {
 // ones of their import and account be predicted to take as long: else an account of whose
 // batches nothing is known yet could begin hundreds of long ones at the price of short ones.
 func (s *Scheduler) overrun(now time.Time) {
-	for _, imp := range s.imports {
-		imp.late = 0
+	for _, ref := range s.late {
+		if imp := s.imports[ref.Import]; imp != nil {
+			imp.late = 0
+		}
+		if a := s.accounts[ref.Account]; a != nil {
+			a.late = 0
+		}
 	}
-	for _, a := range s.accounts {
-		a.late = 0
-	}
+	s.late = s.late[:0]
 	for _, l := range s.granted {
 		age := now.Sub(l.granted)
 		if s.leases[l.ID] != l || l.job == nil || age < l.cost {
 			continue
 		}
 		s.charge(l, age+min(age, heartbeat))
+		s.late = append(s.late, l.Ref)
 		imp, a := s.imports[l.Ref.Import], s.accounts[l.Ref.Account]
 		imp.late = max(imp.late, pace(age.Seconds()/work(l.Ref)))
 		a.late = max(a.late, age)
@@ -173,7 +177,7 @@ func (s *Scheduler) straggler(node bulk.NodeID) *job {
 // a second copy counts as well.
 func (s *Scheduler) Demand() drr.Demand {
 	due := s.queue.Demand()
-	due.Round = max(due.Round, min(len(s.lagging), 1))
+	due.Round = max(due.Round, drr.Hundredths(min(len(s.lagging), 1)))
 	return due
 }
 

@@ -73,6 +73,7 @@ type Scheduler struct {
 	imports  map[bulk.ImportID]*importState
 	leases   map[uint64]*lease
 	granted  []*lease                // the same in order, and some that ended since the last tick
+	late     []bulk.BatchRef         // that ran longer than predicted at the last tick
 	lagging  []*job                  // in flight for so long that a second copy pays
 	adopted  map[bulk.BatchID]*lease // that others granted, of partitions that came here, until references bring the batches
 	delayed  delays

@@ -157,7 +157,7 @@ func (q *clamped) dispatch(a *contender) drr.Grant {
 	q.flying[b] = cost
 	g := drr.Grant{Ref: b.ref, Cost: cost, Ahead: a.newcomer, Paid: a.paid}
 	a.paid = 0
-	q.spent = gate(q.spent, a.newcomer, int(q.ahead), q.due*int(quantum))
+	q.spent = gate(q.spent, a.newcomer, drr.Hundredths(q.ahead), drr.Hundredths(q.due)*drr.Hundredths(quantum))
 	if a.newcomer {
 		a.spent += cost
 		if over := a.spent - gift*q.quantum(a); over >= 0 {
@@ -300,8 +300,8 @@ func (q *clamped) tally(a *contender, due, fresh int, ahead time.Duration) {
 // Demand is how many batches are due, in hundredths: a quantum for every account with
 // something ready, divided by what a batch takes here.
 func (q *clamped) Demand() drr.Demand {
-	batches := func(d time.Duration) int { return int(100 * float64(d) / q.mean) }
-	return drr.Demand{Round: batches(time.Duration(q.due) * quantum), Ahead: max(batches(q.ahead), min(q.fresh, 1))}
+	batches := func(d time.Duration) drr.Hundredths { return drr.Hundredths(100 * float64(d) / q.mean) }
+	return drr.Demand{Round: batches(time.Duration(q.due) * quantum), Ahead: max(batches(q.ahead), drr.Hundredths(min(q.fresh, 1)))}
 }
 
 func (q *clamped) InFlight() int   { return len(q.flying) }

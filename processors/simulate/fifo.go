@@ -62,7 +62,7 @@ func (f *fifo) left(b *batch) {
 	}
 }
 
-func (f *fifo) Demand() drr.Demand { return drr.Demand{Round: len(f.accounts)} }
+func (f *fifo) Demand() drr.Demand { return drr.Demand{Round: drr.Hundredths(len(f.accounts))} }
 func (f *fifo) Weight() int        { return len(f.accounts) }
 func (f *fifo) rounds() float64    { return f.turns }
 func (f *fifo) Shuffle()           {}

@@ -86,7 +86,7 @@ func (p *plain) drop(f *flow) {
 	delete(p.flows, f.account)
 }
 
-func (p *plain) Demand() drr.Demand { return drr.Demand{Round: p.sum} }
+func (p *plain) Demand() drr.Demand { return drr.Demand{Round: drr.Hundredths(p.sum)} }
 func (p *plain) Weight() int        { return p.sum }
 func (p *plain) rounds() float64    { return float64(p.turns) }
 

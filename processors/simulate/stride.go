@@ -72,10 +72,10 @@ func (s *strides) Take(q schedule.Request[int32], a schedule.Answer, chance floa
 
 // gate counts the dispatches of newcomers: at most five in a row while others wait, and
 // in the long run every other one, or more where they are due so many times more.
-func gate(spent int, newcomer bool, ahead, round int) int {
+func gate(spent int, newcomer bool, ahead, round drr.Hundredths) int {
 	switch {
 	case !newcomer && round > 0:
-		return max(spent-max(ahead/round, 1), 0)
+		return max(spent-int(max(ahead/round, 1)), 0)
 	case !newcomer:
 		return max(spent-1, 0)
 	case round <= 0: // nobody waits for it
@@ -88,12 +88,12 @@ func gate(spent int, newcomer bool, ahead, round int) int {
 // when it is chosen.
 type stride struct {
 	options []option
-	total   int
+	total   drr.Hundredths
 	now     float64 // when the latest choice was due
 }
 
 type option struct {
-	weight int
+	weight drr.Hundredths
 	due    float64
 }
 
@@ -106,7 +106,7 @@ func (s *stride) find(i int32) *option {
 
 // set gives an option a weight. One that had none is due after a part of a stride that
 // chance says; of others the part that is left stays the same.
-func (s *stride) set(i int32, weight int, chance float64) {
+func (s *stride) set(i int32, weight drr.Hundredths, chance float64) {
 	o := s.find(i)
 	switch {
 	case weight == 0:
