@@ -175,7 +175,7 @@ func (q *Queue) place(a *account) {
 // turn that the cap cut short goes on, others wait for the next.
 func (q *Queue) enlist(a *account) {
 	to := &q.oldFlows
-	if a.newcomer() {
+	if a.newcomer() && (a.in != to || a.until-a.attained >= newcomerTurn) { // for less it would lose its place in the round
 		to = &q.newFlows
 	}
 	if a.in == to {

@@ -101,7 +101,7 @@ func (q *Queue) weigh(a *account) {
 	var now tally
 	switch {
 	case !a.may():
-	case a.newcomer():
+	case a.in == &q.newFlows:
 		now.weight, now.Fresh = a.weight, Hundredths(a.weight)
 		now.Ahead = Hundredths(min(a.waiting, q.quanta(a)))
 	case a.attained > q.round+q.allowance():

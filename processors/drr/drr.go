@@ -316,7 +316,7 @@ func (q *Queue) turn(a *account) bool {
 	if a.attained.before(q.round) {
 		return true
 	}
-	if !joined {
+	if !joined || q.round.before(a.attained) {
 		a.paid++
 	}
 	q.close(a)

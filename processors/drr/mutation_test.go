@@ -48,7 +48,7 @@ func TestEachRuleHasATest(t *testing.T) {
 		},
 		{
 			"an allowance is real time", "account.go",
-			"\tif a.newcomer() {\n\t\tto = &q.newFlows", "\tif a.newcomer() && a.in != &q.oldFlows {\n\t\tto = &q.newFlows",
+			"a.in != to || a.until-a.attained >= newcomerTurn", "a.in != to",
 			"TestAllowanceIsRealTime",
 		},
 		{
@@ -90,6 +90,11 @@ func TestEachRuleHasATest(t *testing.T) {
 			"a newcomer that takes long is in debt alone", "drr.go",
 			"(cost < 0 || a.newcomer())", "true",
 			"TestLongNewcomerHoldsNobodyUp",
+		},
+		{
+			"a small refund keeps the place in the round", "account.go",
+			"a.until-a.attained >= newcomerTurn", "true",
+			"TestSmallRefundKeepsThePlaceInTheRound",
 		},
 		{
 			"debt is paid while others run elsewhere", "drr.go",

@@ -332,7 +332,7 @@ func (m *model) check() {
 		if listed := a.in == &q.newFlows || a.in == &q.oldFlows; listed != a.may() || a.idle() != (a.in == &q.away) {
 			m.Fatalf("account %s: may run %v, listed %v, idle %v, away %v", a.id, a.may(), listed, a.idle(), a.in == &q.away)
 		}
-		if a.in == &q.newFlows && !a.newcomer() || a.in == &q.oldFlows && a.newcomer() {
+		if a.in == &q.newFlows && !a.newcomer() || a.in == &q.oldFlows && a.until-a.attained >= newcomerTurn {
 			m.Fatalf("account %s is in the wrong list: newcomer %v", a.id, a.newcomer())
 		}
 		if a.until-a.attained > q.allowance()*bulk.MaxWeight {

@@ -352,14 +352,16 @@ func TestAllowanceFillsAsTheRoundGoesOn(t *testing.T) {
 
 // An allowance is real time: what was predicted too high is given back.
 func TestAllowanceIsRealTime(t *testing.T) {
-	w := newWorld(t, drr.Config{})
-	w.settled("a", "b")
+	w := newWorld(t, drr.Config{Allowance: 20})
+	w.push("a", 1000, 20, 10)
+	w.push("b", 1000, 20, 10)
+	w.pops(40) // past their allowances
 	w.push("a", 0, 9, 10)
 	w.push("b", 0, 9, 10)
-	w.push("n", 0, 20, 25)
+	w.push("n", 0, 20, 125)
 	w.want(3, "n.0 n.1 a.0")
 	w.finish("n.0", 5*ms)
-	w.finish("n.1", 5*ms) // 10 ms are used, not 50
+	w.finish("n.1", 5*ms) // 10 ms are used, not 250
 	w.want(3, "n.2 n.3 b.0")
 }
 
@@ -387,6 +389,22 @@ func TestLongNewcomerHoldsNobodyUp(t *testing.T) {
 		w.Charge(w.refs["n.0"], 5*ms)
 	}
 	w.want(5, "a.0 m.0 m.1 m.2 m.3") // it had a burst
+}
+
+// What is given back makes nobody a newcomer again for less than a turn: it would lose its
+// place in the round.
+func TestSmallRefundKeepsThePlaceInTheRound(t *testing.T) {
+	w := newWorld(t, drr.Config{Allowance: 20})
+	w.push("n", 0, 9, 100)
+	w.want(2, "n.0 n.1")
+	w.finish("n.0", 50*ms)
+	if d := w.Demand(); d.Fresh != 0 || d.Round != 1 {
+		t.Errorf("after 50 ms were given back: %+v", d)
+	}
+	w.finish("n.1", 50*ms)
+	if d := w.Demand(); d.Fresh != 1 || d.Round != 0 {
+		t.Errorf("after a turn's worth: %+v", d)
+	}
 }
 
 // Newcomers take turns of 100 ms.

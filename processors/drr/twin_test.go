@@ -105,13 +105,14 @@ func (w *twin) act(a *twinAccount, do func()) {
 }
 
 func (w *twin) place(a *twinAccount) {
-	listed := slices.Contains(w.newFlows, a) || slices.Contains(w.oldFlows, a)
+	isNew, isOld := slices.Contains(w.newFlows, a), slices.Contains(w.oldFlows, a)
+	ahead := a.newcomer() && (!isOld || a.until-a.attained >= 0.1)
 	switch {
-	case a.may() && listed && a.newcomer() == slices.Contains(w.newFlows, a):
+	case a.may() && (ahead && isNew || !ahead && isOld):
 	case a.may():
 		w.unlist(a)
 		to := &w.newFlows
-		if !a.newcomer() {
+		if !ahead {
 			to = &w.oldFlows
 			a.attained = max(a.attained, w.began)
 		}
@@ -143,7 +144,7 @@ func (w *twin) weigh(a *twinAccount) {
 	part, counted := Demand{}, Virtual(0)
 	switch {
 	case !a.may():
-	case a.newcomer():
+	case slices.Contains(w.newFlows, a):
 		left := float64(a.until-a.attained) * float64(a.weight) / w.cfg.Quantum.Seconds()
 		part.Fresh, part.Ahead = Hundredths(a.weight), Hundredths(min(a.ready(), max(1, int(math.Ceil(left-1e-6)))))
 	case a.attained > w.round+w.allowance():
