@@ -48,6 +48,7 @@ var laws = []struct {
 	{"processors/lease", []string{"internal/bulk", "internal/peer", "processors", "processors/drr", "processors/schedule", "internal/wait"}},
 	{"internal/sample", []string{"internal/bulk"}},
 	{"internal/smalldisk", nil},
+	{"internal/mutant", nil},
 	{"internal/housekeeping", []string{"internal/bulk", "internal/objects", "internal/wait"}},
 	{"internal/httpserver", []string{"internal/bulk"}},
 	{"internal/telemetry", []string{"internal/bulk", "internal/requestid"}},
@@ -115,7 +116,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		}
 		allowed := under(inside, law.room) && lawOf(inside).room == law.room ||
 			test && under(inside, dir) ||
-			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "internal/smalldisk" || inside == "columnar")
+			test && (inside == "internal/sample" || inside == "internal/objects" || inside == "internal/store" || inside == "internal/smalldisk" || inside == "internal/mutant" || inside == "columnar")
 		if !allowed {
 			t.Errorf("%s (room %s) may not import %s", file, law.room, path)
 		}

@@ -40,11 +40,11 @@ type Contention struct {
 //
 //  1. T ≤ R + (k+1)·L/w. In the round an account is given a batch only while T < R, and that
 //     charges L/w at most; what its k batches in flight take beyond their charge adds k·L/w.
-//  2. T ≥ R − 2q, but for what is given back of charges that were too high, k·L/w at most. In
+//  2. T ≥ R − q, but for what is given back of charges that were too high, k·L/w at most. In
 //     its turn an account runs until T ≥ R or nothing is left to run. Accounts take turns in the
 //     order of one list, and R rises when the first of it has a second turn: once between
-//     two turns of any account. One that joins the list begins at R − q at least and may see R rise
-//     once before its turn. R rises by more only where everybody is in debt, to where the first is not.
+//     two turns of any account. One that joins the list begins its first turn with T ≥ R − q. R
+//     rises by more only where everybody is in debt, to where the first is not.
 //  3. So Tᵢ − Tⱼ stays within an interval that is as long as the bound without A, and S/w differs
 //     from the growth of T by what is in flight at either end of the window, which k·L/w covers.
 //  4. A newcomer runs ahead of the round while T is less than the mean was when it came, and T is at
@@ -71,11 +71,9 @@ type Contention struct {
 //
 // The result is slot time ÷ weight.
 func Bound(i, j Backlog, c Contention) time.Duration {
-	rounds := 2 * cmp.Or(c.Quantum, boundQuantum) / time.Duration(cmp.Or(c.Least, 1))
+	rounds := 2 * cmp.Or(c.Quantum, defaultQuantum) / time.Duration(cmp.Or(c.Least, 1))
 	return rounds + i.Unsettled() + j.Unsettled() + c.apart()
 }
-
-const boundQuantum = 250 * time.Millisecond
 
 // Unsettled is what an account may have used and not been charged for, or the other way
 // round, and what it may run ahead: its part of the bound.

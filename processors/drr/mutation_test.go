@@ -1,12 +1,11 @@
 package drr_test
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"bulkhead/internal/mutant"
 )
 
 // TestEachRuleHasATest takes one rule of the algorithm out at a time and wants the
@@ -174,35 +173,10 @@ func TestEachRuleHasATest(t *testing.T) {
 // runWithout runs one test of this package with a piece of its source replaced.
 func runWithout(t *testing.T, file, with, without, test string) string {
 	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), with); n != 1 {
-		t.Fatalf("%s has %q %d times, want once: the rule moved", file, with, n)
-	}
-	original, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	mutant, overlay := filepath.Join(dir, file), filepath.Join(dir, "overlay.json")
-	write(t, mutant, []byte(strings.Replace(string(source), with, without, 1)))
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutant}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, overlay, list)
+	overlay := mutant.Overlay(t, file, with, without)
 	out, err := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-timeout=60s", "-overlay", overlay, "-run", "^"+test+"$", ".").CombinedOutput()
 	if err == nil {
 		return "ok, though the rule is gone\n" + string(out)
 	}
 	return string(out)
-}
-
-func write(t *testing.T, path string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -1,13 +1,13 @@
 package schedule_test
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"bulkhead/internal/mutant"
 )
 
 // TestOneRuleDecidesEverywhere changes a rule in its one place, and wants both the
@@ -29,7 +29,7 @@ func TestOneRuleDecidesEverywhere(t *testing.T) {
 		{"a lease lasts", "lease.go", "const leaseLeast = 30 * time.Second", "const leaseLeast = time.Second / 10"},
 	} {
 		t.Run(strings.ReplaceAll(rule.name, " ", "_"), func(t *testing.T) {
-			overlay := change(t, rule.file, rule.with, rule.without)
+			overlay := mutant.Overlay(t, rule.file, rule.with, rule.without)
 			for _, pkg := range both {
 				if decisions(t, pkg, overlay) == before[pkg] {
 					t.Errorf("%s decides as before", filepath.Base(pkg))
@@ -37,35 +37,6 @@ func TestOneRuleDecidesEverywhere(t *testing.T) {
 			}
 		})
 	}
-}
-
-// change writes an overlay for the Go tool in which a file has other text.
-func change(t *testing.T, file, with, without string) string {
-	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Count(string(source), with) != 1 {
-		t.Fatalf("%q is not there once in %s", with, file)
-	}
-	path, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	mutant, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(mutant, []byte(strings.Replace(string(source), with, without, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: mutant}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(overlay, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return overlay
 }
 
 var decided = regexp.MustCompile(`decided (\w+)`)

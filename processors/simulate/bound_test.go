@@ -1,14 +1,14 @@
 package simulate
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"bulkhead/internal/mutant"
 )
 
 // TestBoundHolds searches for accounts that come further apart than [drr.Bound] says. BULKHEAD_PLAYS
@@ -56,27 +56,7 @@ func TestBoundNoticesWhatIsBroken(t *testing.T) {
 // boundWithout runs TestBoundHolds with a piece of the scheduler replaced.
 func boundWithout(t *testing.T, file, with, without string) string {
 	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), with); n != 1 {
-		t.Fatalf("%s has %q %d times, want once: the rule moved", file, with, n)
-	}
-	original, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutant, overlay := filepath.Join(t.TempDir(), filepath.Base(file)), filepath.Join(t.TempDir(), "overlay.json")
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutant}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, data := range map[string][]byte{mutant: []byte(strings.Replace(string(source), with, without, 1)), overlay: list} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	overlay := mutant.Overlay(t, file, with, without)
 	out, _ := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-timeout=120s", "-overlay", overlay, "-run", "^TestBoundHolds$", ".").CombinedOutput()
 	return string(out)
 }
